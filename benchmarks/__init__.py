@@ -1,0 +1,1 @@
+"""Speed of skreg beside its peers, as ratios within one run: ``python -m benchmarks``."""

@@ -1,0 +1,22 @@
+"""The table behind the API page: every public name, once, under the heading it belongs to.
+
+A new public class needs one line here; a test compares the table with ``skreg.__all__``.
+"""
+
+SECTIONS = {
+    "Estimators": (
+        "Networks with the interface of scikit-learn's estimators. What they inherit from there, "
+        "such as ``get_params``, ``set_params`` and ``set_fit_request``, is documented there.",
+        ["MLPClassifier", "MLPRegressor"],
+    ),
+}
+
+
+def render(sections=SECTIONS):
+    """Return the API page as reStructuredText."""
+    lines = ["API reference", "=============", "", ".. currentmodule:: skreg", ""]
+    for title, (description, names) in sections.items():
+        lines += [title, "-" * len(title), "", description, ""]
+        lines += [".. autosummary::", "   :toctree: generated", ""]
+        lines += [f"   {name}" for name in names] + [""]
+    return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""
+Early stopping with a validation set of one's own
+=================================================
+
+The rows of the digits come writer by writer. A random validation split holds digits of writers
+the network trains on, so early stopping trusts it too much. ``fit`` takes ``X_val`` and ``y_val``
+instead: here, writers of whom the network sees nothing in training.
+"""
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from skreg import MLPClassifier
+
+X, y = load_digits(return_X_y=True)
+X = X / 16
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, shuffle=False)
+X_fit, X_val, y_fit, y_val = train_test_split(X_train, y_train, test_size=0.2, shuffle=False)
+settings = {"early_stopping": True, "scoring": "loss", "max_iter": 1000, "random_state": 0}
+
+# %%
+# The first network draws a fifth of the training rows at random, the second is given the writers
+# of the last fifth. Both stop when the validation loss has not improved for a while, and both
+# keep the weights of their best epoch.
+drawn = MLPClassifier((64,), validation_fraction=0.2, **settings).fit(X_train, y_train)
+own = MLPClassifier((64,), **settings).fit(X_fit, y_fit, X_val=X_val, y_val=y_val)
+
+networks = {"random rows": drawn, "other writers": own}
+print(f"{'validation set':<15} {'epochs':>7} {'validation loss':>16} {'test accuracy':>14}")
+for name, network in networks.items():
+    lowest = network.history_["validation_loss"].min()
+    accuracy = network.score(X_test, y_test)
+    print(f"{name:<15} {network.n_iter_:7d} {lowest:16.4f} {accuracy:14.4f}")
+
+# %%
+# The validation loss that each of them looked at.
+figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+for color, (name, network) in zip(("C0", "C1"), networks.items(), strict=True):
+    curve = network.history_["validation_loss"]
+    ax.semilogy(curve, color=color, label=name)
+    ax.semilogy(curve.argmin(), curve.min(), "o", color=color)
+ax.set(xlabel="epoch", ylabel="validation loss", title="Circles: the weights that are kept")
+ax.legend(title="validation set")
+plt.show()
+
+# %%
+# What to see: random rows promise a lower loss than the network reaches on new writers, and let
+# it train longer than is good for them.

@@ -1,0 +1,146 @@
+"""Where parameters and activations lie: units to offsets, flat vectors to views, initial weights.
+
+Users see one flat vector with `coefs_` and `intercepts_` as views. Kernels see the *packed*
+vector: the same numbers in vector panels, padded with zeros (see `skreg._kernels.matmul`).
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from skreg._kernels import job
+from skreg._kernels.matmul import ROWS, pack, unpack
+from skreg._kernels.simd import lanes
+
+CACHE_LINE = 64  # bytes
+
+
+def aligned_zeros(size, dtype):
+    """Return zeros that begin on a cache line, so that no vector straddles two."""
+    dtype = np.dtype(dtype)
+    raw = np.zeros(size * dtype.itemsize + CACHE_LINE, dtype=np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+def _round_up(n, grain):
+    return -(-n // grain) * grain
+
+
+def _lead(n_units, dtype):
+    """Return a distance between rows that spreads them over all sets of the caches.
+
+    An odd number of cache lines: at a power of two, the rows that a gradient walks down would
+    all fall on the same few sets.
+    """
+    line = CACHE_LINE // dtype.itemsize
+    n_lines = _round_up(n_units, max(ROWS, line)) // line
+    return line * (n_lines + (n_lines % 2 == 0))
+
+
+class Sizes(NamedTuple):
+    """How much memory a layout asks for, in numbers of the compute dtype."""
+
+    weights: int  # parameters without biases
+    parameters: int
+    turned: int
+    memory: int
+    tiles: int
+
+
+def make_layout(units, activations, dtype, n_rows, is_sparse=False):
+    """Return the layout table of a network and its `Sizes`, for batches of ``n_rows``.
+
+    Parameters
+    ----------
+    units : sequence of int, shape (n_levels,)
+        Features, hidden units, outputs.
+    activations : sequence of int, shape (n_levels - 1,)
+        Codes of the activations; the last one is the identity.
+    dtype : numpy dtype
+        Of all computations.
+    n_rows : int
+        Largest number of rows in a batch.
+    is_sparse : bool
+        Whether the input never lies in the workspace.
+
+    Returns
+    -------
+    table : array of int64, shape (job.N_FIELDS, n_levels)
+        Its rows are named in `skreg._kernels.job`; columns of matrices end one level early.
+    sizes : Sizes
+    """
+    width = lanes(dtype)
+    fan_in, fan_out = np.array(units[:-1]), np.array(units[1:])
+    lead = np.array([_lead(n, dtype) for n in units])
+    level_sizes = lead * _round_up(n_rows, ROWS)
+    values, n_values = _places(np.append(0 if is_sparse else level_sizes[0], level_sizes[1:]))
+    deltas, n_deltas = _places(np.append(0, level_sizes[1:]))
+    panels, rows = _round_up(fan_out, width) // width, _round_up(fan_in, ROWS)
+    weights, n_weights = _places(panels * width * rows)
+    biases, n_biases = _places(panels * width)
+    turned, n_turned = _places(np.append(0, _round_up(fan_in, width)[1:] * fan_out[1:]))
+    tiles, n_tiles = _places(rows // ROWS)
+    table = np.zeros((job.N_FIELDS, len(units)), dtype=np.int64)
+    table[job.UNITS] = units
+    table[job.ACTIVATION, 1:] = activations
+    table[job.LEAD], table[job.VALUES], table[job.DELTAS] = lead, values, n_values + deltas
+    table[job.PANELS, :-1], table[job.ROWS_OF, :-1] = panels, rows
+    table[job.WEIGHTS_AT, :-1], table[job.BIASES_AT, :-1] = weights, n_weights + biases
+    table[job.TURNED_AT, :-1], table[job.TILES_AT] = turned, np.append(tiles, n_tiles)
+    return table, Sizes(n_weights, n_weights + n_biases, n_turned, n_values + n_deltas, n_tiles)
+
+
+def _places(sizes):
+    """Return where each of consecutive blocks begins, and where the last one ends."""
+    ends = np.cumsum(sizes)
+    return ends - sizes, int(ends[-1])
+
+
+def n_parameters(units):
+    """Return how many weights and biases a network has."""
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(units))
+
+
+def views(flat, units):
+    """Return coefs and intercepts as views of ``flat``: all matrices first, then all biases."""
+    coefs, intercepts, start = [], [], 0
+    for fan_in, fan_out in pairwise(units):
+        coefs.append(flat[start : start + fan_in * fan_out].reshape(fan_in, fan_out))
+        start += fan_in * fan_out
+    for fan_out in units[1:]:
+        intercepts.append(flat[start : start + fan_out])
+        start += fan_out
+    return coefs, intercepts
+
+
+def pack_parameters(layout, flat, packed):
+    """Write the parameters of ``flat`` into the packed vector; padding is left as it is."""
+    coefs, intercepts = views(flat, layout[job.UNITS].tolist())
+    for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+        pack(coef, packed, layout[job.WEIGHTS_AT, k], layout[job.ROWS_OF, k])
+        packed[layout[job.BIASES_AT, k] :][: intercept.size] = intercept
+
+
+def unpack_parameters(layout, packed, flat):
+    """Write the parameters of the packed vector into ``flat``."""
+    coefs, intercepts = views(flat, layout[job.UNITS].tolist())
+    for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+        unpack(packed, layout[job.WEIGHTS_AT, k], layout[job.ROWS_OF, k], coef)
+        intercept[:] = packed[layout[job.BIASES_AT, k] :][: intercept.size]
+
+
+def initial_parameters(units, factors, random_state, dtype):
+    """Draw the flat vector of starting weights and biases as scikit-learn draws them.
+
+    Uniform within ``+- sqrt(factor / (fan_in + fan_out))`` (Glorot & Bengio 2010), matrix by
+    matrix, each followed by its bias; ``factors`` has one number per matrix.
+    """
+    flat = np.empty(n_parameters(units), dtype=dtype)
+    coefs, intercepts = views(flat, units)
+    for factor, coef, intercept in zip(factors, coefs, intercepts, strict=True):
+        bound = np.sqrt(factor / sum(coef.shape))
+        coef[:] = random_state.uniform(-bound, bound, coef.shape)
+        intercept[:] = random_state.uniform(-bound, bound, intercept.shape)
+    return flat

@@ -1,0 +1,130 @@
+"""The one spelling of ``njit``: quick compilation, a disk cache that can be trusted, safe flags.
+
+Every compiled function of the package is written ``@jit``. Four things are decided here, once:
+
+* **A kernel is optimized once.** Numba makes machine code, wrappers and a cache file of every
+  function that a compiled function calls, each time optimizing all that it calls in turn. Nobody
+  calls those from Python. Here, a function called from compiled code is only translated; the
+  whole program is linked, optimized and cached with the function that Python called. (Compiling
+  an epoch takes a third of the time.)
+* **The disk cache notices every edit.** Numba's cache looks at the file of the function it
+  caches and not at the files of the functions that one calls. The key of our cache holds a
+  digest of all kernel sources, so an edit of (or an upgrade to) any leaf recompiles its callers.
+* **A folder that cannot be written costs the cache, not the import.** Read-only installs
+  compile once per process.
+* **Only flags that keep results independent of block boundaries.** ``contract`` lets a product
+  and a sum fuse and ``nsz`` forgets the sign of zero. ``fastmath=True`` would drop the checks
+  for NaN and use approximate reciprocals whose values depend on where a vector loop ends.
+"""
+
+import functools
+import hashlib
+from pathlib import Path
+
+import llvmlite
+import numba
+from numba.core import compiler, typing
+from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher
+
+SAFE_FLAGS = {"contract", "nsz"}
+OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy", "fastmath": SAFE_FLAGS}
+
+
+@functools.cache
+def kernel_sources_digest():
+    """Return a digest of everything that compiled code depends on but Numba does not watch."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256(f"numba {numba.__version__} llvmlite {llvmlite.__version__}".encode())
+    for path in [Path(__file__), *sorted((package / "_kernels").glob("*.py"))]:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class KernelCache(FunctionCache):
+    """Numba's disk cache with the digest of all kernel sources in its key."""
+
+    def _index_key(self, sig, codegen):
+        return (*super()._index_key(sig, codegen), kernel_sources_digest())
+
+
+class _Part(JITCodeLibrary):
+    """The code of one function, neither linked nor optimized: a part of a whole program."""
+
+    def finalize(self):
+        self._raise_if_finalized()
+        self._finalized = True
+
+
+class _Program(JITCodeLibrary):
+    """The code of a function called from Python, with all parts that it reaches."""
+
+    def add_linking_library(self, library):
+        if library in self._linking_libraries:
+            return
+        super().add_linking_library(library)
+        if isinstance(library, _Part):
+            for inner in library._linking_libraries:
+                self.add_linking_library(inner)
+
+
+class KernelDispatcher(CPUDispatcher):
+    """Numba's dispatcher, but what compiled code calls becomes a part of the caller's program."""
+
+    def __init__(self, function):
+        super().__init__(py_func=function, targetoptions=OPTIONS)
+        self._parts = {}
+        self._compiler._compile_core = self._compile_program
+
+    def _compile(self, args, return_type, kind):
+        flags = compiler.Flags()
+        self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
+        flags.no_cfunc_wrapper = True
+        if kind is _Part:
+            flags.no_cpython_wrapper = flags.no_compile = True
+        library = kind(self.targetctx.codegen(), self.py_func.__qualname__)
+        library.enable_object_caching()
+        return compiler.compile_extra(
+            self.typingctx, self.targetctx, self.py_func, args=args, return_type=return_type,
+            flags=flags, locals=self.locals, library=library,
+        )  # fmt: skip
+
+    def _compile_program(self, args, return_type):
+        return self._compile(args, return_type, _Program)
+
+    @global_compiler_lock
+    def _compile_part(self, args):
+        if args not in self._parts:
+            part = self._compile(args, None, _Part)
+            self._parts[args] = part
+            self.targetctx.insert_user_function(part.library, part.fndesc, [part.library])
+        return self._parts[args]
+
+    def get_call_template(self, args, kws):
+        """Return the template by which a caller's types are inferred: a part is made for it."""
+        pysig, args = self._compiler.fold_argument_types(args, kws)
+        part = self._compile_part(tuple(args))
+        name = self.py_func.__name__
+        template = typing.make_concrete_template(name, key=name, signatures=[part.signature])
+        return template, pysig, args, {}
+
+    def get_overload(self, sig):
+        """Return the key by which the caller's code finds what it calls."""
+        args, _ = numba.core.sigutils.normalize_signature(sig)
+        part = self._parts.get(tuple(args))
+        return super().get_overload(sig) if part is None else part.library
+
+
+def jit(function):
+    """Compile ``function`` at its first call, without the GIL, and keep it on disk if possible."""
+    if numba.config.DISABLE_JIT:
+        return function
+    dispatcher = KernelDispatcher(function)
+    try:
+        dispatcher._cache = KernelCache(function)
+    except RuntimeError:  # no folder to write to: compile in every process instead
+        pass
+    return dispatcher

@@ -1,0 +1,1 @@
+"""Compiled kernels: no validation, no allocation in inner loops."""

@@ -1,0 +1,190 @@
+"""What a team does together: an epoch of training, a full gradient, a pass over validation rows.
+
+Every member runs `run` over the same job. In a mini-batch it takes its block of rows, meets the
+others, takes its block of weight rows of every matrix, and meets them again. Sums over rows or
+tiles are stored first and added up in one fixed order, so nothing depends on the team's size.
+"""
+
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels.gather import gather
+from skreg._kernels.job import (
+    LEAD,
+    LOSS_SUM,
+    LOSSES,
+    MEMORY,
+    ORDER,
+    OUTPUTS,
+    PENALTY_SUM,
+    RATE,
+    ROWS_OF,
+    SAMPLE_WEIGHT,
+    STEPS,
+    SUMS,
+    TILES_AT,
+    UNITS,
+    VALID_ROWS,
+    VALUES,
+    WEIGHT_SUM,
+    doubles,
+    integers,
+    lanes_of,
+    numbers,
+)
+from skreg._kernels.learn import clip_step, learn_blocks, update_blocks
+from skreg._kernels.matmul import ADD, ROWS, STORE
+from skreg._kernels.network import (
+    backward_rows,
+    bias_gradient,
+    forward_rows,
+    loss_rows,
+    turn,
+    weight_gradient,
+)
+from skreg._kernels.penalties import add_lanes
+from skreg._kernels.solvers import plan_step
+from skreg._kernels.team import COMMAND, meet, share
+
+STOP, TRAIN, GRADIENT, EVALUATE = range(4)  # commands
+
+
+@jit
+def run(tid, team, job):
+    """Carry out one command as the caller (``tid`` 0), or all until STOP as any other member."""
+    while True:
+        if not meet(team):
+            return
+        command = team.flags[COMMAND]
+        if command == TRAIN:
+            train_epoch(tid, team, job)
+        elif command == GRADIENT:
+            full_gradient(tid, team, job)
+        elif command == EVALUATE:
+            evaluate(tid, team, job)
+        else:
+            return
+        if not meet(team) or tid == 0:
+            return
+
+
+@jit
+def rows_pass(tid, team, job, index, step):
+    """Take this member's rows of the batch ``index`` forward, through the loss and backward."""
+    first, last = share(tid, team.n_threads, index.size, ROWS)
+    if first < last:
+        gather(job, job.train, index, first, last)
+        forward_rows(job, job.train, step, first, last)
+        loss_rows(job, job.train, first, last)
+        backward_rows(job, first, last)
+
+
+@jit
+def batch_weight(job, source, n_rows):
+    """Return the sum of the sample weights of the batch."""
+    if not source.is_weighted:
+        return float(n_rows)
+    weight, total = numbers(job, SAMPLE_WEIGHT), 0.0
+    for i in range(n_rows):
+        total += weight[i]
+    return total
+
+
+@jit
+def report_losses(job, n_rows, total):
+    """Add the batch's loss and weight to the report."""
+    losses = doubles(job, LOSSES)
+    for i in range(n_rows):
+        job.report[LOSS_SUM] += losses[i]
+    job.report[WEIGHT_SUM] += total
+
+
+@jit
+def train_epoch(tid, team, job):
+    """Run through all rows in mini-batches, updating the weights after each."""
+    order, sums = integers(job, ORDER), numbers(job, SUMS)
+    n_tiles = job.layout[TILES_AT, job.layout.shape[1] - 1]
+    t = np.int64(job.report[STEPS])
+    for start in range(0, order.size, job.batch_size):
+        index = order[start : min(start + job.batch_size, order.size)]
+        rows_pass(tid, team, job, index, t + 1)
+        if not meet(team):
+            return
+        total = batch_weight(job, job.train, index.size)
+        if total > 0:
+            t += 1
+            step = plan_step(job.rule, job.report[RATE], t, 1.0 / total)
+            learn_blocks(tid, team, job, index.size, step)
+            if job.rule.clip_norm > 0:
+                if not meet(team):
+                    return
+                update_blocks(tid, team, job, clip_step(job, step))
+        if tid == 0:
+            report_losses(job, index.size, total)
+        if not meet(team):
+            return
+        if tid == 0 and total > 0:
+            job.report[PENALTY_SUM] += total * add_lanes(sums, 0, n_tiles, lanes_of(job))
+    if tid == 0:
+        job.report[STEPS] = t
+
+
+@jit
+def full_gradient(tid, team, job):
+    """Accumulate loss, weight and gradient of the data term over all rows, in chunks."""
+    order = integers(job, ORDER)
+    for start in range(0, order.size, job.chunk_size):
+        index = order[start : min(start + job.chunk_size, order.size)]
+        rows_pass(tid, team, job, index, np.int64(-1))
+        if not meet(team):
+            return
+        mode = STORE if start == 0 else ADD
+        for k in range(job.layout.shape[1] - 1):
+            rows = share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
+            weight_gradient(job, job.train, k, rows, index.size, mode)
+            if tid == (k + 1) % team.n_threads:
+                bias_gradient(job, k, index.size, mode)
+        if tid == 0:
+            report_losses(job, index.size, batch_weight(job, job.train, index.size))
+        if not meet(team):
+            return
+
+
+@jit
+def evaluate(tid, team, job):
+    """Compute raw outputs, loss and weight of the validation rows, in chunks."""
+    rows = integers(job, VALID_ROWS)
+    for start in range(0, rows.size, job.chunk_size):
+        index = rows[start : min(start + job.chunk_size, rows.size)]
+        first, last = share(tid, team.n_threads, index.size, ROWS)
+        if first < last:
+            gather(job, job.valid, index, first, last)
+            forward_rows(job, job.valid, np.int64(-1), first, last)
+            keep_outputs(job, start, first, last)
+            if job.valid.n_targets > 0:
+                loss_rows(job, job.valid, first, last)
+        if not meet(team):
+            return
+        if tid == 0 and job.valid.n_targets > 0:
+            report_losses(job, index.size, batch_weight(job, job.valid, index.size))
+        if not meet(team):
+            return
+
+
+@jit
+def keep_outputs(job, start, first, last):
+    """Copy the raw outputs of batch rows ``first:last`` to those of all rows from ``start``."""
+    layout, memory, outputs = job.layout, numbers(job, MEMORY), numbers(job, OUTPUTS)
+    level = layout.shape[1] - 1
+    n_outputs = layout[UNITS, level]
+    for i in range(first, last):
+        row = memory[layout[VALUES, level] + i * layout[LEAD, level] :]
+        for j in range(n_outputs):
+            outputs[(start + i) * n_outputs + j] = row[j]
+
+
+@jit
+def turn_all(job):
+    """Write the transposed copies of all matrices that backward reads."""
+    for k in range(1, job.layout.shape[1] - 1):
+        turn(job, k, 0, job.layout[UNITS, k])

@@ -1,0 +1,130 @@
+"""The job: all that a team shares, as a table of addresses.
+
+A kernel that took its sixty arrays as arguments would be compiled for minutes: Numba unpacks and
+reference-counts each of them in every function on the way down. A `Job` is instead one small
+tuple; a function opens the vectors that it works on by their slots: ``numbers(job, WEIGHTS)``.
+Whoever builds a job keeps its arrays alive. The user's own rows are reached by address too, so
+read-only arrays and memory maps need no code of their own, and nothing writes to them.
+"""
+
+import ctypes
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+from skreg._jit import jit
+from skreg._kernels.simd import VECTOR_BYTES
+from skreg._kernels.solvers import Rule
+
+# Slots of the compute dtype: parameters and what the solver remembers, in the packed layout.
+WEIGHTS, FIRST, SECOND, GRADIENT, TURNED = range(5)
+# One batch: values and deltas of all levels; targets and weights; entries of sparse rows.
+MEMORY, TARGET, SAMPLE_WEIGHT, SPARSE = range(5, 9)
+# Lane sums per tile, of penalties and of squared gradients; strengths per matrix; dropout factors
+# per level; raw outputs of the validation rows.
+SUMS, SQUARES, L1, L2, FACTORS, OUTPUTS = range(9, 15)
+# Of float64, int64 and int32: losses of a batch's rows; row numbers; CSR structure of a batch.
+LOSSES, ORDER, VALID_ROWS, STARTS, COLUMNS = range(15, 20)
+# The rows to learn from and those to validate on: slots relative to `Source.slot`.
+X, X_COLUMNS, X_STARTS, Y, Y_WEIGHT = range(5)
+TRAIN_SLOT, VALID_SLOT, N_SLOTS = 20, 25, 30
+
+# Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
+UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS = range(6)  # per level
+PANELS, ROWS_OF, WEIGHTS_AT, BIASES_AT, TURNED_AT, TILES_AT = range(6, 12)  # per matrix
+N_FIELDS = 12
+
+# Numbers that change between epochs: what the loop tells the kernels and what they report.
+RATE, STEPS, LOSS_SUM, WEIGHT_SUM, PENALTY_SUM = range(5)
+
+
+class Source(NamedTuple):
+    """Rows: dense with these steps between rows and columns, or CSR where ``row_step`` is 0."""
+
+    slot: int
+    row_step: int
+    column_step: int
+    n_targets: int
+    is_weighted: int
+
+
+class Objective(NamedTuple):
+    """The loss, its parameter, and the seed of the noise in front of it."""
+
+    loss: int
+    parameter: float
+    seed: int
+
+
+class Job(NamedTuple):
+    """All that the members of a team share."""
+
+    table: np.ndarray  # int64, (N_SLOTS, 2): address and size
+    kind: np.ndarray  # empty; carries the compute dtype
+    layout: np.ndarray  # int64, (N_FIELDS, n_levels)
+    report: np.ndarray  # float64
+    objective: Objective
+    rule: Rule
+    train: Source
+    valid: Source
+    batch_size: int
+    chunk_size: int  # rows at a time where no update follows
+
+
+def _opener(dtype, doc):
+    """Return the function that opens a slot as a vector of ``dtype`` (None: the compute dtype)."""
+    if numba.config.DISABLE_JIT:
+
+        def open_slot(job, slot):
+            address, size = (int(number) for number in job.table[slot])
+            kind = np.dtype(dtype or job.kind.dtype)
+            if size == 0:
+                return np.empty(0, kind)
+            memory = (ctypes.c_char * (size * kind.itemsize)).from_address(address)
+            return np.frombuffer(memory, kind)
+
+        open_slot.__doc__ = doc
+        return open_slot
+
+    @intrinsic
+    def open_slot(typingctx, job, slot):
+        member = dict(zip(job.fields, job.types, strict=True))
+        kind = numba.from_dtype(np.dtype(dtype)) if dtype else member["kind"].dtype
+        vector = types.Array(kind, 1, "C")
+        position = job.fields.index("table")
+
+        def codegen(context, builder, signature, args):
+            table = context.make_array(member["table"])(
+                context, builder, builder.extract_value(args[0], position)
+            )
+            at = builder.mul(args[1], ir.Constant(args[1].type, 2))
+            size_at = builder.add(at, ir.Constant(at.type, 1))
+            address = builder.load(builder.gep(table.data, [at]))
+            size = builder.load(builder.gep(table.data, [size_at]))
+            item = ir.Constant(size.type, kind.bitwidth // 8)
+            out = context.make_array(vector)(context, builder)
+            data = builder.inttoptr(address, context.get_value_type(kind).as_pointer())
+            populate_array(out, data, [size], [item], item, None)
+            return out._getvalue()
+
+        return vector(job, types.intp), codegen
+
+    open_slot.__doc__ = doc
+    return open_slot
+
+
+numbers = _opener(None, "Open a slot of the compute dtype.")
+doubles = _opener(np.float64, "Open a slot of float64.")
+integers = _opener(np.int64, "Open a slot of int64.")
+indices = _opener(np.int32, "Open a slot of int32.")
+
+
+@jit
+def lanes_of(job):
+    """Return how many numbers of the job's dtype one vector holds."""
+    return VECTOR_BYTES // job.kind.itemsize

@@ -1,0 +1,144 @@
+"""From the deltas of a batch to new weights: gradient, penalty, solver step, transposed copy.
+
+A member of the team works on its own rows of every matrix, in blocks that are still in the cache
+when their gradient is complete and the solver takes over.
+"""
+
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels.job import (
+    BIASES_AT,
+    FIRST,
+    GRADIENT,
+    L1,
+    L2,
+    PANELS,
+    ROWS_OF,
+    SECOND,
+    SQUARES,
+    SUMS,
+    TILES_AT,
+    UNITS,
+    WEIGHTS,
+    WEIGHTS_AT,
+    lanes_of,
+    numbers,
+)
+from skreg._kernels.matmul import ROWS, STORE
+from skreg._kernels.network import bias_gradient, turn, weight_gradient
+from skreg._kernels.penalties import add_lanes, add_penalty, add_squares
+from skreg._kernels.solvers import Segment, Step, update
+from skreg._kernels.team import share
+
+BLOCK = 64  # rows of fan-in
+
+
+@jit
+def learn_blocks(tid, team, job, n_rows, step):
+    """Sum this member's gradients and take the step, or note their squares for clipping."""
+    clip = job.rule.clip_norm > 0
+    for k in range(job.layout.shape[1] - 1):
+        first, last = share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
+        is_sparse = k == 0 and job.train.row_step == 0
+        block = last - first if is_sparse else BLOCK
+        for row in range(first, last, max(block, 1)):
+            rows = (row, min(row + block, last))
+            weight_gradient(job, job.train, k, rows, n_rows, np.int64(STORE))
+            if clip:
+                square_rows(job, k, rows, step)
+            else:
+                update_rows(job, k, rows, step)
+        if tid == (k + 1) % team.n_threads:
+            bias_gradient(job, k, n_rows, np.int64(STORE))
+            if not clip:
+                update_bias(job, k, step)
+
+
+@jit
+def update_blocks(tid, team, job, step):
+    """Take the step on this member's weights, whose gradients are complete."""
+    for k in range(job.layout.shape[1] - 1):
+        update_rows(job, k, share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS), step)
+        if tid == (k + 1) % team.n_threads:
+            update_bias(job, k, step)
+
+
+@jit
+def segment(job, start, size):
+    """Return the parameters from ``start`` on with the solver's memory of them."""
+    return Segment(
+        numbers(job, WEIGHTS)[start : start + size],
+        numbers(job, FIRST)[start : start + size],
+        numbers(job, SECOND)[start : start + size],
+        numbers(job, GRADIENT)[start : start + size],
+    )
+
+
+@jit
+def update_rows(job, k, rows, step):
+    """Take the step on weight rows ``rows[0]:rows[1]`` of matrix k, noting their penalty."""
+    layout, width = job.layout, lanes_of(job)
+    l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]
+    first, last = rows
+    if l1 > 0 or l2 > 0:
+        penalize_rows(job, k, rows)
+    l2 *= job.kind.dtype.type(step.clip)
+    for p in range(layout[PANELS, k]):
+        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + first) * width
+        part = segment(job, at, (last - first) * width)
+        update(job.rule, step, part, l1, l2, step.shrink)
+    if k > 0:
+        turn(job, k, first, min(last, layout[UNITS, k]))
+
+
+@jit
+def update_bias(job, k, step):
+    """Take the step on the bias of matrix k, which no penalty and no decay touches."""
+    zero = job.kind.dtype.type(0)
+    size = job.layout[PANELS, k] * lanes_of(job)
+    part = segment(job, job.layout[BIASES_AT, k], size)
+    update(job.rule, step, part, zero, zero, 1.0)
+
+
+@jit
+def penalize_rows(job, k, rows):
+    """Store the lane sums of the penalty of weight rows ``rows[0]:rows[1]``, tile by tile."""
+    layout, width = job.layout, lanes_of(job)
+    weights, sums = numbers(job, WEIGHTS), numbers(job, SUMS)
+    l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]
+    for row in range(rows[0], rows[1], ROWS):
+        mine = sums[(layout[TILES_AT, k] + row // ROWS) * width :][:width]
+        mine[:] = 0
+        for p in range(layout[PANELS, k]):
+            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
+            add_penalty(weights, at, ROWS, mine, l1, l2)
+
+
+@jit
+def square_rows(job, k, rows, step):
+    """Store the lane sums of the squared gradient of weight rows, the l2 term included."""
+    layout, width = job.layout, lanes_of(job)
+    weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
+    number = job.kind.dtype.type
+    l2 = numbers(job, L2)[k] / number(step.scale)  # the gradient is not yet scaled
+    for row in range(rows[0], rows[1], ROWS):
+        mine = numbers(job, SQUARES)[(layout[TILES_AT, k] + row // ROWS) * width :][:width]
+        mine[:] = 0
+        for p in range(layout[PANELS, k]):
+            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
+            add_squares(gradient, weights, l2, at, ROWS, mine)
+
+
+@jit
+def clip_step(job, step):
+    """Return ``step`` with the whole gradient, biases included, scaled to the largest norm."""
+    layout, gradient = job.layout, numbers(job, GRADIENT)
+    n_matrices = layout.shape[1] - 1
+    total = add_lanes(numbers(job, SQUARES), 0, layout[TILES_AT, n_matrices], lanes_of(job))
+    for k in range(n_matrices):
+        for j in range(layout[UNITS, k + 1]):
+            total += float(gradient[layout[BIASES_AT, k] + j]) ** 2
+    norm = np.sqrt(total) * step.scale
+    factor = job.rule.clip_norm / norm if norm > job.rule.clip_norm else 1.0
+    return Step(step.rate, step.metric, step.scale * factor, step.shrink, factor)

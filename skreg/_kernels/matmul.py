@@ -1,0 +1,118 @@
+"""Matrix products over panels, and the packing of weights into them.
+
+A *panel* is a column of hardware vectors: columns ``p * V .. (p + 1) * V`` of a matrix, row below
+row. Weights live in panels ``[panel][fan_in row][lane]``, padded with zeros to whole vectors and
+to whole tiles of rows, so every product runs over full tiles and no mask is ever needed.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels import simd
+from skreg._kernels.simd import ADD, MULTIPLY, PANELS, ROWS, ROWS_OF_WIDE_TILE, STORE, VECTOR_BYTES
+
+__all__ = ["ADD", "MULTIPLY", "ROWS", "STORE", "Numbers", "Panels", "pack", "product", "unpack"]
+
+
+class Numbers(NamedTuple):
+    """A matrix read number by number: element (i, k) is ``values[start + i*row + k*column]``."""
+
+    values: np.ndarray
+    start: int
+    row: int
+    column: int
+
+
+class Panels(NamedTuple):
+    """A matrix read by vectors: ``values[start + k*row + p*panel :][:V]`` is vector (k, p)."""
+
+    values: np.ndarray
+    start: int
+    row: int
+    panel: int
+
+
+def _product(a, b, c, n_rows, depth, n_panels, mode):
+    """Compute ``C = A B`` (STORE), ``C += A B`` (ADD) or ``C *= A B`` element-wise (MULTIPLY).
+
+    ``a`` are `Numbers` of shape (n_rows, depth), ``b`` `Panels` of (depth, n_panels) and ``c``
+    `Panels` of (n_rows, n_panels) vectors; ``n_rows`` is a multiple of `ROWS`. Panels are the
+    outer loop: a group of them stays in the second-level cache while all rows pass by.
+    """
+    p = 0
+    while p < n_panels:
+        group = min(PANELS, n_panels - p)
+        if n_panels - p == PANELS + 1:
+            group = 2  # two tiles of 2 keep more accumulators busy than 3 and 1
+        step = ROWS if group == 1 else ROWS_OF_WIDE_TILE
+        b_at, c_at = b.start + p * b.panel, c.start + p * c.panel
+        for i in range(0, n_rows, step):
+            a_i, c_i = a.start + i * a.row, c_at + i * c.row
+            if group == 3:
+                simd.tile_3(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
+                            c.values, c_i, c.row, c.panel, mode)  # fmt: skip
+            elif group == 2:
+                simd.tile_2(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
+                            c.values, c_i, c.row, c.panel, mode)  # fmt: skip
+            else:
+                simd.tile_1(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
+                            c.values, c_i, c.row, c.panel, mode)  # fmt: skip
+        p += group
+
+
+def product_reference(a, b, c, n_rows, depth, n_panels, mode):
+    """Compute what `product` computes with ``np.dot``: its oracle, and its stand-in without JIT."""
+    size = a.values.itemsize
+    left = np.lib.stride_tricks.as_strided(
+        a.values[a.start :], (n_rows, depth), (a.row * size, a.column * size)
+    )
+    right = _as_matrices(b, depth, n_panels)
+    out = _as_matrices(c, n_rows, n_panels)
+    for p in range(n_panels):
+        result = np.dot(left, right[p])
+        if mode == ADD:
+            out[p] += result
+        elif mode == MULTIPLY:
+            out[p] *= result
+        else:
+            out[p] = result
+
+
+def _as_matrices(panels, n_rows, n_panels):
+    """View `Panels` as an array of shape (n_panels, n_rows, V)."""
+    size = panels.values.itemsize
+    shape = (n_panels, n_rows, VECTOR_BYTES // size)
+    strides = (panels.panel * size, panels.row * size, size)
+    return np.lib.stride_tricks.as_strided(panels.values[panels.start :], shape, strides)
+
+
+product = product_reference if numba.config.DISABLE_JIT else jit(_product)
+
+
+@jit
+def pack(matrix, out, start, n_rows):
+    """Write ``matrix`` (fan_in, fan_out) into panels of ``n_rows`` rows at ``out[start:]``."""
+    width = VECTOR_BYTES // out.itemsize
+    fan_in, fan_out = matrix.shape
+    for first in range(0, fan_out, width):
+        lanes = min(width, fan_out - first)
+        at = start + first * n_rows
+        for i in range(fan_in):
+            for j in range(lanes):
+                out[at + i * width + j] = matrix[i, first + j]
+
+
+@jit
+def unpack(packed, start, n_rows, matrix):
+    """Write panels of ``n_rows`` rows at ``packed[start:]`` into ``matrix`` (fan_in, fan_out)."""
+    width = VECTOR_BYTES // packed.itemsize
+    fan_in, fan_out = matrix.shape
+    for first in range(0, fan_out, width):
+        lanes = min(width, fan_out - first)
+        at = start + first * n_rows
+        for i in range(fan_in):
+            for j in range(lanes):
+                matrix[i, first + j] = packed[at + i * width + j]

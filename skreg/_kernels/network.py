@@ -1,0 +1,212 @@
+"""One mini-batch through the network: rows forward and backward, then weight gradients.
+
+The work of a batch has two parts. *Rows* are independent: a thread takes a block of them through
+gather, forward, loss and backward without waiting for anybody. *Weight rows* (units of fan-in) are
+independent too once all rows are done: a thread sums their gradients over the whole batch.
+
+The forward pass leaves the slope of every activation (times its dropout factor) where the delta
+will be; the backward product multiplies it in while its result is still in registers. So there is
+no derivative pass and no stored mask.
+"""
+
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels.activations import LOGISTIC, SOFTPLUS, activate
+from skreg._kernels.job import (
+    ACTIVATION,
+    BIASES_AT,
+    DELTAS,
+    FACTORS,
+    GRADIENT,
+    LEAD,
+    LOSSES,
+    MEMORY,
+    PANELS,
+    ROWS_OF,
+    SAMPLE_WEIGHT,
+    TARGET,
+    THRESHOLD,
+    TURNED,
+    TURNED_AT,
+    UNITS,
+    VALUES,
+    WEIGHTS,
+    WEIGHTS_AT,
+    doubles,
+    lanes_of,
+    numbers,
+)
+from skreg._kernels.losses import OutputShape, evaluate_loss
+from skreg._kernels.matmul import MULTIPLY, ROWS, STORE, Numbers, Panels, product
+from skreg._kernels.random import bits, halves, mix
+from skreg._kernels.sparse import drop_sparse_inputs, sparse_gradient, sparse_product
+
+
+@jit
+def _whole_tiles(n_rows):
+    return (n_rows + ROWS - 1) // ROWS * ROWS
+
+
+@jit
+def _dropout_key(job, step, level):
+    return mix(mix(np.uint64(job.objective.seed), step), level)
+
+
+@jit
+def drop_inputs(job, source, step, first, last):
+    """Drop input features of batch rows ``first:last``, scaling the kept ones."""
+    layout, memory = job.layout, numbers(job, MEMORY)
+    key = _dropout_key(job, step, 0)
+    threshold, factor = np.uint32(layout[THRESHOLD, 0]), numbers(job, FACTORS)[0]
+    if source.row_step == 0:
+        drop_sparse_inputs(job, key, threshold, factor, first, last)
+        return
+    zero = memory.dtype.type(0)
+    for i in range(first, last):
+        low, high = halves(mix(key, i))
+        at = layout[VALUES, 0] + i * layout[LEAD, 0]
+        row = memory[at : at + layout[UNITS, 0]]
+        for j in range(row.size):
+            row[j] *= factor if bits(low, high, j) >= threshold else zero
+
+
+@jit
+def drop_units(job, level, step, first, last):
+    """Drop hidden units of batch rows ``first:last``: their values and slopes alike."""
+    layout, memory = job.layout, numbers(job, MEMORY)
+    key = _dropout_key(job, step, level)
+    threshold, factor = np.uint32(layout[THRESHOLD, level]), numbers(job, FACTORS)[level]
+    zero = memory.dtype.type(0)
+    lead, n_units = layout[LEAD, level], layout[UNITS, level]
+    for i in range(first, last):
+        low, high = halves(mix(key, i))
+        values = memory[layout[VALUES, level] + i * lead :][:n_units]
+        slopes = memory[layout[DELTAS, level] + i * lead :][:n_units]
+        for j in range(n_units):
+            kept = factor if bits(low, high, j) >= threshold else zero
+            values[j] *= kept
+            slopes[j] *= kept
+
+
+@jit
+def forward(job, source, level, first, last):
+    """Compute the products of ``level`` for batch rows ``first:last``, bias not yet added."""
+    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
+    k = level - 1
+    lead, below = layout[LEAD, level], layout[LEAD, k]
+    b = Panels(numbers(job, WEIGHTS), layout[WEIGHTS_AT, k], width, layout[ROWS_OF, k] * width)
+    c = Panels(memory, layout[VALUES, level] + first * lead, lead, width)
+    if k == 0 and source.row_step == 0:
+        sparse_product(job, b, c, first, last, layout[PANELS, k])
+    else:
+        a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
+        n_rows = _whole_tiles(last - first)
+        product(a, b, c, n_rows, layout[UNITS, k], layout[PANELS, k], np.int64(STORE))
+
+
+@jit
+def activate_level(job, level, first, last):
+    """Add the bias and apply the activation of ``level`` to batch rows ``first:last``."""
+    layout, memory = job.layout, numbers(job, MEMORY)
+    k, lead, code = level - 1, layout[LEAD, level], layout[ACTIVATION, level]
+    width = layout[PANELS, k] * lanes_of(job)
+    bias = numbers(job, WEIGHTS)[layout[BIASES_AT, k] :][:width]
+    values = memory[layout[VALUES, level] + first * lead :]
+    slopes = memory[layout[DELTAS, level] + first * lead :]
+    activate(code, values, slopes, bias, lead, last - first)
+    if code == LOGISTIC or code == SOFTPLUS:  # the two that do not keep zeros in the padding
+        for i in range(last - first):
+            for j in range(layout[UNITS, level], width):
+                values[i * lead + j] = 0
+
+
+@jit
+def forward_rows(job, source, step, first, last):
+    """Take batch rows ``first:last`` from the input to the raw outputs, biases added.
+
+    ``step`` numbers the draws of dropout; a negative step is the plain network.
+    """
+    layout = job.layout
+    n_matrices = layout.shape[1] - 1
+    if step >= 0 and layout[THRESHOLD, 0] > 0:
+        drop_inputs(job, source, step, first, last)
+    for level in range(1, n_matrices + 1):
+        forward(job, source, level, first, last)
+        activate_level(job, level, first, last)
+        if step >= 0 and layout[THRESHOLD, level] > 0:
+            drop_units(job, level, step, first, last)
+
+
+@jit
+def loss_rows(job, source, first, last):
+    """Evaluate loss and delta of batch rows ``first:last`` from their raw outputs."""
+    layout, memory = job.layout, numbers(job, MEMORY)
+    level = layout.shape[1] - 1
+    lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
+    evaluate_loss(
+        job.objective.loss,
+        memory.dtype.type(job.objective.parameter),
+        memory[layout[VALUES, level] + first * lead :],
+        memory[layout[DELTAS, level] + first * lead :],
+        numbers(job, TARGET)[first * source.n_targets : last * source.n_targets],
+        numbers(job, SAMPLE_WEIGHT)[first:last],
+        doubles(job, LOSSES)[first:last],
+        OutputShape(last - first, layout[UNITS, level], lead, width),
+    )
+
+
+@jit
+def backward_rows(job, first, last):
+    """Take the deltas of batch rows ``first:last`` from the outputs to the first hidden level."""
+    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
+    for level in range(layout.shape[1] - 2, 0, -1):
+        above, lead = layout[LEAD, level + 1], layout[LEAD, level]
+        n_above = layout[UNITS, level + 1]
+        a = Numbers(memory, layout[DELTAS, level + 1] + first * above, above, 1)
+        b = Panels(numbers(job, TURNED), layout[TURNED_AT, level], width, n_above * width)
+        c = Panels(memory, layout[DELTAS, level] + first * lead, lead, width)
+        n_rows = _whole_tiles(last - first)
+        product(a, b, c, n_rows, n_above, layout[PANELS, level - 1], np.int64(MULTIPLY))
+
+
+@jit
+def weight_gradient(job, source, k, rows, n_rows, mode):
+    """Sum the gradient of weight rows ``rows[0]:rows[1]`` of matrix k over the batch."""
+    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
+    start = layout[WEIGHTS_AT, k] + rows[0] * width
+    c = Panels(numbers(job, GRADIENT), start, width, layout[ROWS_OF, k] * width)
+    if k == 0 and source.row_step == 0:
+        sparse_gradient(job, c, rows, n_rows, mode)
+    else:
+        a = Numbers(memory, layout[VALUES, k] + rows[0], 1, layout[LEAD, k])
+        b = Panels(memory, layout[DELTAS, k + 1], layout[LEAD, k + 1], width)
+        product(a, b, c, rows[1] - rows[0], n_rows, layout[PANELS, k], mode)
+
+
+@jit
+def bias_gradient(job, k, n_rows, mode):
+    """Sum the deltas over the batch: the gradient of the bias of matrix k."""
+    layout, memory = job.layout, numbers(job, MEMORY)
+    width = layout[PANELS, k] * lanes_of(job)
+    lead, start = layout[LEAD, k + 1], layout[DELTAS, k + 1]
+    goal = numbers(job, GRADIENT)[layout[BIASES_AT, k] :][:width]
+    if mode == STORE:
+        goal[:] = 0
+    for i in range(n_rows):
+        delta = memory[start + i * lead :][:width]
+        for j in range(width):
+            goal[j] += delta[j]
+
+
+@jit
+def turn(job, k, first, last):
+    """Write rows ``first:last`` of matrix k into its transposed copy, which backward reads."""
+    layout, width = job.layout, lanes_of(job)
+    weights, turned = numbers(job, WEIGHTS), numbers(job, TURNED)
+    n_above, n_rows = layout[UNITS, k + 1], layout[ROWS_OF, k]
+    for i in range(first, last):
+        goal = layout[TURNED_AT, k] + i // width * width * n_above + i % width
+        for n in range(n_above):
+            source = layout[WEIGHTS_AT, k] + n // width * width * n_rows
+            turned[goal + n * width] = weights[source + i * width + n % width]

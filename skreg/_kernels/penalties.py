@@ -1,0 +1,61 @@
+"""Penalties on weights: value and proximal operator side by side."""
+
+from skreg._jit import jit
+
+
+@jit
+def soft_threshold(w, threshold):
+    """Solve ``min_v 1/2 (v - w)^2 + threshold |v|`` for one number."""
+    magnitude = abs(w) - threshold
+    if magnitude > 0:
+        return magnitude if w > 0 else -magnitude
+    return w - w  # zero of the same type; NaN stays NaN
+
+
+@jit
+def add_penalty(weights, start, n_rows, sums, l1, l2):
+    """Add ``l1 |w| + l2/2 w^2`` of ``n_rows`` vectors from ``weights[start:]`` to ``sums``.
+
+    One running sum per lane needs no reordering to vectorize.
+    """
+    half, width = l2 / weights.dtype.type(2), sums.size
+    for j in range(width):
+        total = sums[j]
+        for i in range(n_rows):
+            w = weights[start + i * width + j]
+            total += l1 * abs(w) + half * (w * w)
+        sums[j] = total
+
+
+@jit
+def add_squares(gradient, weights, l2, start, n_rows, sums):
+    """Add the squares of ``gradient + l2 weights`` for ``n_rows`` vectors, lane by lane."""
+    width = sums.size
+    for j in range(width):
+        total = sums[j]
+        for i in range(n_rows):
+            at = start + i * width + j
+            g = gradient[at] + l2 * weights[at]
+            total += g * g
+        sums[j] = total
+
+
+@jit
+def add_lanes(sums, start, stop, width):
+    """Return the sum of lane sums ``start`` to ``stop`` of ``width`` lanes each, in double."""
+    total = 0.0
+    for j in range(width):
+        lane = 0.0
+        for i in range(start, stop):
+            lane += sums[i * width + j]
+        total += lane
+    return total
+
+
+@jit
+def count_nonzero(weights, stop):
+    """Return how many of ``weights[:stop]`` are not zero."""
+    count = 0
+    for i in range(stop):
+        count += weights[i] != 0
+    return count

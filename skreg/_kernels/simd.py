@@ -1,0 +1,300 @@
+"""The vector micro-kernels, written as LLVM vector code: the only file that knows registers.
+
+A *tile* is a block of a matrix product that stays in registers while k runs:
+``C[i, p, :] = sum_k A[i, k] * B[k, p, :]`` for a few rows i and a few panels p, where ``B[k, p, :]``
+is one hardware vector. Every element is summed over k in increasing order, one (fused)
+multiply-add after the other, whatever the tile's shape: products therefore have the same bits
+however rows and panels are divided among tiles and threads, and skipping a zero of A changes
+nothing, so dense and sparse input agree to the bit.
+
+Width and shapes come from the features that LLVM reports to Numba for this CPU (or that
+``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` claim).
+"""
+
+import platform
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.codegen import get_host_cpu_features
+from numba.extending import intrinsic
+
+STORE, ADD, MULTIPLY = range(3)  # what a tile does with the C it finds
+
+
+def _features():
+    """Return the names of the CPU features that Numba compiles for."""
+    text = numba.config.CPU_FEATURES
+    if text is None:
+        text = get_host_cpu_features()
+    return {name[1:] for name in text.split(",") if name.startswith("+")}
+
+
+def _vector_bytes(features):
+    if "avx512f" in features:
+        return 64
+    return 32 if "avx" in features else 16
+
+
+FEATURES = _features()
+VECTOR_BYTES = _vector_bytes(FEATURES)
+MANY_REGISTERS = VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64")
+
+# Rows of fan-in and of a batch are padded to this count, so that no tile is ever ragged.
+ROWS = 8
+# 8 x 3 accumulators + 3 vectors of B + 1 broadcast fit into 32 registers, 4 x 3 + 4 into 16. A
+# single panel takes 8 rows everywhere: fewer chains could not hide the latency of the FMA.
+PANELS = 3
+ROWS_OF_WIDE_TILE = 8 if MANY_REGISTERS else 4
+
+
+def lanes(dtype):
+    """Return how many numbers of ``dtype`` (a NumPy dtype) one vector holds."""
+    return VECTOR_BYTES // dtype.itemsize
+
+
+class _Vectors:
+    """Typed loads, stores and arithmetic on the vectors of one array type."""
+
+    def __init__(self, context, builder, array_type):
+        self.builder = builder
+        self.scalar = context.get_data_type(array_type.dtype)
+        self.bytes = array_type.dtype.bitwidth // 8
+        self.type = ir.VectorType(self.scalar, VECTOR_BYTES // self.bytes)
+        self.zero = ir.Constant(self.type, None)
+        kind = f"v{self.type.count}f{8 * self.bytes}"
+        signature = ir.FunctionType(self.type, [self.type] * 3)
+        self._fma = cgutils.get_or_insert_function(
+            builder.module, signature, f"llvm.fmuladd.{kind}"
+        )
+
+    def _pointer(self, data, index):
+        address = self.builder.gep(data, [index])
+        return self.builder.bitcast(address, self.type.as_pointer())
+
+    def load(self, data, index):
+        return self.builder.load(self._pointer(data, index), align=self.bytes)
+
+    def store(self, vector, data, index):
+        self.builder.store(vector, self._pointer(data, index), align=self.bytes)
+
+    def spread(self, number):
+        """Return a vector with ``number`` in every lane."""
+        undefined = ir.Constant(self.type, ir.Undefined)
+        first = ir.Constant(ir.IntType(32), 0)
+        one = self.builder.insert_element(undefined, number, first)
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.type.count), None)
+        return self.builder.shuffle_vector(one, undefined, mask)
+
+    def spread_from(self, data, index):
+        address = self.builder.gep(data, [index])
+        return self.spread(self.builder.load(address, align=self.bytes))
+
+    def fma(self, a, b, c):
+        return self.builder.call(self._fma, [a, b, c])
+
+
+class _Corner:
+    """The block of C under one tile: where its vectors are, how they begin and how they end."""
+
+    def __init__(self, builder, vectors, data, shape, steps):
+        self.builder, self.vectors, self.data = builder, vectors, data
+        start, row, panel = steps
+        self.at = [
+            builder.add(start, builder.add(_times(builder, row, i), _times(builder, panel, p)))
+            for i in range(shape[0])
+            for p in range(shape[1])
+        ]
+
+    def begin(self, mode):
+        """Return the first value of every accumulator: what C holds under ADD, zero otherwise."""
+        builder = self.builder
+        before = builder.block
+        with builder.if_then(_equals(builder, mode, ADD)):
+            found = [self.vectors.load(self.data, at) for at in self.at]
+            loaded = builder.block
+        return [_join(builder, self.vectors.zero, before, v, loaded) for v in found]
+
+    def end(self, sums, mode):
+        """Write the accumulators; under MULTIPLY, times what C holds."""
+        builder = self.builder
+        before = builder.block
+        with builder.if_then(_equals(builder, mode, MULTIPLY)):
+            found = [self.vectors.load(self.data, at) for at in self.at]
+            products = [builder.fmul(s, v) for s, v in zip(sums, found, strict=True)]
+            multiplied = builder.block
+        pairs = zip(sums, products, strict=True)
+        results = [_join(builder, s, before, product, multiplied) for s, product in pairs]
+        for result, at in zip(results, self.at, strict=True):
+            self.vectors.store(result, self.data, at)
+
+
+def _times(builder, step, count):
+    return builder.mul(step, ir.Constant(step.type, count))
+
+
+def _equals(builder, mode, code):
+    return builder.icmp_signed("==", mode, ir.Constant(mode.type, code))
+
+
+def _join(builder, value, block, other, other_block):
+    phi = builder.phi(value.type)
+    phi.add_incoming(value, block)
+    phi.add_incoming(other, other_block)
+    return phi
+
+
+def _data(context, builder, array_type, array):
+    return context.make_array(array_type)(context, builder, array).data
+
+
+def _loop(builder, count, cursors, sums, body):
+    """Emit ``for k in range(count): sums = body(k, cursors, sums)``.
+
+    ``cursors`` are pairs (start, step): offsets that advance by ``step`` in every round.
+    """
+    before = builder.block
+    head = builder.append_basic_block("k.head")
+    inside = builder.append_basic_block("k.body")
+    after = builder.append_basic_block("k.end")
+    builder.branch(head)
+    builder.position_at_end(head)
+    starts = [ir.Constant(count.type, 0), *(start for start, _ in cursors), *sums]
+    phis = [builder.phi(value.type) for value in starts]
+    for phi, value in zip(phis, starts, strict=True):
+        phi.add_incoming(value, before)
+    k, at, totals = phis[0], phis[1 : 1 + len(cursors)], phis[1 + len(cursors) :]
+    builder.cbranch(builder.icmp_signed("<", k, count), inside, after)
+    builder.position_at_end(inside)
+    totals_next = body(k, at, totals)
+    at_next = [builder.add(a, step) for a, (_, step) in zip(at, cursors, strict=True)]
+    k_next = builder.add(k, ir.Constant(k.type, 1))
+    for phi, value in zip(phis, [k_next, *at_next, *totals_next], strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return totals
+
+
+def _outlined(context, builder, signature, args, name, emit):
+    """Emit a call of the function ``name`` of this module, whose body ``emit`` writes once.
+
+    A function of its own gives the loop all registers, and ``optsize`` keeps LLVM from unrolling
+    it: unrolled, it hoists the loads of several rounds and spills accumulators (40 % slower).
+    """
+    arrays = [i for i, kind in enumerate(signature.args) if isinstance(kind, types.Array)]
+    plain = list(args)
+    for i in arrays:
+        plain[i] = _data(context, builder, signature.args[i], args[i])
+    name = f"skreg.{name}.{signature.args[0].dtype}"
+    function_type = ir.FunctionType(ir.VoidType(), [value.type for value in plain])
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    if function.is_declaration:
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        function.attributes.add("optsize")
+        inner = ir.IRBuilder(function.append_basic_block("entry"))
+        emit(inner, _Vectors(context, inner, signature.args[0]), function.args)
+        inner.ret_void()
+    builder.call(function, plain)
+    return context.get_dummy_value()
+
+
+def _make_tile(n_rows, n_panels):
+    """Return the intrinsic for a tile of ``n_rows`` x ``n_panels`` vectors."""
+
+    def emit(builder, vectors, args):
+        a, a_at, a_row, a_k, b, b_at, b_k, b_panel, depth, c, c_at, c_row, c_panel, mode = args
+        corner = _Corner(builder, vectors, c, (n_rows, n_panels), (c_at, c_row, c_panel))
+        rows = [_times(builder, a_row, i) for i in range(n_rows)]
+        panels = [_times(builder, b_panel, p) for p in range(n_panels)]
+
+        def body(k, cursors, sums):
+            a_k_at, b_k_at = cursors
+            right = [vectors.load(b, builder.add(b_k_at, p)) for p in panels]
+            new = []
+            for i, row in enumerate(rows):
+                left = vectors.spread_from(a, builder.add(a_k_at, row))
+                mine = sums[i * n_panels : (i + 1) * n_panels]
+                new += [vectors.fma(left, r, s) for r, s in zip(right, mine, strict=True)]
+            return new
+
+        sums = _loop(builder, depth, [(a_at, a_k), (b_at, b_k)], corner.begin(mode), body)
+        corner.end(sums, mode)
+
+    @intrinsic
+    def tile(typingctx, a, a_at, a_row, a_k, b, b_at, b_k, b_panel, depth, c, c_at, c_row, c_panel,
+             mode):  # fmt: skip
+        index = types.intp
+        signature = types.void(
+            a, index, index, index, b, index, index, index, index, c, index, index, index, index
+        )
+
+        def codegen(context, builder, signature, args):
+            return _outlined(context, builder, signature, args, f"tile_{n_panels}", emit)
+
+        return signature, codegen
+
+    return tile
+
+
+def _make_sparse_tile(n_panels):
+    """Return the intrinsic for one row of C from the nonzeros of one row of A."""
+
+    def emit(builder, vectors, args):
+        a, columns, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel = args
+        corner = _Corner(builder, vectors, c, (1, n_panels), (c_at, c_panel, c_panel))
+
+        def body(k, cursors, sums):
+            (at,) = cursors
+            column = builder.load(builder.gep(columns, [at]))
+            row = builder.add(b_at, builder.mul(builder.sext(column, b_k.type), b_k))
+            left = vectors.spread_from(a, at)
+            panels = [builder.add(row, _times(builder, b_panel, p)) for p in range(n_panels)]
+            right = [vectors.load(b, p) for p in panels]
+            return [vectors.fma(left, r, s) for r, s in zip(right, sums, strict=True)]
+
+        one = ir.Constant(a_at.type, 1)
+        sums = _loop(builder, count, [(a_at, one)], [vectors.zero] * n_panels, body)
+        corner.end(sums, ir.Constant(a_at.type, STORE))
+
+    @intrinsic
+    def sparse_tile(typingctx, a, columns, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel):
+        index = types.intp
+        signature = types.void(a, columns, index, index, b, index, index, index, c, index, index)
+
+        def codegen(context, builder, signature, args):
+            name = f"sparse_tile_{n_panels}"
+            return _outlined(context, builder, signature, args, name, emit)
+
+        return signature, codegen
+
+    return sparse_tile
+
+
+tile_1 = _make_tile(ROWS, 1)
+tile_2 = _make_tile(ROWS_OF_WIDE_TILE, 2)
+tile_3 = _make_tile(ROWS_OF_WIDE_TILE, 3)
+sparse_tile_1 = _make_sparse_tile(1)
+sparse_tile_4 = _make_sparse_tile(4)
+
+
+@intrinsic
+def multiply_add(typingctx, a, b, c):
+    """Return ``a * b + c`` for numbers of one type, fused exactly where the tiles fuse."""
+    signature = a(a, a, a)
+
+    def codegen(context, builder, signature, args):
+        kind = f"llvm.fmuladd.f{signature.args[0].bitwidth}"
+        function_type = ir.FunctionType(args[0].type, [args[0].type] * 3)
+        function = cgutils.get_or_insert_function(builder.module, function_type, kind)
+        return builder.call(function, args)
+
+    return signature, codegen
+
+
+if numba.config.DISABLE_JIT:
+
+    def multiply_add(a, b, c):
+        """Return ``a * b + c``."""
+        return a * b + c

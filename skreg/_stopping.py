@@ -1,0 +1,48 @@
+"""When to stop: a score or a loss is observed, a decision comes back. Never an exception."""
+
+import numpy as np
+
+
+class Patience:
+    """Count the epochs that did not improve, exactly as scikit-learn's MLP counts them.
+
+    Parameters
+    ----------
+    watches_score : bool
+        True where higher is better (a validation score), False for a training loss.
+    tol : float
+        An improvement smaller than this does not count.
+    n_iter_no_change : int
+        More than this many epochs without improvement exhaust the patience.
+    """
+
+    def __init__(self, watches_score, tol, n_iter_no_change):
+        self.watches_score = watches_score
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.best = -np.inf if watches_score else np.inf
+        self.count = 0
+
+    def observe(self, value):
+        """Take the value of an epoch; return whether it is the best so far."""
+        if self.watches_score:
+            idle, improved = value < self.best + self.tol, value > self.best
+        else:
+            idle, improved = value > self.best - self.tol, value < self.best
+        self.count = self.count + 1 if idle else 0
+        if improved:
+            self.best = value
+        return improved
+
+    @property
+    def exhausted(self):
+        """Whether more than ``n_iter_no_change`` epochs in a row did not improve."""
+        return self.count > self.n_iter_no_change
+
+    def message(self):
+        """Say what happened, in scikit-learn's words."""
+        what = "Validation score" if self.watches_score else "Training loss"
+        return (
+            f"{what} did not improve more than tol={self.tol:f} "
+            f"for {self.n_iter_no_change} consecutive epochs."
+        )

@@ -1,0 +1,201 @@
+"""The loop between epochs: learning rate, history, validation, patience, the best weights."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skreg._kernels.penalties import count_nonzero
+from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning_rate
+from skreg._stopping import Patience
+
+HISTORY_KEYS = (
+    "loss",
+    "penalty",
+    "validation_loss",
+    "validation_score",
+    "learning_rate",
+    "n_nonzero",
+)
+
+
+class Plan(NamedTuple):
+    """What a run of the stochastic loop is told."""
+
+    schedule: Schedule
+    max_iter: int
+    shuffle: bool
+    verbose: bool
+    early_stopping: bool
+    incremental: bool
+
+
+class Progress:
+    """What a run leaves behind for the next call of `partial_fit`.
+
+    Parameters
+    ----------
+    patience : Patience
+    """
+
+    def __init__(self, patience):
+        self.patience = patience
+        self.divisions = 0  # of the adaptive learning rate
+        self.best = None  # flat parameters of the best validation score
+
+
+class Interrupted(NamedTuple):
+    """How a run ended: by itself, by Ctrl-C, by divergence."""
+
+    by_user: bool = False
+    diverged: bool = False
+
+
+class History:
+    """One row per epoch since the weights were initialized.
+
+    Parameters
+    ----------
+    earlier : dict of arrays, optional
+        The history to go on with.
+    """
+
+    def __init__(self, earlier=None):
+        earlier = earlier or {}
+        self._columns = {key: list(earlier.get(key, ())) for key in HISTORY_KEYS}
+
+    def append(self, **row):
+        """Add a row; what is not known of an epoch is NaN."""
+        for key, column in self._columns.items():
+            column.append(row.get(key, np.nan))
+
+    def __len__(self):
+        return len(self._columns["loss"])
+
+    def as_arrays(self):
+        """Return the columns as arrays of equal length."""
+        return {
+            key: np.array(column, dtype=np.int64 if key == "n_nonzero" else np.float64)
+            for key, column in self._columns.items()
+        }
+
+
+def new_progress(early_stopping, tol, n_iter_no_change):
+    """Return the progress of a run that has not begun."""
+    return Progress(Patience(early_stopping, tol, n_iter_no_change))
+
+
+def n_nonzero(engine):
+    """Return how many weights, biases aside, are not zero."""
+    return int(count_nonzero(engine.weights, engine.n_weights))
+
+
+class Shuffler:
+    """Draws the order of the rows of every epoch as scikit-learn's MLP draws it."""
+
+    def __init__(self, order, random_state):
+        self._order, self._random_state = order, random_state
+        self._identity = np.arange(order.size)
+
+    def shuffle(self):
+        """Permute the order in place: each epoch permutes what the last one left."""
+        permutation = self._identity.copy()
+        self._random_state.shuffle(permutation)
+        self._order[:] = self._order[permutation]
+
+
+def train(engine, plan, progress, history, shuffler=None, validation=None):
+    """Run epochs until the patience or ``max_iter`` is exhausted.
+
+    Parameters
+    ----------
+    engine : Engine
+        Loaded with the weights and moments to start from.
+    plan : Plan
+    progress : Progress
+        Changed in place.
+    history : History
+        Extended by one row per epoch.
+    shuffler : Shuffler, optional
+        None keeps the rows in their order.
+    validation : callable, optional
+        Called after each epoch; returns validation loss and score.
+
+    Returns
+    -------
+    n_epochs : int
+    end : Interrupted
+    """
+    n_epochs, end = 0, Interrupted()
+    try:
+        while n_epochs < plan.max_iter:
+            if shuffler is not None:
+                shuffler.shuffle()
+            if not _epoch(engine, plan, progress, history, (n_epochs, validation)):
+                end = Interrupted(diverged=True)
+                break
+            n_epochs += 1
+            if progress.patience.exhausted and _stops(plan, progress, engine.n_seen):
+                break
+            _warn_at_the_end(plan, n_epochs)
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=4)
+        end = Interrupted(by_user=True)
+    return n_epochs, end
+
+
+def _epoch(engine, plan, progress, history, now):
+    """Run one epoch and book it; return False where the weights have diverged."""
+    n_epochs, validation = now
+    epoch = len(history) if plan.incremental else n_epochs
+    rate = learning_rate(plan.schedule, epoch, engine.n_seen, progress.divisions)
+    loss, penalty = engine.train_epoch(rate)
+    engine.n_seen += engine.order.size
+    if not np.isfinite(loss) and not engine.is_finite():
+        return False
+    row = {"loss": loss, "penalty": penalty, "learning_rate": rate, "n_nonzero": n_nonzero(engine)}
+    if plan.verbose:
+        print(f"Iteration {n_epochs + 1}, loss = {loss + penalty:.8f}")
+    watched = loss + penalty
+    if validation is not None:
+        row["validation_loss"], row["validation_score"] = validation()
+        if plan.verbose:
+            print(f"Validation score: {row['validation_score']:f}")
+    if plan.early_stopping:
+        watched = row["validation_score"]
+    history.append(**row)
+    if progress.patience.observe(watched) and plan.early_stopping:
+        progress.best = engine.parameters()
+    return True
+
+
+def _stops(plan, progress, n_seen):
+    """Decide what an exhausted patience means: the end, or a smaller learning rate."""
+    message = progress.patience.message()
+    if plan.schedule.name != "adaptive":
+        ending = "Stopping."
+    else:
+        rate = learning_rate(plan.schedule, 0, n_seen, progress.divisions)
+        if rate > SMALLEST_ADAPTIVE_RATE:
+            progress.divisions += 1
+            progress.patience.count = 0
+            smaller = learning_rate(plan.schedule, 0, n_seen, progress.divisions)
+            if plan.verbose:
+                print(f"{message} Setting learning rate to {smaller:f}")
+            return False
+        ending = "Learning rate too small. Stopping."
+    if plan.verbose:
+        print(f"{message} {ending}")
+    return True
+
+
+def _warn_at_the_end(plan, n_epochs):
+    if n_epochs < plan.max_iter or plan.incremental or plan.schedule.name in PLANNED:
+        return
+    warnings.warn(
+        f"Stochastic Optimizer: Maximum iterations ({plan.max_iter}) reached and the "
+        "optimization hasn't converged yet.",
+        ConvergenceWarning,
+        stacklevel=5,
+    )
