@@ -16,6 +16,7 @@ from skreg._architecture import (
 from skreg._kernels import epoch
 from skreg._kernels import job as slots
 from skreg._kernels.job import LOSS_SUM, RATE, STEPS, WEIGHT_SUM, Job, Objective, Source
+from skreg._kernels.matmul import pack
 from skreg._kernels.simd import lanes
 from skreg._kernels.solvers import ADAM, SGD, Rule
 from skreg._kernels.team import ABORT, COMMAND, new_team
@@ -34,7 +35,6 @@ class Network(NamedTuple):
     activations: tuple
     loss: int
     parameter: float
-    link: int
     dropout: tuple
     seed: int
 
@@ -47,6 +47,7 @@ class Rows(NamedTuple):
     weight: object = None
 
 
+MOMENT_SLOTS = {"first": slots.FIRST, "second": slots.SECOND}
 NO_RULE = Rule(SGD, 0.0, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
@@ -103,6 +104,10 @@ def _most_entries(X, n_rows):
     return int(np.partition(counts, -n_rows)[-n_rows:].sum())
 
 
+def _index(index, n_rows):
+    return np.arange(n_rows) if index is None else np.array(index, dtype=np.int64)
+
+
 class Engine:
     """A network, its rows and its solver, on a team of threads that lives as long as it is open.
 
@@ -111,7 +116,11 @@ class Engine:
     network : Network
     dtype : numpy dtype
         Of all computations.
-    train, valid : Rows
+    train : Rows
+    valid : Rows or None
+        None validates on rows of ``train``.
+    train_index, valid_index : array of int, optional
+        Which rows are trained and validated on; None takes all.
     rule : Rule
         The solver.
     strengths : tuple of two sequences
@@ -122,27 +131,32 @@ class Engine:
         False leaves out gradients and moments: prediction needs none.
     """
 
-    def __init__(self, network, dtype, *, train=NO_ROWS, valid=NO_ROWS, rule=NO_RULE,
-                 strengths=None, batch_size=1, n_threads=1, for_training=True):  # fmt: skip
+    def __init__(self, network, dtype, *, train=NO_ROWS, valid=NO_ROWS, train_index=None,
+                 valid_index=None, rule=NO_RULE, strengths=None, batch_size=1, n_threads=1,
+                 for_training=True):  # fmt: skip
         self.dtype = np.dtype(dtype)
         self.network = network
         self.n_seen = 0  # samples since the weights were initialized
         self.table = table = _Table(self.dtype)
-        n_train, n_valid = train.X.shape[0], valid.X.shape[0]
-        n_rows = max(batch_size, min(CHUNK_ROWS, max(n_train, n_valid)))
+        shared = valid is None
+        valid = train if shared else valid
+        order = _index(train_index, train.X.shape[0])
+        valid_rows = _index(valid_index, valid.X.shape[0])
+        n_rows = max(batch_size, min(CHUNK_ROWS, max(order.size, valid_rows.size)))
         is_sparse = all(sp.issparse(rows.X) or rows is NO_ROWS for rows in (train, valid))
         layout, sizes = make_layout(
             network.units, network.activations, self.dtype, n_rows, is_sparse
         )
-        sources = table.source(slots.TRAIN_SLOT, train), table.source(slots.VALID_SLOT, valid)
+        source = table.source(slots.TRAIN_SLOT, train)
+        sources = source, source if shared else table.source(slots.VALID_SLOT, valid)
         self._new_parameters(sizes, rule, for_training)
         self._new_batch(sizes, n_rows, max(source.n_targets for source in sources))
         n_entries = max(_most_entries(train.X, n_rows), _most_entries(valid.X, n_rows))
         table.new(slots.SPARSE, n_entries)
         table.new(slots.COLUMNS, n_entries, np.int32)
-        table.put(slots.ORDER, np.arange(n_train))
-        table.put(slots.VALID_ROWS, np.arange(n_valid))
-        table.new(slots.OUTPUTS, n_valid * network.units[-1])
+        table.put(slots.ORDER, order)
+        table.put(slots.VALID_ROWS, valid_rows)
+        table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
         self._put_strengths(strengths, layout)
         self.job = Job(
             table=table.addresses,
@@ -239,10 +253,46 @@ class Engine:
         """How many updates the solver has made."""
         return int(self.job.report[STEPS])
 
+    def gradient_vector(self):
+        """Return the accumulated gradient as a flat vector."""
+        flat = np.empty(n_parameters(self.network.units), self.dtype)
+        unpack_parameters(self.job.layout, self.table.arrays[slots.GRADIENT], flat)
+        return flat
+
+    def moments(self):
+        """Return what the solver remembers, as flat vectors by name, and its number of steps."""
+        state = {"steps": self.steps}
+        for name, slot in MOMENT_SLOTS.items():
+            packed = self.table.arrays[slot]
+            if packed.size:
+                state[name] = np.empty(n_parameters(self.network.units), self.dtype)
+                unpack_parameters(self.job.layout, packed, state[name])
+        return state
+
+    def load_moments(self, state):
+        """Take what `moments` has returned."""
+        self.job.report[STEPS] = state["steps"]
+        for name, slot in MOMENT_SLOTS.items():
+            if name in state:
+                pack_parameters(self.job.layout, state[name], self.table.arrays[slot])
+
     def load(self, flat):
         """Take the parameters of the flat vector."""
         pack_parameters(self.job.layout, flat, self.weights)
         self.turn()
+
+    def load_arrays(self, coefs, intercepts):
+        """Take parameters given as one array per layer."""
+        layout = self.job.layout
+        for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+            coef = np.ascontiguousarray(coef, dtype=self.dtype)
+            pack(coef, self.weights, layout[slots.WEIGHTS_AT, k], layout[slots.ROWS_OF, k])
+            self.weights[layout[slots.BIASES_AT, k] :][: intercept.size] = intercept
+
+    def release(self):
+        """Give back the memory of gradients and transposed copies: nothing is trained any more."""
+        for slot in (slots.GRADIENT, slots.TURNED, slots.FIRST, slots.SECOND, slots.MEMORY):
+            self.table.put(slot, np.empty(0, self.dtype))
 
     def turn(self):
         """Write the transposed copies of all weights, which backward reads."""

@@ -25,7 +25,6 @@ class Plan(NamedTuple):
 
     schedule: Schedule
     max_iter: int
-    shuffle: bool
     verbose: bool
     early_stopping: bool
     incremental: bool
@@ -44,12 +43,19 @@ class Progress:
         self.divisions = 0  # of the adaptive learning rate
         self.best = None  # flat parameters of the best validation score
 
+    def as_dict(self):
+        """Return the progress as numbers and arrays."""
+        return {
+            "score": self.patience.best,
+            "count": self.patience.count,
+            "divisions": self.divisions,
+            "best": self.best,
+        }
 
-class Interrupted(NamedTuple):
-    """How a run ended: by itself, by Ctrl-C, by divergence."""
-
-    by_user: bool = False
-    diverged: bool = False
+    def restore(self, state):
+        """Take what `as_dict` has returned."""
+        self.patience.best, self.patience.count = state["score"], state["count"]
+        self.divisions, self.best = state["divisions"], state["best"]
 
 
 class History:
@@ -81,9 +87,9 @@ class History:
         }
 
 
-def new_progress(early_stopping, tol, n_iter_no_change):
-    """Return the progress of a run that has not begun."""
-    return Progress(Patience(early_stopping, tol, n_iter_no_change))
+def new_patience(early_stopping, tol, n_iter_no_change):
+    """Return the patience of a run that has not begun."""
+    return Patience(early_stopping, tol, n_iter_no_change)
 
 
 def n_nonzero(engine):
@@ -125,24 +131,23 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
     Returns
     -------
     n_epochs : int
-    end : Interrupted
+    diverged : bool
     """
-    n_epochs, end = 0, Interrupted()
+    n_epochs, diverged = 0, False
     try:
         while n_epochs < plan.max_iter:
             if shuffler is not None:
                 shuffler.shuffle()
             if not _epoch(engine, plan, progress, history, (n_epochs, validation)):
-                end = Interrupted(diverged=True)
+                diverged = True
                 break
             n_epochs += 1
             if progress.patience.exhausted and _stops(plan, progress, engine.n_seen):
                 break
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
-        end = Interrupted(by_user=True)
-    return n_epochs, end
+        warnings.warn("Training interrupted by user.", stacklevel=6)
+    return n_epochs, diverged
 
 
 def _epoch(engine, plan, progress, history, now):
@@ -197,5 +202,5 @@ def _warn_at_the_end(plan, n_epochs):
         f"Stochastic Optimizer: Maximum iterations ({plan.max_iter}) reached and the "
         "optimization hasn't converged yet.",
         ConvergenceWarning,
-        stacklevel=5,
+        stacklevel=7,
     )

@@ -33,7 +33,7 @@ def inlined(function):
     function = jit(function)
     if numba.config.DISABLE_JIT:
         return np.errstate(all="ignore")(function)
-    function.targetoptions["forceinline"] = True
+    function.targetoptions = {**function.targetoptions, "forceinline": True}
     return function
 
 

@@ -234,10 +234,10 @@ def _softmax(raw, out, i, shape, scale, label):
         store(out, start + j, x)
         sums = sums + x
     total = total_of(sums)
-    factor = scale / total if n > 0 else scale
     for j in range(0, shape.width, count(raw)):
-        x = load(out, start + j)
-        store(out, start + j, x * factor - where(numbers(x) == label - j, scale, 0.0))
+        x = load(out, start + j) * (scale / total)
+        x = x - where(numbers(x) == label - j, scale, 0.0)
+        store(out, start + j, where(numbers(x) < n - j, x, 0.0))
     return highest, total
 
 

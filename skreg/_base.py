@@ -1,0 +1,425 @@
+"""What both estimators share: from parameters and data to an engine and back."""
+
+import copy
+import warnings
+import zlib
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from skreg._architecture import initial_parameters, n_parameters, views
+from skreg._engine import Engine, Network, Rows
+from skreg._kernels.activations import ACTIVATIONS, IDENTITY
+from skreg._kernels.losses import LINK_CODES, OutputShape, apply_link
+from skreg._kernels.solvers import ADAM, SOLVERS, Rule
+from skreg._parameters import activation_names, dropout_rates, hidden_units, strengths
+from skreg._runs import LbfgsRun, StochasticRun
+from skreg._schedules import SCHEDULES
+from skreg._sklearn import (
+    Interval,
+    Options,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+)
+from skreg._threads import Threads
+
+class Validation(NamedTuple):
+    """A validation set: rows of its own, or an index into the training rows."""
+
+    rows: Rows | None  # None: rows of the training data
+    index: np.ndarray | None
+    labels: object  # y as the user knows it, for scorers
+
+
+class BaseMLP(BaseEstimator, ABC):
+    """Base of the multi-layer perceptrons; not to be used directly."""
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "l1": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "l2": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "polish": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "scoring": [str, callable, None],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None],
+        "n_jobs": [Integral, None],
+    }
+
+    # What the two kinds of estimators answer differently.
+
+    @abstractmethod
+    def _encode(self, y, first_pass, incremental):
+        """Learn the outputs from ``y`` and return targets (n_samples, n_targets)."""
+
+    @abstractmethod
+    def _encode_validation(self, y_val):
+        """Return the targets of an own validation set."""
+
+    @abstractmethod
+    def _loss(self):
+        """Return code and parameter of the loss."""
+
+    @abstractmethod
+    def _n_outputs(self, target):
+        """Return how many raw outputs the network has."""
+
+    @abstractmethod
+    def _default_score(self, raw, target, weight):
+        """Return what early stopping watches by default."""
+
+    def _class_weights(self, target, weight):
+        """Return the sample weights times the class weights."""
+        return weight
+
+    def _stratify(self, target):
+        """Return labels by which a validation split is stratified, or None."""
+        return None
+
+    # Public methods.
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None,
+            coef_init=None, intercept_init=None):  # fmt: skip
+        """Learn the weights of the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative. A row of weight zero changes nothing.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            Validation rows of one's own. They are scored after every epoch, and early stopping
+            uses them instead of a part of ``X``.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
+            Targets of ``X_val``.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Weights of the validation rows.
+        coef_init : list of arrays, default=None
+            Weights to start from, one array of shape (fan_in, fan_out) per layer.
+        intercept_init : list of arrays, default=None
+            Biases to start from, one array of shape (fan_out,) per layer.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        validation = (X_val, y_val, sample_weight_val)
+        return self._fit((X, y, sample_weight), validation, (coef_init, intercept_init), False)
+
+    def _partial_fit(self, rows, validation):
+        self._check_solver()
+        return self._fit(rows, validation, (None, None), True)
+
+    def _check_solver(self):
+        if self.solver not in SOLVERS:
+            raise AttributeError(
+                "partial_fit is only available for stochastic"
+                f" optimizers. {self.solver} is not stochastic."
+            )
+        return True
+
+    # Fitting.
+
+    def _fit(self, rows, validation, starting, incremental):
+        first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        fitted = copy.copy(self)  # this estimator changes only when all has gone well
+        train_rows, index = fitted._check_rows(rows, first_pass, incremental)
+        own = fitted._check_validation(validation)
+        if incremental and self.early_stopping and own is None:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        random_state = check_random_state(self.random_state)
+        seed = _derived_seed(random_state)
+        units = fitted._units(train_rows, first_pass)
+        flat = fitted._starting_parameters(units, starting, first_pass, random_state, train_rows)
+        if own is None and self.early_stopping:
+            index, valid_index = fitted._split(index, train_rows, random_state)
+            own = Validation(None, valid_index, _take(rows[1], valid_index))
+        network = fitted._network(units, seed)
+        run = StochasticRun if self.solver in SOLVERS else LbfgsRun
+        run(fitted, network, train_rows, index, own).start(flat, random_state, incremental)
+        self.__dict__.update(fitted.__dict__)
+        return self
+
+    def _compute_dtype(self):
+        return [np.float64, np.float32] if self.dtype is None else [np.dtype(self.dtype)]
+
+    def _check_rows(self, rows, first_pass, incremental):
+        """Validate the training rows; return them and the index of those that weigh something."""
+        X, y, sample_weight = rows
+        X, y = validate_data(
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True,
+            y_numeric=self._y_numeric, dtype=self._compute_dtype(), reset=first_pass,
+        )  # fmt: skip
+        X = X.tocsr() if sp.issparse(X) else X
+        weight = self._check_weight("sample_weight", sample_weight, X)
+        target = self._encode(y, first_pass, incremental)
+        weight = self._class_weights(target, weight)
+        index = np.arange(X.shape[0])
+        if weight is not None and not weight.all():
+            index = np.flatnonzero(weight)
+        return Rows(X, target, weight), index
+
+    def _check_weight(self, name, sample_weight, X):
+        if sample_weight is None:
+            return None
+        weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError(
+                f"Sample weights must contain at least one non-zero number, but {name} has none."
+            )
+        return weight
+
+    def _check_validation(self, validation):
+        """Validate a validation set of one's own; return a `Validation` or None."""
+        X_val, y_val, sample_weight_val = validation
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val needs X_val and y_val; give all three.")
+            return None
+        if X_val is None or y_val is None:
+            given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+            raise ValueError(f"{given} was given without {missing}; give both or neither.")
+        try:
+            X = validate_data(
+                self, X_val, accept_sparse=["csr", "csc"], dtype=self._compute_dtype(), reset=False
+            )
+            check_consistent_length(X, y_val)
+            weight = self._check_weight("sample_weight_val", sample_weight_val, X)
+        except ValueError as error:
+            raise ValueError(f"X_val: {error}") from error
+        X = X.tocsr() if sp.issparse(X) else X
+        return Validation(Rows(X, self._encode_validation(y_val), weight), None, y_val)
+
+    def _units(self, rows, first_pass):
+        hidden = hidden_units(self.hidden_layer_sizes)
+        units = (rows.X.shape[1], *hidden, self._n_outputs(rows.target))
+        if not first_pass:
+            before = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
+            if before != units:
+                raise ValueError(
+                    f"The fitted network has layers of {before} units, but the parameters ask "
+                    f"for {units}. Fit anew with warm_start=False, or keep hidden_layer_sizes."
+                )
+        return units
+
+    def _starting_parameters(self, units, starting, first_pass, random_state, rows):
+        """Return the flat vector that training starts from."""
+        dtype = rows.X.dtype
+        if first_pass:
+            flat = initial_parameters(units, self._glorot_factors(), random_state, dtype)
+            self.t_, self.n_iter_, self.history_ = 0, 0, None
+            self._solver_state = self._progress_state = None
+        else:
+            flat = np.concatenate([np.ravel(w) for w in [*self.coefs_, *self.intercepts_]])
+            flat = flat.astype(dtype, copy=False)
+        for name, given, parts in zip(
+            ("coef_init", "intercept_init"), starting, views(flat, units), strict=True
+        ):
+            _fill(name, given, parts)
+        return flat
+
+    def _glorot_factors(self):
+        """Return scikit-learn's factor of the initial variance for each weight matrix."""
+        n_hidden = len(hidden_units(self.hidden_layer_sizes))
+        names = activation_names(self.activation, n_hidden)
+        last = names[-1] if names else self.activation
+        return [2.0 if name == "logistic" else 6.0 for name in (*names, last)]
+
+    def _network(self, units, seed):
+        n_hidden = len(units) - 2
+        names = activation_names(self.activation, n_hidden)
+        loss, parameter = self._loss()
+        drop = dropout_rates("dropout", self.dropout, n_hidden)
+        return Network(
+            units=units,
+            activations=(*(ACTIVATIONS[name] for name in names), IDENTITY),
+            loss=loss,
+            parameter=parameter,
+            dropout=(float(self.input_dropout), *drop),
+            seed=seed,
+        )
+
+    def _split(self, index, rows, random_state):
+        """Divide the index into training and validation rows as scikit-learn's MLP does."""
+        positions = np.arange(index.size)
+        stratify = self._stratify(rows.target)
+        if stratify is not None:
+            stratify = self._usable_strata(stratify[index])
+        first, second = train_test_split(
+            positions, random_state=random_state, test_size=self.validation_fraction,
+            stratify=stratify,
+        )  # fmt: skip
+        if second.size < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                "or the size of your dataset."
+            )
+        return index[first], index[second]
+
+    def _usable_strata(self, labels):
+        """Return the labels if a stratified split exists; warn and return None otherwise."""
+        counts = np.unique(labels, return_counts=True)[1]
+        n_valid = int(np.ceil(labels.size * self.validation_fraction))
+        if counts.min() >= 2 and min(n_valid, labels.size - n_valid) >= counts.size:
+            return labels
+        warnings.warn(
+            "The validation split is not stratified: the smallest class has "
+            f"{counts.min()} row(s), and {n_valid} validation rows must hold {counts.size} "
+            "classes. Merge rare classes, raise validation_fraction or give X_val and y_val.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return None
+
+    def _score_function(self, validation, rows):
+        """Return a function from the engine and its raw outputs to the score that is watched."""
+        own = validation.rows if validation.rows is not None else rows
+        index = slice(None) if validation.index is None else validation.index
+        target = own.target[index]
+        weight = None if own.weight is None else own.weight[index]
+        if self.scoring is None:
+            return lambda engine, raw, loss: self._default_score(raw, target, weight)
+        if self.scoring == "loss":
+            return lambda engine, raw, loss: -loss
+        scorer = check_scoring(self, scoring=self.scoring)
+        X = own.X[index]
+        keywords = {} if weight is None else {"sample_weight": weight}
+        probe = copy.copy(self)
+        probe.__dict__.pop("feature_names_in_", None)
+        probe._set_outputs(target)
+
+        def score(engine, raw, loss):
+            probe.coefs_, probe.intercepts_ = views(engine.parameters(), engine.network.units)
+            return float(scorer(probe, X, validation.labels, **keywords))
+
+        return score
+
+    def _set_outputs(self, target):
+        self.n_outputs_ = self._n_outputs(target)
+        self.n_layers_ = len(hidden_units(self.hidden_layer_sizes)) + 2
+
+    def _rule(self):
+        return Rule(
+            SOLVERS.get(self.solver, ADAM),
+            float(self.momentum),
+            int(self.nesterovs_momentum),
+            float(self.beta_1),
+            float(self.beta_2),
+            float(self.epsilon),
+            float(self.weight_decay),
+            float(self.clip_norm or 0.0),
+        )
+
+    def _strengths(self, n_matrices):
+        return strengths("l1", self.l1, n_matrices), strengths("l2", self.l2, n_matrices)
+
+    def _batch_size(self, n_samples):
+        if isinstance(self.batch_size, str):
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                f"clipped: batch_size={self.batch_size}, n_samples={n_samples}.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return int(np.clip(self.batch_size, 1, n_samples))
+
+    # Prediction.
+
+    def _raw(self, X):
+        """Return the raw outputs (n_samples, n_outputs) of the plain network."""
+        check_is_fitted(self)
+        dtype = self.coefs_[0].dtype
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+        X = X.tocsr() if sp.issparse(X) else X
+        units = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
+        network = self._network(units, 0)
+        flops = 2.0 * n_parameters(units) * min(X.shape[0], 256)
+        threads = Threads(self.n_jobs, flops if X.shape[0] > 64 else 0)
+        with threads as n_threads, Engine(
+            network, dtype, valid=Rows(X), n_threads=n_threads, for_training=False
+        ) as engine:
+            engine.load_arrays(self.coefs_, self.intercepts_)
+            return engine.evaluate()[0]
+
+    def _linked(self, X):
+        """Return the raw outputs behind the output activation."""
+        raw = self._raw(X)
+        n_outputs = raw.shape[1]
+        shape = OutputShape(raw.shape[0], n_outputs, n_outputs, n_outputs)
+        apply_link(LINK_CODES[self.out_activation_], raw.reshape(-1), shape)
+        return raw
+
+    def __sklearn_tags__(self):
+        """Say that sparse input is welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _derived_seed(random_state):
+    """Return a seed for the counter-based generator without drawing from ``random_state``."""
+    _, key, position, *_ = random_state.get_state()
+    return zlib.crc32(np.asarray(key).tobytes() + int(position).to_bytes(4, "little"))
+
+
+def _take(y, index):
+    return y.iloc[index] if hasattr(y, "iloc") else np.asarray(y)[index]
+
+
+def _fill(name, given, parts):
+    """Copy starting values into the views of the flat vector."""
+    if given is None:
+        return
+    shapes = [part.shape for part in parts]
+    found = [np.shape(array) for array in given]
+    if found != shapes:
+        raise ValueError(
+            f"{name} has arrays of shapes {found}, but the network needs {shapes}; "
+            "give one array per layer."
+        )
+    for part, array in zip(parts, given, strict=True):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} contains NaN or infinity; starting values must be finite.")
+        part[:] = array

@@ -1,0 +1,330 @@
+"""The multi-layer perceptron classifier."""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import log_softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+
+from skreg._base import BaseMLP
+from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS
+from skreg._scores import accuracy
+from skreg._sklearn import StrOptions, check_partial_fit_first_call, fit_context
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """Multi-layer perceptron classifier with regularization as a first-class citizen."""
+
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+
+    _y_numeric = False
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        l1=0.0,
+        l2=1e-4,
+        dropout=0.0,
+        input_dropout=0.0,
+        weight_decay=0.0,
+        clip_norm=None,
+        polish=3,
+        class_weight=None,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring=None,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype=None,
+        n_jobs=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.l1 = l1
+        self.l2 = l2
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.polish = polish
+        self.class_weight = class_weight
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    @available_if(lambda self: self._check_solver())
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None, *, X_val=None, y_val=None,
+                    sample_weight_val=None):  # fmt: skip
+        """Run one epoch over the given rows, going on from the present weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that any call will see; needed in the first call only.
+        X_val, y_val, sample_weight_val : as in `fit`
+            Validation rows; needed with ``early_stopping=True``. Once the score has not improved
+            for more than ``n_iter_no_change`` calls, the best weights are restored.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' is not supported by partial_fit, which never sees all "
+                "labels at once; compute the weights with compute_class_weight('balanced', "
+                "classes=classes, y=y) and give them as a dict."
+            )
+        if check_partial_fit_first_call(self, classes):
+            self._label_type = _label_type(y if _is_multilabel(y) else self.classes_)
+        return self._partial_fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+
+    # Prediction.
+
+    def decision_function(self, X):
+        """Return the raw outputs: log-odds of the second class, of each label, or unnormalized.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : array of shape (n_samples,) or (n_samples, n_outputs)
+            One column less than classes where there are two.
+        """
+        raw = self._raw(X)
+        return raw.ravel() if self._label_type == "binary" else raw
+
+    def predict(self, X):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : array of shape (n_samples,) or (n_samples, n_labels)
+            A label per row; for multilabel data an indicator matrix, sparse if it was fitted so.
+        """
+        raw = self._raw(X)
+        if self._label_type == "multiclass":
+            return self.classes_[raw.argmax(axis=1)]
+        if self._label_type == "binary":
+            positive = (raw.ravel() > 0) & (self.classes_.size > 1)
+            return self.classes_[positive.astype(np.intp)]
+        labels = (raw > 0).astype(np.intp)
+        return sp.csr_matrix(labels) if self._sparse_labels else labels
+
+    def predict_proba(self, X):
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : array of shape (n_samples, n_classes)
+            In the order of ``classes_``; for multilabel data, of each label on its own.
+        """
+        probabilities = self._linked(X)
+        if self._label_type != "binary":
+            return probabilities
+        if self.classes_.size == 1:
+            return np.ones_like(probabilities)
+        return np.hstack([1 - probabilities, probabilities])
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of probabilities, exact where these underflow.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_probabilities : array of shape (n_samples, n_classes)
+            As `predict_proba`.
+        """
+        raw = self._raw(X)
+        zero = raw.dtype.type(0)
+        if self._label_type == "multiclass":
+            return log_softmax(raw, axis=1)
+        if self._label_type != "binary":
+            return -np.logaddexp(zero, -raw)
+        if self.classes_.size == 1:
+            return np.zeros_like(raw)
+        return -np.logaddexp(zero, np.hstack([raw, -raw]))
+
+    # Labels to targets.
+
+    def _encode(self, y, first_pass, incremental):
+        if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1 and not sp.issparse(y):
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if not incremental and first_pass:
+            self._label_type = _label_type(y)
+            self.classes_ = unique_labels(y)
+            self._sparse_labels = sp.issparse(y)
+        else:
+            self._check_labels(y, incremental)
+        if not hasattr(self, "_sparse_labels"):
+            self._sparse_labels = sp.issparse(y)
+        self.out_activation_ = "softmax" if self._label_type == "multiclass" else "logistic"
+        target = self._codes(y)
+        self.n_outputs_ = self._n_outputs(target)
+        return target
+
+    def _check_labels(self, y, incremental):
+        classes = unique_labels(y)
+        if self.warm_start and not incremental:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same "
+                    "classes as in the previous call to fit. Previously "
+                    f"got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+
+    def _encode_validation(self, y_val):
+        y_val = y_val if sp.issparse(y_val) else np.asarray(y_val)
+        if y_val.ndim == 2 and y_val.shape[1] == 1 and not sp.issparse(y_val):
+            y_val = column_or_1d(y_val, warn=True)
+        check_classification_targets(y_val)
+        unseen = np.setdiff1d(unique_labels(y_val), self.classes_)
+        if unseen.size or (_label_type(y_val) == "multilabel") != (
+            self._label_type == "multilabel"
+        ):
+            raise ValueError(
+                f"y_val has labels that y does not have: {unseen}. Labels of y: {self.classes_}; "
+                "give validation rows of the same classes."
+            )
+        return self._codes(y_val)
+
+    def _codes(self, y):
+        """Return targets: positions in ``classes_``, or the indicator matrix of multilabel data."""
+        if self._label_type == "multilabel":
+            return (y.toarray() if sp.issparse(y) else np.asarray(y)).astype(np.float64)
+        codes = np.searchsorted(self.classes_, np.asarray(y))
+        return codes.reshape(-1, 1).astype(np.float64)
+
+    def _class_weights(self, target, weight):
+        if self.class_weight is None:
+            return weight
+        if self._label_type == "multilabel":
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is not defined for multilabel data, where a "
+                "row has several labels; weight the rows with sample_weight."
+            )
+        codes = target[:, 0].astype(np.intp)
+        counts = np.bincount(codes, weights=weight, minlength=self.classes_.size)
+        if isinstance(self.class_weight, str):
+            seen = counts > 0
+            factors = np.zeros(self.classes_.size)
+            factors[seen] = counts.sum() / (seen.sum() * counts[seen])
+        else:
+            factors = compute_class_weight(
+                self.class_weight, classes=self.classes_, y=self.classes_[codes]
+            )
+        return factors[codes] * (1.0 if weight is None else weight)
+
+    def _stratify(self, target):
+        return None if self._label_type == "multilabel" else target[:, 0]
+
+    def _loss(self):
+        return (LOG_LOSS if self._label_type == "multiclass" else BINARY_LOG_LOSS), 0.0
+
+    def _n_outputs(self, target):
+        return self.classes_.size if self._label_type == "multiclass" else target.shape[1]
+
+    def _default_score(self, raw, target, weight):
+        return accuracy(raw, target, weight)
+
+    def __sklearn_tags__(self):
+        """Say that multilabel targets are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _is_multilabel(y):
+    return type_of_target(y).startswith("multilabel")
+
+
+def _label_type(y):
+    """Return "binary" (up to two classes), "multiclass" or "multilabel"."""
+    kind = type_of_target(y, raise_unknown=True)
+    if kind == "multilabel-indicator":
+        return "multilabel"
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"Multioutput target data is not supported with label binarization: y is {kind}; "
+            "use sklearn.multioutput.MultiOutputClassifier."
+        )
+    return kind

@@ -1,0 +1,181 @@
+"""The objective as a function of all parameters: for L-BFGS, for the polish, for gradient tests.
+
+``J(W, b) = sum_i s_i loss_i / sum_i s_i + sum_k ( l1_k |W_k|_1 + l2_k / 2 |W_k|_2^2 )``
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.optimize
+
+from skreg._architecture import n_parameters, views
+
+
+def parameter_strengths(units, strengths):
+    """Spread strengths per matrix over a flat vector of all parameters; biases get zero."""
+    flat = np.zeros(n_parameters(units))
+    for coef, strength in zip(views(flat, units)[0], strengths, strict=True):
+        coef[:] = strength
+    return flat
+
+
+class Objective:
+    """Value and gradient of the objective of an engine's rows.
+
+    Parameters
+    ----------
+    engine : Engine
+    l1, l2 : array of shape (n_matrices,)
+    """
+
+    def __init__(self, engine, l1, l2):
+        self.engine = engine
+        units = engine.network.units
+        self.l1, self.l2 = parameter_strengths(units, l1), parameter_strengths(units, l2)
+        self.loss = np.nan  # data term of the latest evaluation
+
+    def smooth(self, flat):
+        """Return data term plus l2 term and their gradient at ``flat``, in double precision."""
+        self.engine.load(flat.astype(self.engine.dtype))
+        total, weight = self.engine.gradient()
+        self.loss = total / weight
+        gradient = self.engine.gradient_vector() / weight + self.l2 * flat
+        return self.loss + 0.5 * np.dot(self.l2 * flat, flat), gradient
+
+    def penalty(self, flat):
+        """Return the value of all penalties at ``flat``."""
+        return float(np.dot(self.l1, np.abs(flat)) + 0.5 * np.dot(self.l2 * flat, flat))
+
+
+class Split:
+    """Weights under an l1 penalty as differences of two vectors that are not negative.
+
+    ``|w| = min p + n`` over ``w = p - n`` with ``p, n >= 0``: bounds take the place of the kink,
+    and a bound that is active is an exact zero (Schmidt 2010, section 2.5).
+    """
+
+    def __init__(self, l1):
+        self.l1 = l1
+        self.split = np.flatnonzero(l1 > 0)
+
+    def join(self, x):
+        """Return the flat parameters that ``x`` stands for."""
+        flat = x[: self.l1.size].copy()
+        flat[self.split] -= x[self.l1.size :]
+        return flat
+
+    def divide(self, flat):
+        """Return the ``x`` that stands for the flat parameters."""
+        x = np.concatenate([flat, np.maximum(-flat[self.split], 0)])
+        x[self.split] = np.maximum(x[self.split], 0)
+        return x
+
+    def bounds(self):
+        """Return the bounds on ``x``, or None where nothing is split."""
+        if self.split.size == 0:
+            return None
+        lowest = np.full(self.l1.size + self.split.size, -np.inf)
+        lowest[self.split] = 0
+        lowest[self.l1.size :] = 0
+        return scipy.optimize.Bounds(lowest, np.inf)
+
+    def pull_back(self, x, value, gradient):
+        """Return value and gradient with respect to ``x``, the l1 term included."""
+        strengths = np.concatenate([self.l1, self.l1[self.split]])
+        both = np.concatenate([gradient, -gradient[self.split]])
+        return value + np.dot(strengths, x), both + strengths
+
+
+class LbfgsOptions(NamedTuple):
+    """When L-BFGS stops."""
+
+    max_iter: int
+    max_fun: int
+    tol: float
+
+
+# SciPy's default, at scikit-learn's default tol; a smaller tol asks for more of both.
+RELATIVE_REDUCTION, ITS_TOL = 2.220446049250313e-09, 1e-4
+
+
+def minimize_lbfgs(objective, flat, options, after_iteration):
+    """Minimize the objective from ``flat`` by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995).
+
+    Parameters
+    ----------
+    objective : Objective
+    flat : array of shape (n_parameters,)
+    options : LbfgsOptions
+    after_iteration : callable
+        Called with the flat parameters after every iteration; True ends the run.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        Its ``x`` are the flat parameters.
+    """
+    split = Split(objective.l1)
+
+    def value_and_gradient(x):
+        return split.pull_back(x, *objective.smooth(split.join(x)))
+
+    def callback(x):
+        if after_iteration(split.join(x)):
+            raise StopIteration
+
+    result = scipy.optimize.minimize(
+        value_and_gradient,
+        split.divide(flat.astype(np.float64)),
+        method="L-BFGS-B",
+        jac=True,
+        bounds=split.bounds(),
+        callback=callback,
+        options={
+            "maxiter": options.max_iter,
+            "maxfun": options.max_fun,
+            "gtol": options.tol,
+            "ftol": RELATIVE_REDUCTION * min(1.0, options.tol / ITS_TOL),
+        },
+    )
+    result.x = split.join(result.x)
+    return result
+
+
+def polish(objective, n_steps, rate, epsilon, beta_2):
+    """Take proximal steps on the full-data gradient; keep those that lower the objective.
+
+    A stochastic solver leaves a few weights flickering around zero. The steps use the metric
+    that Adam has learned, ``rate / (sqrt(v_hat) + epsilon)`` per coordinate, or ``rate`` itself
+    after sgd, and are shortened where they would raise the objective.
+
+    Returns
+    -------
+    n_accepted : int
+    """
+    engine = objective.engine
+    flat = engine.parameters().astype(np.float64)
+    metric = _metric(engine, rate, epsilon, beta_2)
+    smooth, gradient = objective.smooth(flat)
+    best = smooth + np.dot(objective.l1, np.abs(flat))
+    n_accepted = 0
+    for _ in range(n_steps):
+        trial = flat - metric * gradient
+        trial = np.sign(trial) * np.maximum(np.abs(trial) - metric * objective.l1, 0)
+        trial = trial.astype(engine.dtype).astype(np.float64)
+        smooth, trial_gradient = objective.smooth(trial)
+        value = smooth + np.dot(objective.l1, np.abs(trial))
+        if value <= best:
+            flat, gradient, best = trial, trial_gradient, value
+            n_accepted += 1
+        else:
+            metric = metric * 0.25
+    engine.load(flat.astype(engine.dtype))
+    return n_accepted
+
+
+def _metric(engine, rate, epsilon, beta_2):
+    moments = engine.moments()
+    if "second" not in moments:
+        return rate
+    corrected = moments["second"].astype(np.float64) / (1.0 - beta_2 ** max(engine.steps, 1))
+    return rate / (np.sqrt(corrected) + epsilon)

@@ -1,0 +1,191 @@
+"""The multi-layer perceptron regressor."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array
+
+from skreg._base import BaseMLP
+from skreg._kernels.losses import LINKS, LOSSES
+from skreg._scores import r2
+from skreg._sklearn import Interval, StrOptions, fit_context
+
+SMALLEST_TARGET = {"poisson": "y >= 0", "gamma": "y > 0"}
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """Multi-layer perceptron regressor with regularization as a first-class citizen."""
+
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions(set(LOSSES))],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    _y_numeric = True
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        loss="squared_error",
+        huber_delta=1.0,
+        quantile=0.5,
+        solver="adam",
+        l1=0.0,
+        l2=1e-4,
+        dropout=0.0,
+        input_dropout=0.0,
+        weight_decay=0.0,
+        clip_norm=None,
+        polish=3,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring=None,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype=None,
+        n_jobs=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.loss = loss
+        self.huber_delta = huber_delta
+        self.quantile = quantile
+        self.solver = solver
+        self.l1 = l1
+        self.l2 = l2
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.polish = polish
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    @available_if(lambda self: self._check_solver())
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None,
+                    sample_weight_val=None):  # fmt: skip
+        """Run one epoch over the given rows, going on from the present weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        X_val, y_val, sample_weight_val : as in `fit`
+            Validation rows; needed with ``early_stopping=True``. Once the score has not improved
+            for more than ``n_iter_no_change`` calls, the best weights are restored.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._partial_fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+
+    def predict(self, X):
+        """Predict the targets of rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : array of shape (n_samples,) or (n_samples, n_outputs)
+            On the scale of the targets: behind the output link of the loss.
+        """
+        y = self._linked(X)
+        return y.ravel() if y.shape[1] == 1 else y
+
+    def _encode(self, y, first_pass, incremental):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        target = y.reshape(y.shape[0], -1)
+        if not first_pass and target.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {target.shape[1]} outputs, but the network was fitted with "
+                f"{self.n_outputs_}; fit anew with warm_start=False."
+            )
+        self._check_range("y", target)
+        self.out_activation_ = LINKS[LOSSES[self.loss]]
+        self.n_outputs_ = target.shape[1]
+        return target
+
+    def _encode_validation(self, y_val):
+        target = check_array(y_val, ensure_2d=False, dtype=np.float64, input_name="y_val")
+        target = target.reshape(target.shape[0], -1)
+        if target.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y_val has {target.shape[1]} outputs, but y has {self.n_outputs_}; "
+                "give as many."
+            )
+        self._check_range("y_val", target)
+        return target
+
+    def _check_range(self, name, target):
+        smallest = target.min()
+        if self.loss in SMALLEST_TARGET and (
+            smallest < 0 or (self.loss == "gamma" and smallest == 0)
+        ):
+            raise ValueError(
+                f"loss={self.loss!r} needs {SMALLEST_TARGET[self.loss]}, but {name} has the "
+                f"value {smallest:g}; choose another loss or transform the targets."
+            )
+
+    def _loss(self):
+        parameters = {"huber": self.huber_delta, "quantile": self.quantile}
+        return LOSSES[self.loss], float(parameters.get(self.loss, 0.0))
+
+    def _n_outputs(self, target):
+        return target.shape[1]
+
+    def _default_score(self, raw, target, weight):
+        with np.errstate(over="ignore"):
+            return r2(np.exp(raw) if self.out_activation_ == "exp" else raw, target, weight)

@@ -1,0 +1,232 @@
+"""A run of a solver for an estimator: build the engine, train, write down what was learned."""
+
+import warnings
+
+import numpy as np
+
+from skreg._architecture import n_parameters, views
+from skreg._engine import CHUNK_ROWS, NO_ROWS, Engine
+from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish
+from skreg._schedules import Schedule
+from skreg._sklearn import check_optimize_result
+from skreg._threads import Threads
+from skreg._training import (
+    History,
+    Plan,
+    Progress,
+    Shuffler,
+    new_patience,
+    n_nonzero,
+    train,
+)
+
+DIVERGED = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed. Scale the features (StandardScaler) or lower learning_rate_init={}."
+)
+KEPT = (
+    "Training diverged after {} epochs; the best weights found before are kept. Scale the "
+    "features (StandardScaler) or lower learning_rate_init={}."
+)
+
+
+class Run:
+    """What the runs of all solvers share.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        Written to only when the run has ended well.
+    network : Network
+    rows : Rows
+        Training rows.
+    index : array of int
+        Those of them that are trained on.
+    validation : Validation or None
+    """
+
+    def __init__(self, estimator, network, rows, index, validation):
+        self.estimator, self.network = estimator, network
+        self.rows, self.index, self.validation = rows, index, validation
+        self.history = History(estimator.history_)
+        self.strengths = estimator._strengths(len(network.units) - 1)
+        self.watches = estimator.early_stopping and validation is not None
+
+    def engine(self, n_threads, batch_size):
+        """Return the engine of the run."""
+        validation = self.validation
+        valid, valid_index = NO_ROWS, None
+        if validation is not None:
+            valid, valid_index = validation.rows, validation.index
+        return Engine(
+            self.network, self.rows.X.dtype, train=self.rows, train_index=self.index,
+            valid=valid, valid_index=valid_index, rule=self.estimator._rule(),
+            strengths=self.strengths, batch_size=batch_size, n_threads=n_threads,
+        )  # fmt: skip
+
+    def threads(self, n_rows):
+        """Return the threads for a step on ``n_rows`` rows."""
+        return Threads(self.estimator.n_jobs, 6.0 * n_rows * n_parameters(self.network.units))
+
+    def validator(self, engine):
+        """Return a function that measures validation loss and score, or None."""
+        if self.validation is None:
+            return None
+        score = self.estimator._score_function(self.validation, self.rows)
+
+        def validate():
+            raw, loss = engine.evaluate()
+            return loss, score(engine, raw, loss)
+
+        return validate
+
+    def keep(self, flat, n_epochs, patience):
+        """Write the fitted attributes."""
+        estimator = self.estimator
+        if not np.isfinite(flat).all():
+            raise ValueError(DIVERGED.format(estimator.learning_rate_init))
+        estimator.coefs_, estimator.intercepts_ = views(flat, self.network.units)
+        history = estimator.history_ = self.history.as_arrays()
+        estimator.loss_curve_ = (history["loss"] + history["penalty"]).tolist()
+        estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else np.inf
+        estimator.n_iter_ = n_epochs
+        estimator.n_layers_ = len(self.network.units)
+        estimator.n_outputs_ = self.network.units[-1]
+        watched = self.watches
+        estimator.best_loss_ = None if watched else patience.best
+        estimator.best_validation_score_ = patience.best if watched else None
+        estimator.validation_scores_ = history["validation_score"].tolist() if watched else None
+
+
+class StochasticRun(Run):
+    """Epochs of sgd or adam: a whole fit, or the one epoch of `partial_fit`."""
+
+    def start(self, flat, random_state, incremental):
+        """Train from ``flat`` and write what was learned."""
+        estimator = self.estimator
+        batch_size = estimator._batch_size(self.index.size)
+        progress = self._progress(incremental)
+        with self.threads(batch_size) as n_threads, self.engine(n_threads, batch_size) as engine:
+            engine.load(flat)
+            self._resume(engine)
+            plan = self._plan(incremental)
+            shuffler = Shuffler(engine.order, random_state) if estimator.shuffle else None
+            validate = self.validator(engine)
+            n_epochs, diverged = train(engine, plan, progress, self.history, shuffler, validate)
+            self._end(engine, progress, (n_epochs, diverged), incremental)
+            self._keep_state(engine, progress)
+            engine.release()
+            flat = engine.parameters()
+        earlier = estimator.n_iter_ if incremental else 0
+        self.keep(flat, earlier + n_epochs, progress.patience)
+
+    def _plan(self, incremental):
+        estimator = self.estimator
+        return Plan(
+            schedule=Schedule(
+                estimator.learning_rate,
+                float(estimator.learning_rate_init),
+                float(estimator.power_t),
+                estimator.max_iter,
+            ),
+            max_iter=1 if incremental else estimator.max_iter,
+            verbose=bool(estimator.verbose),
+            early_stopping=self.watches,
+            incremental=incremental,
+        )
+
+    def _progress(self, incremental):
+        """Return the progress so far: partial_fit goes on, fit begins a new run."""
+        estimator = self.estimator
+        progress = Progress(new_patience(self.watches, estimator.tol, estimator.n_iter_no_change))
+        if incremental and estimator._progress_state is not None:
+            progress.restore(estimator._progress_state)
+        return progress
+
+    def _resume(self, engine):
+        """Give the engine the moments of an earlier run of the same solver."""
+        engine.n_seen = self.estimator.t_
+        state = self.estimator._solver_state
+        if state is not None and state["solver"] == self.estimator.solver:
+            engine.load_moments(state)
+
+    def _end(self, engine, progress, outcome, incremental):
+        """Restore the best weights, polish, or report a divergence."""
+        estimator = self.estimator
+        n_epochs, diverged = outcome
+        if diverged and progress.best is None:
+            raise ValueError(DIVERGED.format(estimator.learning_rate_init))
+        if diverged:
+            warnings.warn(KEPT.format(n_epochs, estimator.learning_rate_init), stacklevel=6)
+        over = diverged or not incremental or progress.patience.exhausted
+        if progress.best is not None and over:
+            engine.load(progress.best)
+        if incremental and progress.patience.exhausted:
+            progress.patience.count = 0
+        l1, l2 = self.strengths
+        if not incremental and estimator.polish and l1.any():
+            polish(
+                Objective(engine, l1, l2), estimator.polish,
+                estimator.learning_rate_init, estimator.epsilon, estimator.beta_2,
+            )  # fmt: skip
+
+    def _keep_state(self, engine, progress):
+        estimator = self.estimator
+        estimator.t_ = engine.n_seen
+        estimator._solver_state = {"solver": estimator.solver, **engine.moments()}
+        estimator._progress_state = progress.as_dict()
+
+
+class LbfgsRun(Run):
+    """Iterations of L-BFGS on all rows at once."""
+
+    def start(self, flat, random_state, incremental):
+        """Train from ``flat`` and write what was learned."""
+        estimator = self.estimator
+        options = LbfgsOptions(estimator.max_iter, estimator.max_fun, float(estimator.tol))
+        self.patience = new_patience(self.watches, estimator.tol, estimator.n_iter_no_change)
+        self.best = self.latest = flat
+        n_rows = min(self.index.size, CHUNK_ROWS)
+        with self.threads(n_rows) as n_threads, self.engine(n_threads, 1) as engine:
+            self.objective = Objective(engine, *self.strengths)
+            self.validate = self.validator(engine)
+            result = self._minimize(flat, options)
+            dtype = engine.dtype
+        flat = self.best if self.watches else self.latest
+        n_iter = len(self.history) if result is None else min(result.nit, estimator.max_iter)
+        self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
+        if result is not None and not self.watches:
+            estimator.loss_ = result.fun
+
+    def _minimize(self, flat, options):
+        try:
+            result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=6)
+            return None
+        if not self.patience.exhausted:
+            check_optimize_result("lbfgs", result, options.max_iter)
+        self.latest = result.x
+        return result
+
+    def _after_iteration(self, flat):
+        """Book an iteration; return whether early stopping ends the run."""
+        self.latest = flat
+        penalty = self.objective.penalty(flat)
+        loss = self.objective.loss
+        row = {"loss": loss, "penalty": penalty, "n_nonzero": n_nonzero(self.objective.engine)}
+        if self.estimator.verbose:
+            print(f"Iteration {len(self.history) + 1}, loss = {loss + penalty:.8f}")
+        if self.validate is not None:
+            row["validation_loss"], row["validation_score"] = self.validate()
+            if self.estimator.verbose:
+                print(f"Validation score: {row['validation_score']:f}")
+        self.history.append(**row)
+        watched = row["validation_score"] if self.watches else loss + penalty
+        if self.patience.observe(watched):
+            self.best = flat
+        if not (self.watches and self.patience.exhausted):
+            return False
+        if self.estimator.verbose:
+            print(f"{self.patience.message()} Stopping.")
+        return True

@@ -1,0 +1,22 @@
+"""What is imported from scikit-learn's private modules, in one place."""
+
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.validation import _check_sample_weight
+
+__all__ = [
+    "Interval",
+    "Options",
+    "StrOptions",
+    "check_optimize_result",
+    "check_partial_fit_first_call",
+    "check_sample_weight",
+    "fit_context",
+]
+
+fit_context = _fit_context
+check_optimize_result = _check_optimize_result
+check_partial_fit_first_call = _check_partial_fit_first_call
+check_sample_weight = _check_sample_weight

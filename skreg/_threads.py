@@ -1,0 +1,65 @@
+"""How many threads a fit takes: what the work pays for and the surroundings leave."""
+
+import sys
+import threading
+
+import joblib
+import numba
+from joblib.parallel import get_active_backend
+
+# Meeting twice per mini-batch costs about a microsecond; a second thread pays from a few of them.
+FLOPS_PER_THREAD = 4e5
+
+_lock = threading.Lock()
+_in_use = 0
+
+
+class Threads:
+    """A context that takes threads from what the process has left, and gives them back.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        As in joblib; None takes as many as ``flops`` pays for.
+    flops : float
+        Floating-point operations between two meetings of the team.
+    """
+
+    def __init__(self, n_jobs, flops):
+        self._n_jobs, self._flops = n_jobs, flops
+
+    def __enter__(self):
+        global _in_use
+        with _lock:
+            self.n_threads = self._choose()
+            _in_use += self.n_threads
+        return self.n_threads
+
+    def __exit__(self, *exception):
+        global _in_use
+        with _lock:
+            _in_use -= self.n_threads
+
+    def _choose(self):
+        if numba.config.DISABLE_JIT:
+            return 1
+        if self._n_jobs is not None:
+            n_cores = joblib.cpu_count()
+            n_jobs = self._n_jobs if self._n_jobs > 0 else n_cores + 1 + self._n_jobs
+            return max(1, n_jobs)
+        backend, n_jobs = get_active_backend()
+        if backend.nesting_level:  # another parallel region is around us
+            return 1
+        limit = available_threads() - _in_use
+        if n_jobs is not None and n_jobs > 0:  # a parallel_config that asks for fewer
+            limit = min(limit, n_jobs)
+        return max(1, min(int(self._flops / FLOPS_PER_THREAD), limit))
+
+
+def available_threads():
+    """Return the limit that the machine and Numba's thread mask set."""
+    limit = min(joblib.cpu_count(), numba.config.NUMBA_NUM_THREADS)
+    parallel = sys.modules.get("numba.np.ufunc.parallel")
+    if parallel is not None and getattr(parallel, "_is_initialized", False):
+        limit = min(limit, numba.get_num_threads())  # asking earlier would launch Numba's pool
+    return limit

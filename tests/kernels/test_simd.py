@@ -1,0 +1,142 @@
+"""Vector micro-kernels: every tile against ``np.dot``, and the bits that all tiles share."""
+
+import numba
+import numpy as np
+import pytest
+
+from skreg._kernels import simd
+from skreg._kernels.simd import ADD, MULTIPLY, ROWS, ROWS_OF_WIDE_TILE, STORE
+
+needs_compiler = pytest.mark.skipif(
+    numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
+)
+DTYPES = (np.float32, np.float64)
+TILES = ((ROWS, 1), (ROWS_OF_WIDE_TILE, 2), (ROWS_OF_WIDE_TILE, 3))
+MODES = {"store": STORE, "add": ADD, "multiply": MULTIPLY}
+
+
+@numba.njit
+def _call_tile(n_panels, a, a_row, a_k, b, depth, width, c, mode):
+    c_row = n_panels * width
+    if n_panels == 1:
+        simd.tile_1(a, 0, a_row, a_k, b, 0, width, depth * width, depth, c, 0, c_row, width, mode)
+    elif n_panels == 2:
+        simd.tile_2(a, 0, a_row, a_k, b, 0, width, depth * width, depth, c, 0, c_row, width, mode)
+    else:
+        simd.tile_3(a, 0, a_row, a_k, b, 0, width, depth * width, depth, c, 0, c_row, width, mode)
+
+
+@numba.njit
+def _call_sparse_tile(n_panels, values, columns, b, depth, width, c):
+    panel = depth * width
+    if n_panels == 1:
+        simd.sparse_tile_1(values, columns, 0, values.size, b, 0, width, panel, c, 0, width)
+    else:
+        simd.sparse_tile_4(values, columns, 0, values.size, b, 0, width, panel, c, 0, width)
+
+
+@numba.njit
+def _multiply_add(a, b, c):
+    return simd.multiply_add(a, b, c)
+
+
+def tile(a, b, c, mode=STORE, by_columns=False):
+    """Apply the tile for ``b`` of shape (n_panels, depth, V) to a copy of ``c`` and return it."""
+    n_panels, depth, width = b.shape
+    steps = (1, a.shape[0]) if by_columns else (a.shape[1], 1)
+    out = c.reshape(-1).copy()
+    numbers = (a.T if by_columns else a).reshape(-1).copy()
+    _call_tile(n_panels, numbers, *steps, b.reshape(-1), depth, width, out, np.int64(mode))
+    return out.reshape(c.shape)
+
+
+def draw(dtype, n_rows, n_panels, depth):
+    rng, width = np.random.default_rng(depth), simd.lanes(np.dtype(dtype))
+    shapes = (n_rows, depth), (n_panels, depth, width), (n_rows, n_panels, width)
+    return (rng.normal(size=shape).astype(dtype) for shape in shapes)
+
+
+def expected(a, b, c, mode):
+    product = np.einsum("ik,pkj->ipj", a.astype(np.longdouble), b.astype(np.longdouble))
+    return {STORE: product, ADD: c + product, MULTIPLY: c * product}[mode]
+
+
+@needs_compiler
+@pytest.mark.parametrize("by_columns", (False, True))
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", TILES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tile_is_a_product(dtype, shape, mode, by_columns):
+    for depth in (1, 2, 7, 64, 131):
+        a, b, c = draw(dtype, *shape, depth)
+        result = tile(a, b, c, MODES[mode], by_columns)
+        atol = 4 * depth * np.finfo(dtype).eps
+        np.testing.assert_allclose(result, expected(a, b, c, MODES[mode]), rtol=0, atol=atol)
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tile_without_depth_is_zero(dtype):
+    for n_rows, n_panels in TILES:
+        a, b, c = draw(dtype, n_rows, n_panels, 0)
+        np.testing.assert_array_equal(tile(a, b, c), np.zeros_like(c))
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_do_not_depend_on_the_shape_of_the_tile(dtype):
+    a, b, c = draw(dtype, ROWS, 6, 131)
+    single = np.concatenate([tile(a, b[p : p + 1], c[:, p : p + 1]) for p in range(6)], axis=1)
+    for n_rows, n_panels in TILES[1:]:
+        for row in range(0, ROWS, n_rows):
+            rows = slice(row, row + n_rows)
+            for p in range(0, 6, n_panels):
+                panels = slice(p, p + n_panels)
+                wide = tile(a[rows], b[panels], c[rows, panels])
+                np.testing.assert_array_equal(wide, single[rows, panels])
+
+
+@needs_compiler
+@pytest.mark.parametrize("n_panels", (1, 4))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sparse_tile_has_the_bits_of_the_dense_one(dtype, n_panels):
+    a, b, c = draw(dtype, ROWS, n_panels, 60)
+    a[np.random.default_rng(1).random(a.shape) < 0.7] = 0
+    a[1] = 0
+    dense = np.concatenate([tile(a, b[p : p + 1], c[:, p : p + 1]) for p in range(n_panels)], 1)
+    for i in range(ROWS):
+        columns = np.flatnonzero(a[i]).astype(np.int32)
+        out = c[i].reshape(-1).copy()
+        _call_sparse_tile(n_panels, a[i, columns], columns, b.reshape(-1), 60, b.shape[2], out)
+        np.testing.assert_array_equal(out.reshape(n_panels, -1), dense[i])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_multiply_add_rounds_as_the_tiles_do(dtype):
+    tiny = dtype(np.finfo(dtype).eps)
+    a, b, c = dtype(1) + tiny, dtype(1) - tiny, dtype(-1)  # a b + c: -eps**2 fused, else 0
+    result = _multiply_add(a, b, c)
+    assert result in (0, -tiny * tiny)
+    assert np.asarray(result).dtype == dtype or not numba.config.DISABLE_JIT
+    if not numba.config.DISABLE_JIT:
+        out = np.full((ROWS, 1, simd.lanes(np.dtype(dtype))), c)
+        tiled = tile(np.full((ROWS, 1), a), np.full((1, 1, out.shape[2]), b), out, ADD)
+        assert (tiled == result).all()
+
+
+@pytest.mark.parametrize(
+    ("features", "n_bytes"),
+    [({"sse2"}, 16), ({"neon"}, 16), ({"avx", "avx2"}, 32), ({"avx", "avx2", "avx512f"}, 64)],
+)
+def test_vectors_are_the_widest_of_the_processor(features, n_bytes):
+    assert simd._vector_bytes(features) == n_bytes
+
+
+def test_width_and_padding_fit_together():
+    assert simd.lanes(np.dtype(np.float32)) * 4 == simd.VECTOR_BYTES
+    assert simd.lanes(np.dtype(np.float64)) * 8 == simd.VECTOR_BYTES
+    assert ROWS % ROWS_OF_WIDE_TILE == 0
+
+
+def test_codes_of_the_modes_differ():
+    assert len(set(MODES.values())) == 3
