@@ -58,17 +58,46 @@ class _Part(JITCodeLibrary):
         self._raise_if_finalized()
         self._finalized = True
 
+    def module(self):
+        """Return the module of this function alone."""
+        return super()._get_module_for_linking()
+
+    def _get_module_for_linking(self):
+        """Return one module with all that the function reaches, for code that is no program."""
+        whole = self.module().clone()
+        for library in _reached_from(self):
+            linked = library.module() if isinstance(library, _Part) else _shared(library)
+            whole.link_in(linked, preserve=True)
+        return whole
+
 
 class _Program(JITCodeLibrary):
     """The code of a function called from Python, with all parts that it reaches."""
 
-    def add_linking_library(self, library):
-        if library in self._linking_libraries:
-            return
-        super().add_linking_library(library)
-        if isinstance(library, _Part):
-            for inner in library._linking_libraries:
-                self.add_linking_library(inner)
+    def finalize(self):
+        reached = _reached_from(self)
+        for library in reached:
+            if isinstance(library, _Part):
+                self._reload_init.update(library._reload_init)
+                self._final_module.link_in(library.module(), preserve=True)
+        self._linking_libraries = [one for one in reached if not isinstance(one, _Part)]
+        super().finalize()
+
+
+def _shared(library):
+    return library._get_module_for_linking()
+
+
+def _reached_from(library):
+    """Return the libraries that ``library`` needs, each once, through all parts."""
+    reached, pending = {}, list(library._linking_libraries)
+    while pending:
+        inner = pending.pop(0)
+        if inner not in reached:
+            reached[inner] = True
+            if isinstance(inner, _Part):
+                pending += inner._linking_libraries
+    return list(reached)
 
 
 class KernelDispatcher(CPUDispatcher):

@@ -29,7 +29,10 @@ from skreg._kernels.simd import VECTOR_BYTES
 
 
 def inlined(function):
-    """Compile ``function`` so that it melts into its callers, however long it is."""
+    """Compile ``function`` so that it melts into its callers, however long it is.
+
+    A call would pass lanes through memory, and what depends on constant arguments would stay.
+    """
     function = jit(function)
     if numba.config.DISABLE_JIT:
         return np.errstate(all="ignore")(function)
@@ -64,7 +67,7 @@ class LanesModel(models.PrimitiveModel):
 
 
 def spread(context, builder, kind, given, value):
-    """Return lanes of type ``kind`` from lanes, or from one number that goes into every lane."""
+    """Emit lanes of type ``kind`` from lanes, or from one number that goes into every lane."""
     if isinstance(given, Lanes):
         return value
     number = context.cast(builder, value, given, kind.dtype)

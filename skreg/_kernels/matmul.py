@@ -12,7 +12,16 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels import simd
-from skreg._kernels.simd import ADD, MULTIPLY, PANELS, ROWS, ROWS_OF_WIDE_TILE, STORE, VECTOR_BYTES
+from skreg._kernels.simd import (
+    ADD,
+    HALVES,
+    MULTIPLY,
+    PANELS,
+    ROWS,
+    ROWS_OF_WIDE_TILE,
+    STORE,
+    VECTOR_BYTES,
+)
 
 __all__ = ["ADD", "MULTIPLY", "ROWS", "STORE", "Numbers", "Panels", "pack", "product", "unpack"]
 
@@ -35,19 +44,20 @@ class Panels(NamedTuple):
     panel: int
 
 
-def _product(a, b, c, n_rows, depth, n_panels, mode):
+def _product(a, b, c, n_rows, depth, n_columns, mode):
     """Compute ``C = A B`` (STORE), ``C += A B`` (ADD) or ``C *= A B`` element-wise (MULTIPLY).
 
-    ``a`` are `Numbers` of shape (n_rows, depth), ``b`` `Panels` of (depth, n_panels) and ``c``
-    `Panels` of (n_rows, n_panels) vectors; ``n_rows`` is a multiple of `ROWS`. Panels are the
-    outer loop: a group of them stays in the second-level cache while all rows pass by.
+    ``a`` are `Numbers` of shape (n_rows, depth), ``b`` and ``c`` `Panels` of ``n_columns``
+    columns, padded to whole vectors; ``n_rows`` is a multiple of `ROWS`. Panels are the outer
+    loop: a group of them stays in the second-level cache while all rows pass by.
     """
+    width = VECTOR_BYTES // a.values.itemsize
+    n_panels = (n_columns + width - 1) // width
+    half = HALVES and 2 * (n_panels * width - n_columns) >= width
     p = 0
     while p < n_panels:
-        group = min(PANELS, n_panels - p)
-        if n_panels - p == PANELS + 1:
-            group = 2  # two tiles of 2 keep more accumulators busy than 3 and 1
-        step = ROWS if group == 1 else ROWS_OF_WIDE_TILE
+        group = _group(n_panels - p, half)
+        step = ROWS_OF_WIDE_TILE if group > 1 else ROWS
         b_at, c_at = b.start + p * b.panel, c.start + p * c.panel
         for i in range(0, n_rows, step):
             a_i, c_i = a.start + i * a.row, c_at + i * c.row
@@ -57,15 +67,28 @@ def _product(a, b, c, n_rows, depth, n_panels, mode):
             elif group == 2:
                 simd.tile_2(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
                             c.values, c_i, c.row, c.panel, mode)  # fmt: skip
-            else:
+            elif group == 1:
                 simd.tile_1(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
                             c.values, c_i, c.row, c.panel, mode)  # fmt: skip
-        p += group
+            else:
+                simd.tile_half(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel,
+                               depth, c.values, c_i, c.row, c.panel, mode)  # fmt: skip
+        p += max(group, 1)
 
 
-def product_reference(a, b, c, n_rows, depth, n_panels, mode):
+@jit
+def _group(n_left, half):
+    """Return how many of the panels that are left go into the next tile; 0 is half a panel."""
+    n_whole = n_left - 1 if half else n_left
+    if n_whole == PANELS + 1:
+        return 2  # two tiles of 2 keep more accumulators busy than 3 and 1
+    return min(PANELS, n_whole)
+
+
+def product_reference(a, b, c, n_rows, depth, n_columns, mode):
     """Compute what `product` computes with ``np.dot``: its oracle, and its stand-in without JIT."""
     size = a.values.itemsize
+    n_panels = -(-n_columns // (VECTOR_BYTES // size))
     left = np.lib.stride_tricks.as_strided(
         a.values[a.start :], (n_rows, depth), (a.row * size, a.column * size)
     )

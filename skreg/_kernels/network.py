@@ -102,7 +102,7 @@ def forward(job, source, level, first, last):
     else:
         a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
         n_rows = _whole_tiles(last - first)
-        product(a, b, c, n_rows, layout[UNITS, k], layout[PANELS, k], np.int64(STORE))
+        product(a, b, c, n_rows, layout[UNITS, k], layout[UNITS, level], np.int64(STORE))
 
 
 @jit
@@ -167,7 +167,7 @@ def backward_rows(job, first, last):
         b = Panels(numbers(job, TURNED), layout[TURNED_AT, level], width, n_above * width)
         c = Panels(memory, layout[DELTAS, level] + first * lead, lead, width)
         n_rows = _whole_tiles(last - first)
-        product(a, b, c, n_rows, n_above, layout[PANELS, level - 1], np.int64(MULTIPLY))
+        product(a, b, c, n_rows, n_above, layout[UNITS, level], np.int64(MULTIPLY))
 
 
 @jit
@@ -181,7 +181,7 @@ def weight_gradient(job, source, k, rows, n_rows, mode):
     else:
         a = Numbers(memory, layout[VALUES, k] + rows[0], 1, layout[LEAD, k])
         b = Panels(memory, layout[DELTAS, k + 1], layout[LEAD, k + 1], width)
-        product(a, b, c, rows[1] - rows[0], n_rows, layout[PANELS, k], mode)
+        product(a, b, c, rows[1] - rows[0], n_rows, layout[UNITS, k + 1], mode)
 
 
 @jit
@@ -201,12 +201,22 @@ def bias_gradient(job, k, n_rows, mode):
 
 @jit
 def turn(job, k, first, last):
-    """Write rows ``first:last`` of matrix k into its transposed copy, which backward reads."""
+    """Write rows ``first:last`` of matrix k into its transposed copy, which backward reads.
+
+    A vector of that copy holds one unit above and consecutive rows: it is written in one go.
+    """
     layout, width = job.layout, lanes_of(job)
     weights, turned = numbers(job, WEIGHTS), numbers(job, TURNED)
-    n_above, n_rows = layout[UNITS, k + 1], layout[ROWS_OF, k]
-    for i in range(first, last):
-        goal = layout[TURNED_AT, k] + i // width * width * n_above + i % width
-        for n in range(n_above):
-            source = layout[WEIGHTS_AT, k] + n // width * width * n_rows
-            turned[goal + n * width] = weights[source + i * width + n % width]
+    n_above, panel = layout[UNITS, k + 1], layout[ROWS_OF, k] * width
+    row = first
+    while row < last:
+        start = row // width * width
+        stop = min(start + width, last)
+        goal = layout[TURNED_AT, k] + start * n_above - start
+        for p in range((n_above + width - 1) // width):
+            source = layout[WEIGHTS_AT, k] + p * panel
+            for lane in range(min(width, n_above - p * width)):
+                for i in range(row, stop):
+                    turned[goal + i] = weights[source + i * width + lane]
+                goal += width
+        row = stop

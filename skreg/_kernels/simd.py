@@ -54,13 +54,13 @@ def lanes(dtype):
 
 
 class _Vectors:
-    """Typed loads, stores and arithmetic on the vectors of one array type."""
+    """Typed loads, stores and arithmetic on the vectors (or halves of them) of an array type."""
 
-    def __init__(self, context, builder, array_type):
+    def __init__(self, context, builder, array_type, n_bytes):
         self.builder = builder
         self.scalar = context.get_data_type(array_type.dtype)
         self.bytes = array_type.dtype.bitwidth // 8
-        self.type = ir.VectorType(self.scalar, VECTOR_BYTES // self.bytes)
+        self.type = ir.VectorType(self.scalar, n_bytes // self.bytes)
         self.zero = ir.Constant(self.type, None)
         kind = f"v{self.type.count}f{8 * self.bytes}"
         signature = ir.FunctionType(self.type, [self.type] * 3)
@@ -176,7 +176,7 @@ def _loop(builder, count, cursors, sums, body):
     return totals
 
 
-def _outlined(context, builder, signature, args, name, emit):
+def _outlined(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTES):
     """Emit a call of the function ``name`` of this module, whose body ``emit`` writes once.
 
     A function of its own gives the loop all registers, and ``optsize`` keeps LLVM from unrolling
@@ -194,14 +194,14 @@ def _outlined(context, builder, signature, args, name, emit):
         function.attributes.add("noinline")
         function.attributes.add("optsize")
         inner = ir.IRBuilder(function.append_basic_block("entry"))
-        emit(inner, _Vectors(context, inner, signature.args[0]), function.args)
+        emit(inner, _Vectors(context, inner, signature.args[0], n_bytes), function.args)
         inner.ret_void()
     builder.call(function, plain)
     return context.get_dummy_value()
 
 
-def _make_tile(n_rows, n_panels):
-    """Return the intrinsic for a tile of ``n_rows`` x ``n_panels`` vectors."""
+def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
+    """Return the intrinsic for a tile of ``n_rows`` x ``n_panels`` vectors of ``n_bytes``."""
 
     def emit(builder, vectors, args):
         a, a_at, a_row, a_k, b, b_at, b_k, b_panel, depth, c, c_at, c_row, c_panel, mode = args
@@ -231,7 +231,8 @@ def _make_tile(n_rows, n_panels):
         )
 
         def codegen(context, builder, signature, args):
-            return _outlined(context, builder, signature, args, f"tile_{n_panels}", emit)
+            name = f"tile_{n_panels}_{n_bytes}"
+            return _outlined(context, builder, signature, args, name, emit, n_bytes)
 
         return signature, codegen
 
@@ -272,6 +273,11 @@ def _make_sparse_tile(n_panels):
     return sparse_tile
 
 
+# A last panel that is at most half full: where 512 bits pass through 256-bit units twice (Zen 4),
+# half a vector costs half the time.
+HALVES = VECTOR_BYTES == 64
+
+tile_half = _make_tile(ROWS, 1, VECTOR_BYTES // 2)
 tile_1 = _make_tile(ROWS, 1)
 tile_2 = _make_tile(ROWS_OF_WIDE_TILE, 2)
 tile_3 = _make_tile(ROWS_OF_WIDE_TILE, 3)

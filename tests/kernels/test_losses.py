@@ -236,6 +236,13 @@ def test_log_loss_is_not_capped(dtype):
     np.testing.assert_allclose(delta, expected, rtol=1e-6)
 
 
+def test_largest_output_may_stand_anywhere():
+    z = np.eye(27) * 1e4
+    value, delta = evaluate("log_loss", z, np.arange(27.0))
+    np.testing.assert_array_equal(value, 0)
+    np.testing.assert_array_equal(delta, 0)
+
+
 def test_soft_targets_of_binary_log_loss():
     z = np.linspace(-5, 5, 11)[:, None]
     value, delta = evaluate("binary_log_loss", z, np.full_like(z, 0.25))

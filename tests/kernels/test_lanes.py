@@ -1,0 +1,126 @@
+"""Lanes: every operation against NumPy, and the constants that meet them."""
+
+import numpy as np
+import pytest
+
+from skreg._jit import jit
+from skreg._kernels.lanes import (
+    as_bits,
+    as_real,
+    count,
+    largest,
+    load,
+    load_first,
+    numbers,
+    store,
+    total_of,
+    where,
+)
+
+DTYPES = (np.float32, np.float64)
+SIZE = 32  # a whole number of vectors in either dtype, on every processor
+
+
+@jit
+def _arithmetic(x, y, out):
+    for i in range(0, x.size, count(x)):
+        a, b = load(x, i), load(y, i)
+        store(out[0], i, a + b)
+        store(out[1], i, a - b)
+        store(out[2], i, a * b)
+        store(out[3], i, a / b)
+        store(out[4], i, -abs(a))
+        store(out[5], i, 3.0 - a)
+        store(out[6], i, a * 2)
+        store(out[7], i, 1.0 / b)
+
+
+@jit
+def _choices(x, y, out):
+    for i in range(0, x.size, count(x)):
+        a, b = load(x, i), load(y, i)
+        store(out[0], i, where(a < b, a, b))
+        store(out[1], i, where(a <= 0.0, 0.0, a))
+        store(out[2], i, where(a > b, 1.0, where(a == b, 2.0, a)))
+        store(out[3], i, where(0.0 >= a, b, -1.0))
+
+
+@jit
+def _shift_bits(x, bits, out):
+    for i in range(0, x.size, count(x)):
+        store(out, i, as_real(((as_bits(load(x, i)) << bits) >> bits) + 0))
+        store(x, i, as_real(as_bits(load(x, i)) & -2))
+
+
+@jit
+def _reductions(x):
+    lanes = load(x, 1)
+    first = where(numbers(lanes) < 3, lanes, 0.0)
+    return count(x), total_of(lanes), largest(lanes), total_of(first)
+
+
+@jit
+def _load_part(x, start, n, out):
+    store(out, 0, load_first(x, start, n, -7.0))
+    return count(x)
+
+
+def pair(dtype):
+    x, y = np.random.default_rng(0).normal(size=(2, SIZE)).astype(dtype)
+    x[3] = y[3] = 0.5
+    return x, y
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_arithmetic_is_that_of_numpy(dtype):
+    x, y = pair(dtype)
+    out = np.empty((8, SIZE), dtype)
+    _arithmetic(x, y, out)
+    expected = [x + y, x - y, x * y, x / y, -abs(x), 3 - x, x * 2, 1 / y]
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_choices_are_those_of_numpy(dtype):
+    x, y = pair(dtype)
+    x[7] = np.nan
+    out = np.empty((4, SIZE), dtype)
+    _choices(x, y, out)
+    expected = [
+        np.where(x < y, x, y),
+        np.where(x <= 0, 0, x),
+        np.where(x > y, 1, np.where(x == y, 2, x)),
+        np.where(x <= 0, y, -1),
+    ]
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits(dtype):
+    x, _ = pair(dtype)
+    integer = np.int32 if dtype == np.float32 else np.int64
+    before, out = x.view(integer).copy(), np.empty_like(x)
+    _shift_bits(x, 2, out)
+    np.testing.assert_array_equal(out.view(integer), (before << 2) >> 2)
+    np.testing.assert_array_equal(x.view(integer), before & -2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_reductions(dtype):
+    x, _ = pair(dtype)
+    n, total, top, first = _reductions(x)
+    assert n * x.itemsize in (16, 32, 64)
+    assert total == pytest.approx(x[1 : n + 1].sum(), rel=1e-5)
+    assert top == x[1 : n + 1].max()
+    assert first == pytest.approx(x[1 : min(n, 3) + 1].sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("n", [-3, 0, 1, 3, 50])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_load_part(n, dtype):
+    x, _ = pair(dtype)
+    out = np.empty(SIZE, dtype)
+    size = _load_part(x, 2, n, out)
+    kept = min(max(n, 0), size)
+    np.testing.assert_array_equal(out[:kept], x[2 : 2 + kept])
+    np.testing.assert_array_equal(out[kept:size], -7)
