@@ -25,8 +25,8 @@ y_noisy = np.where(rng.uniform(size=600) < 0.2, rng.randint(10, size=600), y_tra
 def fit(dropout):
     """Train for 100 epochs and watch the loss on digits whose labels are right."""
     network = MLPClassifier(
-        (256, 256), dropout=dropout, l2=0.0, batch_size=50, max_iter=100, n_iter_no_change=100,
-        random_state=0,
+        (256, 256), dropout=dropout, l2=0.0, batch_size=50, learning_rate="cosine", max_iter=100,
+        n_iter_no_change=100, random_state=0,
     )  # fmt: skip
     return network.fit(X_train, y_noisy, X_val=X_val, y_val=y_val)
 

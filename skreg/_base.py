@@ -15,12 +15,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skreg._architecture import initial_parameters, n_parameters, views
-from skreg._engine import Engine, Network, Rows
+from skreg._architecture import initial_parameters, views
+from skreg._engine import Network, Rows
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
-from skreg._kernels.losses import LINK_CODES, OutputShape, apply_link
+from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY
 from skreg._kernels.solvers import ADAM, SOLVERS, Rule
 from skreg._parameters import activation_names, dropout_rates, hidden_units, strengths
+from skreg._prediction import predict_outputs
 from skreg._runs import LbfgsRun, StochasticRun
 from skreg._schedules import SCHEDULES
 from skreg._sklearn import (
@@ -30,7 +31,7 @@ from skreg._sklearn import (
     check_sample_weight,
     fit_context,
 )
-from skreg._threads import Threads
+
 
 class Validation(NamedTuple):
     """A validation set: rows of its own, or an index into the training rows."""
@@ -77,7 +78,11 @@ class BaseMLP(BaseEstimator, ABC):
             Options(Real, {np.inf}),
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None],
+        "dtype": [
+            StrOptions({"float32", "float64"}),
+            Options(type, {np.float32, np.float64}),
+            None,
+        ],
         "n_jobs": [Integral, None],
     }
 
@@ -176,7 +181,10 @@ class BaseMLP(BaseEstimator, ABC):
             own = Validation(None, valid_index, _take(rows[1], valid_index))
         network = fitted._network(units, seed)
         run = StochasticRun if self.solver in SOLVERS else LbfgsRun
-        run(fitted, network, train_rows, index, own).start(flat, random_state, incremental)
+        run = run(fitted, network, train_rows, index, own)
+        run.flat = flat
+        del flat  # one copy of the weights less while training
+        run.start(random_state, incremental)
         self.__dict__.update(fitted.__dict__)
         return self
 
@@ -265,7 +273,7 @@ class BaseMLP(BaseEstimator, ABC):
         last = names[-1] if names else self.activation
         return [2.0 if name == "logistic" else 6.0 for name in (*names, last)]
 
-    def _network(self, units, seed):
+    def _network(self, units, seed, link=LINK_IDENTITY):
         n_hidden = len(units) - 2
         names = activation_names(self.activation, n_hidden)
         loss, parameter = self._loss()
@@ -275,6 +283,7 @@ class BaseMLP(BaseEstimator, ABC):
             activations=(*(ACTIVATIONS[name] for name in names), IDENTITY),
             loss=loss,
             parameter=parameter,
+            link=link,
             dropout=(float(self.input_dropout), *drop),
             seed=seed,
         )
@@ -369,27 +378,20 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _raw(self, X):
         """Return the raw outputs (n_samples, n_outputs) of the plain network."""
+        return self._outputs(X, "identity")
+
+    def _linked(self, X):
+        """Return the outputs behind the output activation."""
+        return self._outputs(X, self.out_activation_ if hasattr(self, "coefs_") else None)
+
+    def _outputs(self, X, link):
         check_is_fitted(self)
         dtype = self.coefs_[0].dtype
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
         X = X.tocsr() if sp.issparse(X) else X
         units = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
-        network = self._network(units, 0)
-        flops = 2.0 * n_parameters(units) * min(X.shape[0], 256)
-        threads = Threads(self.n_jobs, flops if X.shape[0] > 64 else 0)
-        with threads as n_threads, Engine(
-            network, dtype, valid=Rows(X), n_threads=n_threads, for_training=False
-        ) as engine:
-            engine.load_arrays(self.coefs_, self.intercepts_)
-            return engine.evaluate()[0]
-
-    def _linked(self, X):
-        """Return the raw outputs behind the output activation."""
-        raw = self._raw(X)
-        n_outputs = raw.shape[1]
-        shape = OutputShape(raw.shape[0], n_outputs, n_outputs, n_outputs)
-        apply_link(LINK_CODES[self.out_activation_], raw.reshape(-1), shape)
-        return raw
+        network = self._network(units, 0, LINK_CODES[link])
+        return predict_outputs(network, (self.coefs_, self.intercepts_), X, self.n_jobs)
 
     def __sklearn_tags__(self):
         """Say that sparse input is welcome."""

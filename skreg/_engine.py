@@ -25,7 +25,7 @@ CHUNK_ROWS = 256  # rows at a time where no update follows: enough to fill tiles
 
 
 class Network(NamedTuple):
-    """What a network computes: its units, codes of activations and loss, and dropout rates.
+    """What a network computes: its units, codes of activations, loss and link, dropout rates.
 
     ``units`` and ``activations`` are as in `make_layout`; ``dropout`` has one rate per level but
     the last, the first being that of the input.
@@ -35,6 +35,7 @@ class Network(NamedTuple):
     activations: tuple
     loss: int
     parameter: float
+    link: int
     dropout: tuple
     seed: int
 
@@ -163,7 +164,9 @@ class Engine:
             kind=np.empty(0, self.dtype),
             layout=layout,
             report=np.zeros(5),
-            objective=Objective(network.loss, float(network.parameter), network.seed),
+            objective=Objective(
+                network.loss, float(network.parameter), network.link, network.seed
+            ),
             rule=rule,
             train=sources[0],
             valid=sources[1],
@@ -290,8 +293,8 @@ class Engine:
             self.weights[layout[slots.BIASES_AT, k] :][: intercept.size] = intercept
 
     def release(self):
-        """Give back the memory of gradients and transposed copies: nothing is trained any more."""
-        for slot in (slots.GRADIENT, slots.TURNED, slots.FIRST, slots.SECOND, slots.MEMORY):
+        """Give back the memory of batches and gradients: nothing is trained any more."""
+        for slot in (slots.GRADIENT, slots.TURNED, slots.MEMORY):
             self.table.put(slot, np.empty(0, self.dtype))
 
     def turn(self):
@@ -326,7 +329,7 @@ class Engine:
         return self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
 
     def evaluate(self):
-        """Return raw outputs of the validation rows (n, n_outputs) and their mean loss."""
+        """Return outputs behind the link (n, n_outputs) of the validation rows, and mean loss."""
         self._command(epoch.EVALUATE)
         outputs = self.table.arrays[slots.OUTPUTS].reshape(-1, self.network.units[-1])
         loss, weight = self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]

@@ -17,7 +17,9 @@ Every compiled function of the package is written ``@jit``. Four things are deci
   for NaN and use approximate reciprocals whose values depend on where a vector loop ends.
 """
 
+import contextlib
 import functools
+import gc
 import hashlib
 from pathlib import Path
 
@@ -100,6 +102,18 @@ def _reached_from(library):
     return list(reached)
 
 
+@contextlib.contextmanager
+def _no_garbage_collection():
+    """Keep the garbage collector from walking, again and again, over a growing program."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher, but what compiled code calls becomes a part of the caller's program."""
 
@@ -122,7 +136,8 @@ class KernelDispatcher(CPUDispatcher):
         )  # fmt: skip
 
     def _compile_program(self, args, return_type):
-        return self._compile(args, return_type, _Program)
+        with _no_garbage_collection():
+            return self._compile(args, return_type, _Program)
 
     @global_compiler_lock
     def _compile_part(self, args):
@@ -151,7 +166,10 @@ def jit(function):
     """Compile ``function`` at its first call, without the GIL, and keep it on disk if possible."""
     if numba.config.DISABLE_JIT:
         return function
-    dispatcher = KernelDispatcher(function)
+    try:
+        dispatcher = KernelDispatcher(function)
+    except (AttributeError, TypeError):  # a Numba that is built differently: compile slowly
+        dispatcher = numba.njit(**OPTIONS)(function)
     try:
         dispatcher._cache = KernelCache(function)
     except RuntimeError:  # no folder to write to: compile in every process instead

@@ -6,7 +6,7 @@ import numpy as np
 
 from skreg._architecture import n_parameters, views
 from skreg._engine import CHUNK_ROWS, NO_ROWS, Engine
-from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish
+from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish, solver_metric
 from skreg._schedules import Schedule
 from skreg._sklearn import check_optimize_result
 from skreg._threads import Threads
@@ -15,8 +15,8 @@ from skreg._training import (
     Plan,
     Progress,
     Shuffler,
-    new_patience,
     n_nonzero,
+    new_patience,
     train,
 )
 
@@ -43,6 +43,11 @@ class Run:
     index : array of int
         Those of them that are trained on.
     validation : Validation or None
+
+    Attributes
+    ----------
+    flat : array of shape (n_parameters,)
+        Parameters to start from; set before `start`, given up there.
     """
 
     def __init__(self, estimator, network, rows, index, validation):
@@ -101,20 +106,21 @@ class Run:
 class StochasticRun(Run):
     """Epochs of sgd or adam: a whole fit, or the one epoch of `partial_fit`."""
 
-    def start(self, flat, random_state, incremental):
+    def start(self, random_state, incremental):
         """Train from ``flat`` and write what was learned."""
         estimator = self.estimator
         batch_size = estimator._batch_size(self.index.size)
         progress = self._progress(incremental)
         with self.threads(batch_size) as n_threads, self.engine(n_threads, batch_size) as engine:
-            engine.load(flat)
+            engine.load(self.flat)
+            self.flat = None
             self._resume(engine)
             plan = self._plan(incremental)
             shuffler = Shuffler(engine.order, random_state) if estimator.shuffle else None
             validate = self.validator(engine)
             n_epochs, diverged = train(engine, plan, progress, self.history, shuffler, validate)
-            self._end(engine, progress, (n_epochs, diverged), incremental)
-            self._keep_state(engine, progress)
+            self._end(engine, progress, (n_epochs, diverged, validate), incremental)
+            self._keep_state(engine, progress, incremental)
             engine.release()
             flat = engine.parameters()
         earlier = estimator.n_iter_ if incremental else 0
@@ -153,7 +159,7 @@ class StochasticRun(Run):
     def _end(self, engine, progress, outcome, incremental):
         """Restore the best weights, polish, or report a divergence."""
         estimator = self.estimator
-        n_epochs, diverged = outcome
+        n_epochs, diverged, validate = outcome
         if diverged and progress.best is None:
             raise ValueError(DIVERGED.format(estimator.learning_rate_init))
         if diverged:
@@ -163,29 +169,45 @@ class StochasticRun(Run):
             engine.load(progress.best)
         if incremental and progress.patience.exhausted:
             progress.patience.count = 0
-        l1, l2 = self.strengths
-        if not incremental and estimator.polish and l1.any():
-            polish(
-                Objective(engine, l1, l2), estimator.polish,
-                estimator.learning_rate_init, estimator.epsilon, estimator.beta_2,
-            )  # fmt: skip
+        if not incremental and estimator.polish and self.strengths[0].any():
+            self._polish(engine, progress, validate)
 
-    def _keep_state(self, engine, progress):
+    def _polish(self, engine, progress, validate):
+        """Polish the weights; early stopping keeps the result only if its score is as good."""
+        estimator, before = self.estimator, engine.parameters()
+        metric = solver_metric(
+            engine, estimator.learning_rate_init, estimator.epsilon, estimator.beta_2
+        )
+        try:
+            polish(Objective(engine, *self.strengths), estimator.polish, metric)
+            worse = self.watches and validate()[1] < progress.patience.best - estimator.tol
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=7)
+            worse = True
+        if worse:
+            engine.load(before)
+
+    def _keep_state(self, engine, progress, incremental):
+        """Write down what a warm start or the next `partial_fit` goes on from."""
         estimator = self.estimator
         estimator.t_ = engine.n_seen
         estimator._solver_state = {"solver": estimator.solver, **engine.moments()}
         estimator._progress_state = progress.as_dict()
+        if not incremental:  # the run is over: scores of its validation rows bind no other call
+            fresh = self._progress(False).as_dict()
+            estimator._progress_state = {**fresh, "divisions": progress.divisions}
 
 
 class LbfgsRun(Run):
     """Iterations of L-BFGS on all rows at once."""
 
-    def start(self, flat, random_state, incremental):
+    def start(self, random_state, incremental):
         """Train from ``flat`` and write what was learned."""
-        estimator = self.estimator
+        estimator, flat = self.estimator, self.flat
         options = LbfgsOptions(estimator.max_iter, estimator.max_fun, float(estimator.tol))
         self.patience = new_patience(self.watches, estimator.tol, estimator.n_iter_no_change)
         self.best = self.latest = flat
+        n_before = len(self.history)
         n_rows = min(self.index.size, CHUNK_ROWS)
         with self.threads(n_rows) as n_threads, self.engine(n_threads, 1) as engine:
             self.objective = Objective(engine, *self.strengths)
@@ -193,7 +215,9 @@ class LbfgsRun(Run):
             result = self._minimize(flat, options)
             dtype = engine.dtype
         flat = self.best if self.watches else self.latest
-        n_iter = len(self.history) if result is None else min(result.nit, estimator.max_iter)
+        n_iter = len(self.history) - n_before
+        if result is not None:
+            n_iter = min(result.nit, estimator.max_iter)
         self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
         if result is not None and not self.watches:
             estimator.loss_ = result.fun
@@ -204,7 +228,7 @@ class LbfgsRun(Run):
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=6)
             return None
-        if not self.patience.exhausted:
+        if not (self.watches and self.patience.exhausted):
             check_optimize_result("lbfgs", result, options.max_iter)
         self.latest = result.x
         return result

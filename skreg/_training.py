@@ -134,6 +134,9 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
     diverged : bool
     """
     n_epochs, diverged = 0, False
+    # A schedule that anneals needs all its epochs: cut short, it would leave the weights at a
+    # high rate. Only a validation score ends it early.
+    planned = plan.schedule.name in PLANNED and not plan.early_stopping
     try:
         while n_epochs < plan.max_iter:
             if shuffler is not None:
@@ -142,7 +145,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
                 diverged = True
                 break
             n_epochs += 1
-            if progress.patience.exhausted and _stops(plan, progress, engine.n_seen):
+            if progress.patience.exhausted and not planned and _stops(plan, progress, engine.n_seen):
                 break
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:

@@ -1,11 +1,12 @@
 """scikit-learn's common checks of estimators, for the defaults and for what changes the training.
 
-No check is expected to fail, and the tags that would soften checks stay unset.
+With the default arguments no check is expected to fail, and the tags that would soften checks stay
+unset.
 """
 
 import pytest
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skreg import MLPClassifier, MLPRegressor
 
@@ -19,8 +20,7 @@ CONFIGURATIONS = (
     {"hidden_layer_sizes": ()},
 )
 
-# A few checks fit for max_iter=1 or on ten rows, where training says that it has not converged, or
-# ask for more validation rows per class than there are.
+# Some checks fit for an epoch or two, where training says that it has not converged.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -29,15 +29,32 @@ def expected_failures(estimator):
     return {}
 
 
-@parametrize_with_checks([Estimator() for Estimator in ESTIMATORS])
+def checks_of(estimators):
+    """Return pairs of an estimator and a check, each named."""
+    return [
+        pytest.param(estimator, check, id=f"{estimator}-{_name(check)}")
+        for original in estimators
+        for estimator, check in estimator_checks_generator(
+            original, expected_failed_checks=expected_failures(original), mark="skip"
+        )
+    ]
+
+
+def _name(check):
+    check = getattr(check, "args", (check,))[0] if hasattr(check, "mark") else check
+    keywords = ",".join(f"{k}={v}" for k, v in getattr(check, "keywords", {}).items())
+    return f"{getattr(check, 'func', check).__name__}({keywords})"
+
+
+@pytest.mark.parametrize("estimator, check", checks_of([Estimator() for Estimator in ESTIMATORS]))
 def test_defaults(estimator, check):
     check(estimator)
 
 
 @pytest.mark.slow
-@parametrize_with_checks(
-    [Estimator(**parameters) for parameters in CONFIGURATIONS for Estimator in ESTIMATORS],
-    expected_failed_checks=expected_failures,
+@pytest.mark.parametrize(
+    "estimator, check",
+    checks_of([Estimator(**given) for given in CONFIGURATIONS for Estimator in ESTIMATORS]),
 )
 def test_configurations(estimator, check):
     check(estimator)

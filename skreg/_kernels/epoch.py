@@ -38,6 +38,7 @@ from skreg._kernels.network import (
     backward_rows,
     bias_gradient,
     forward_rows,
+    link_rows,
     loss_rows,
     turn,
     weight_gradient,
@@ -160,9 +161,10 @@ def evaluate(tid, team, job):
         if first < last:
             gather(job, job.valid, index, first, last)
             forward_rows(job, job.valid, np.int64(-1), first, last)
-            keep_outputs(job, start, first, last)
             if job.valid.n_targets > 0:
                 loss_rows(job, job.valid, first, last)
+            link_rows(job, first, last)
+            keep_outputs(job, start, first, last)
         if not meet(team):
             return
         if tid == 0 and job.valid.n_targets > 0:

@@ -54,10 +54,11 @@ class Source(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """The loss, its parameter, and the seed of the noise in front of it."""
+    """The loss, its parameter, the link to predictions, and the seed of the noise in front."""
 
     loss: int
     parameter: float
+    link: int  # applied to the outputs of validation rows; the identity leaves them raw
     seed: int
 
 

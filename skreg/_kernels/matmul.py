@@ -124,8 +124,9 @@ def pack(matrix, out, start, n_rows):
         lanes = min(width, fan_out - first)
         at = start + first * n_rows
         for i in range(fan_in):
+            source, goal = matrix[i, first : first + lanes], out[at + i * width :]
             for j in range(lanes):
-                out[at + i * width + j] = matrix[i, first + j]
+                goal[j] = source[j]
 
 
 @jit
@@ -137,5 +138,6 @@ def unpack(packed, start, n_rows, matrix):
         lanes = min(width, fan_out - first)
         at = start + first * n_rows
         for i in range(fan_in):
+            source, goal = packed[at + i * width :], matrix[i, first : first + lanes]
             for j in range(lanes):
-                matrix[i, first + j] = packed[at + i * width + j]
+                goal[j] = source[j]

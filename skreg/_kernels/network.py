@@ -37,7 +37,7 @@ from skreg._kernels.job import (
     lanes_of,
     numbers,
 )
-from skreg._kernels.losses import OutputShape, evaluate_loss
+from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss
 from skreg._kernels.matmul import MULTIPLY, ROWS, STORE, Numbers, Panels, product
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.sparse import drop_sparse_inputs, sparse_gradient, sparse_product
@@ -154,6 +154,17 @@ def loss_rows(job, source, first, last):
         doubles(job, LOSSES)[first:last],
         OutputShape(last - first, layout[UNITS, level], lead, width),
     )
+
+
+@jit
+def link_rows(job, first, last):
+    """Turn the raw outputs of batch rows ``first:last`` into predictions."""
+    layout = job.layout
+    level = layout.shape[1] - 1
+    lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
+    outputs = numbers(job, MEMORY)[layout[VALUES, level] + first * lead :]
+    shape = OutputShape(last - first, layout[UNITS, level], lead, width)
+    apply_link(job.objective.link, outputs, shape)
 
 
 @jit

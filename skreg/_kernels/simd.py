@@ -231,7 +231,7 @@ def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
         )
 
         def codegen(context, builder, signature, args):
-            name = f"tile_{n_panels}_{n_bytes}"
+            name = f"tile_{n_rows}_{n_panels}_{n_bytes}"
             return _outlined(context, builder, signature, args, name, emit, n_bytes)
 
         return signature, codegen
@@ -281,6 +281,8 @@ tile_half = _make_tile(ROWS, 1, VECTOR_BYTES // 2)
 tile_1 = _make_tile(ROWS, 1)
 tile_2 = _make_tile(ROWS_OF_WIDE_TILE, 2)
 tile_3 = _make_tile(ROWS_OF_WIDE_TILE, 3)
+row_tile_1 = _make_tile(1, 1)
+row_tile_4 = _make_tile(1, 4)
 sparse_tile_1 = _make_sparse_tile(1)
 sparse_tile_4 = _make_sparse_tile(4)
 

@@ -1,0 +1,57 @@
+"""From a fitted network and rows to outputs: a few rows directly, many through the engine."""
+
+import numba
+import numpy as np
+import scipy.sparse as sp
+
+from skreg._architecture import aligned_zeros, n_parameters
+from skreg._engine import CHUNK_ROWS, Engine, Rows
+from skreg._kernels.few import layer_of_few
+from skreg._kernels.losses import LINK_IDENTITY, OutputShape, apply_link
+from skreg._kernels.simd import lanes
+from skreg._threads import Threads
+
+FEW_ROWS = 16  # packing the weights pays from here on
+
+
+def predict_outputs(network, parameters, X, n_jobs):
+    """Return the outputs (n_samples, n_outputs) of the plain network, behind ``network.link``.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : tuple of two lists of arrays
+        Weights and biases, one per layer.
+    X : array or CSR of shape (n_samples, n_features)
+        Of the dtype of the parameters.
+    n_jobs : int or None
+        Threads.
+    """
+    if X.shape[0] <= FEW_ROWS and not numba.config.DISABLE_JIT:
+        return _outputs_of_few(network, parameters, X)
+    flops = 2.0 * n_parameters(network.units) * CHUNK_ROWS
+    dtype = parameters[0][0].dtype
+    with (
+        Threads(n_jobs, flops if X.shape[0] > CHUNK_ROWS else 0) as n_threads,
+        Engine(network, dtype, valid=Rows(X), n_threads=n_threads, for_training=False) as engine,
+    ):
+        engine.load_arrays(*parameters)
+        return engine.evaluate()[0]
+
+
+def _outputs_of_few(network, parameters, X):
+    """Return what the engine would, to the bit, without packing the weights."""
+    coefs, intercepts = parameters
+    dtype, n_rows = coefs[0].dtype, X.shape[0]
+    X = X.toarray() if sp.issparse(X) else X
+    values, lead = np.array(X, dtype=dtype).reshape(-1), X.shape[1]
+    for coef, intercept, code in zip(coefs, intercepts, network.activations, strict=True):
+        width = -(-intercept.size // lanes(dtype)) * lanes(dtype)
+        bias, out = np.zeros(width, dtype), aligned_zeros(n_rows * width, dtype)
+        bias[: intercept.size] = intercept
+        layer_of_few(values, lead, np.ascontiguousarray(coef), bias, code, out)
+        values, lead = out, width
+    n_outputs = network.units[-1]
+    if network.link != LINK_IDENTITY:
+        apply_link(network.link, values, OutputShape(n_rows, n_outputs, lead, lead))
+    return values.reshape(n_rows, lead)[:, :n_outputs].copy()
