@@ -13,6 +13,7 @@ from skreg._architecture import (
     pack_parameters,
     unpack_parameters,
 )
+from skreg._compilation import note_when_slow
 from skreg._kernels import epoch
 from skreg._kernels import job as slots
 from skreg._kernels.job import LOSS_SUM, RATE, STEPS, WEIGHT_SUM, Job, Objective, Source
@@ -232,7 +233,8 @@ class Engine:
     def _command(self, command):
         self.job.report[LOSS_SUM:] = 0
         self._team.flags[COMMAND] = command
-        epoch.run(0, self._team, self.job)
+        with note_when_slow(epoch.run, self.dtype):
+            epoch.run(0, self._team, self.job)
         if self._error is not None:
             raise self._error
 
@@ -262,14 +264,20 @@ class Engine:
         unpack_parameters(self.job.layout, self.table.arrays[slots.GRADIENT], flat)
         return flat
 
-    def moments(self):
-        """Return what the solver remembers, as flat vectors by name, and its number of steps."""
+    def moments(self, give_up=False):
+        """Return what the solver remembers, as flat vectors by name, and its number of steps.
+
+        ``give_up`` returns the memory of each packed vector as soon as it is copied.
+        """
         state = {"steps": self.steps}
         for name, slot in MOMENT_SLOTS.items():
             packed = self.table.arrays[slot]
             if packed.size:
                 state[name] = np.empty(n_parameters(self.network.units), self.dtype)
                 unpack_parameters(self.job.layout, packed, state[name])
+            if give_up:
+                self.table.put(slot, np.empty(0, self.dtype))
+                del packed
         return state
 
     def load_moments(self, state):

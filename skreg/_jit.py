@@ -118,7 +118,7 @@ class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher, but what compiled code calls becomes a part of the caller's program."""
 
     def __init__(self, function):
-        super().__init__(py_func=function, targetoptions=OPTIONS)
+        super().__init__(py_func=function, targetoptions=dict(OPTIONS))
         self._parts = {}
         self._compiler._compile_core = self._compile_program
 

@@ -191,7 +191,7 @@ class StochasticRun(Run):
         """Write down what a warm start or the next `partial_fit` goes on from."""
         estimator = self.estimator
         estimator.t_ = engine.n_seen
-        estimator._solver_state = {"solver": estimator.solver, **engine.moments()}
+        estimator._solver_state = {"solver": estimator.solver, **engine.moments(give_up=True)}
         estimator._progress_state = progress.as_dict()
         if not incremental:  # the run is over: scores of its validation rows bind no other call
             fresh = self._progress(False).as_dict()

@@ -1,0 +1,88 @@
+"""Small engines for the tests of the kernels: data, starting weights, one spelling of defaults."""
+
+import numba
+import numpy as np
+import scipy.sparse as sp
+
+from skreg._architecture import initial_parameters, views
+from skreg._engine import Engine, Network, Rows
+from skreg._kernels.activations import ACTIVATIONS, IDENTITY
+from skreg._kernels.losses import (
+    BINARY_LOG_LOSS,
+    GAMMA,
+    LINK_IDENTITY,
+    LOG_LOSS,
+    LOSSES,
+    POISSON,
+    SQUARED_ERROR,
+)
+from skreg._kernels.solvers import SGD, Rule
+
+JIT = not numba.config.DISABLE_JIT
+SGD_RULE = Rule(SGD, 0.0, 0, 0.9, 0.999, 1e-8, 0.0, 0.0)
+ALL_LOSSES = {**LOSSES, "binary_log_loss": BINARY_LOG_LOSS, "log_loss": LOG_LOSS}
+PARAMETERS = {"huber": 0.7, "quantile": 0.3}  # of the losses that have one
+CONTAINERS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "sparse": sp.csr_array,
+}
+
+
+def features(n_rows, n_features, seed=0):
+    """Draw features of which half are zero."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, n_features))
+    X[rng.random(X.shape) < 0.5] = 0
+    return X
+
+
+def targets(loss, n_rows, n_outputs, seed=1):
+    """Draw targets that suit a loss, of shape (n_rows, n_outputs or 1)."""
+    rng = np.random.default_rng(seed)
+    if loss == LOG_LOSS:
+        return rng.integers(n_outputs, size=(n_rows, 1)).astype(float)
+    shape = n_rows, n_outputs
+    if loss == BINARY_LOG_LOSS:
+        return rng.integers(2, size=shape).astype(float)
+    if loss == POISSON:
+        return rng.poisson(1.5, shape).astype(float)
+    return rng.gamma(2.0, size=shape) if loss == GAMMA else rng.normal(size=shape)
+
+
+def starting_weights(units, seed=2):
+    """Draw a flat vector of weights and biases."""
+    random_state = np.random.RandomState(seed)
+    return initial_parameters(units, [6.0] * (len(units) - 1), random_state, np.float64)
+
+
+def is_weight(units):
+    """Return which entries of the flat vector are penalized."""
+    mask = np.zeros(starting_weights(units).size, dtype=bool)
+    for coef in views(mask, units)[0]:
+        coef[:] = True
+    return mask
+
+
+def make_engine(units, X, target, weight=None, *, dtype=np.float64, activation="tanh",
+                loss=SQUARED_ERROR, parameter=0.5, dropout=None, l1=0.0, l2=0.0, rule=SGD_RULE,
+                batch_size=None, n_threads=1):  # fmt: skip
+    """Return an engine over the rows of ``X``; strengths and dropout hold for every level."""
+    n_matrices = len(units) - 1
+    network = Network(
+        units=tuple(units),
+        activations=(ACTIVATIONS[activation],) * (n_matrices - 1) + (IDENTITY,),
+        loss=loss,
+        parameter=parameter,
+        link=LINK_IDENTITY,
+        dropout=tuple(dropout or (0.0,) * n_matrices),
+        seed=11,
+    )
+    rows = Rows(
+        X.astype(dtype),
+        target.astype(dtype),
+        None if weight is None else np.asarray(weight, dtype),
+    )
+    strengths = np.full(n_matrices, l1), np.full(n_matrices, l2)
+    return Engine(network, dtype, train=rows, rule=rule, strengths=strengths,
+                  batch_size=batch_size or X.shape[0], n_threads=n_threads)  # fmt: skip

@@ -1,0 +1,238 @@
+"""A network without hidden layers is a linear model: scikit-learn's are the oracle."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_regression
+from sklearn.linear_model import (
+    ElasticNet,
+    GammaRegressor,
+    HuberRegressor,
+    Lasso,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
+from sklearn.preprocessing import scale
+
+from skreg import MLPClassifier, MLPRegressor
+
+TIGHT = {"solver": "lbfgs", "tol": 1e-8, "max_iter": 10_000, "random_state": 0}
+
+
+class Problem(NamedTuple):
+    """A data set with strengths, and the coefficients of the peer with the same objective."""
+
+    X: np.ndarray
+    y: np.ndarray
+    l1: float
+    l2: float
+    coef: np.ndarray  # (n_features, n_outputs)
+    intercept: np.ndarray
+
+    def objective(self, coef, intercept):
+        """Return J at the coefficients."""
+        raw = self.X @ coef + intercept
+        if self.y.dtype.kind == "f":
+            losses = 0.5 * (raw[:, 0] - self.y) ** 2
+        elif raw.shape[1] == 1:
+            losses = np.logaddexp(0, raw[:, 0]) - self.y * raw[:, 0]
+        else:
+            losses = np.logaddexp.reduce(raw, axis=1) - raw[np.arange(self.y.size), self.y]
+        return losses.mean() + self.l1 * abs(coef).sum() + self.l2 / 2 * (coef**2).sum()
+
+    def network(self, **parameters):
+        """Return the fitted network without hidden layers."""
+        kind = MLPRegressor if self.y.dtype.kind == "f" else MLPClassifier
+        return kind((), l1=self.l1, l2=self.l2, **parameters).fit(self.X, self.y)
+
+
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return scale(X), scale(y)
+
+
+def wide():
+    X, y = make_regression(300, 40, n_informative=8, noise=20.0, random_state=1)
+    return scale(X), scale(y)
+
+
+def breast_cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return scale(X), y
+
+
+def wine():
+    X, y = load_wine(return_X_y=True)
+    return scale(X), y
+
+
+def linear(data, l1, l2):
+    X, y = data()
+    if l1 == 0:
+        peer = Ridge(alpha=y.size * l2)
+    elif l2 == 0:
+        peer = Lasso(alpha=l1, tol=1e-12, max_iter=100_000)
+    else:
+        peer = ElasticNet(alpha=l1 + l2, l1_ratio=l1 / (l1 + l2), tol=1e-12, max_iter=100_000)
+    peer.fit(X, y)
+    return Problem(X, y, l1, l2, peer.coef_.reshape(-1, 1), np.array([peer.intercept_]))
+
+
+def logistic(data, l1, l2):
+    X, y = data()
+    peer = LogisticRegression(C=1 / (y.size * (l1 + l2)), tol=1e-9, max_iter=20_000)
+    if l1:
+        peer.set_params(solver="saga", random_state=0, tol=1e-8)
+        # Until 1.8 the penalty has a name; from then on a ratio says the same.
+        name = {"l1_ratio": 1} if peer.l1_ratio is not None else {"penalty": "l1"}
+        peer.set_params(**name)
+    peer.fit(X, y)
+    return Problem(X, y, l1, l2, peer.coef_.T, peer.intercept_)
+
+
+LINEAR = [
+    *[(linear, diabetes, l1, 0.0) for l1 in (0.3, 0.1, 0.03, 0.01, 0.001)],
+    *[(linear, diabetes, 0.0, l2) for l2 in (0.1, 0.001)],
+    *[(linear, diabetes, l1, l2) for l1, l2 in ((0.05, 0.05), (0.01, 0.5))],
+    *[(linear, wide, l1, 0.0) for l1 in (0.1, 0.02)],
+]
+LOGISTIC = [
+    *[(logistic, breast_cancer, l1, 0.0) for l1 in (0.1, 0.03)],
+    *[(logistic, breast_cancer, 0.0, l2) for l2 in (1.0, 0.01)],
+    *[(logistic, wine, l1, 0.0) for l1 in (0.1, 0.03)],
+    *[(logistic, wine, 0.0, l2) for l2 in (0.1, 0.01)],
+]
+
+
+def without_common_shift(intercept):
+    """Return intercepts whose mean is zero where there are several: softmax ignores a shift."""
+    return intercept - intercept.mean() if intercept.size > 1 else intercept
+
+
+@pytest.mark.parametrize("peer, data, l1, l2", LINEAR + LOGISTIC)
+def test_lbfgs_finds_the_peers_coefficients_and_zeros(peer, data, l1, l2):
+    problem = peer(data, l1, l2)
+    network = problem.network(**TIGHT)
+    coef, intercept = network.coefs_[0], network.intercepts_[0]
+    np.testing.assert_allclose(coef, problem.coef, atol=1e-4)
+    np.testing.assert_array_equal(coef == 0, problem.coef == 0)
+    np.testing.assert_allclose(
+        without_common_shift(intercept), without_common_shift(problem.intercept), atol=1e-4
+    )
+    np.testing.assert_allclose(network.loss_, problem.objective(coef, intercept), rtol=1e-10)
+
+
+@pytest.mark.parametrize("l1", [0.3, 0.1, 0.01])
+def test_lbfgs_with_default_settings_has_the_zeros_of_lasso(l1):
+    problem = linear(diabetes, l1, 0.0)
+    coef = problem.network(solver="lbfgs", random_state=0).coefs_[0]
+    np.testing.assert_array_equal(coef == 0, problem.coef == 0)
+    np.testing.assert_allclose(coef, problem.coef, atol=1e-3)
+
+
+@pytest.mark.parametrize("l1", [0.1, 0.01])
+def test_lbfgs_in_single_precision_has_the_zeros_of_logistic_regression(l1):
+    problem = logistic(breast_cancer, l1, 0.0)
+    coef = problem.network(**TIGHT, dtype="float32").coefs_[0]
+    assert coef.dtype == np.float32
+    np.testing.assert_array_equal(coef == 0, problem.coef == 0)
+    np.testing.assert_allclose(coef, problem.coef, atol=1e-3)
+
+
+# Learning rates with which each solver converges in a thousand epochs of mini-batches. The rate
+# of invscaling falls with every sample seen, so it begins high.
+DECAYING = [
+    ("adam", "cosine", 0.1),
+    ("adam", "one_cycle", 0.1),
+    ("sgd", "cosine", 0.2),
+    ("sgd", "one_cycle", 0.2),
+]
+CLEAR_ZEROS = [  # where no gradient of a zero weight is within 5e-4 of l1
+    *[(linear, diabetes, l1, 0.0) for l1 in (0.1, 0.03, 0.01)],
+    (linear, diabetes, 0.02, 0.05),
+    (linear, diabetes, 0.0, 0.1),
+    *[(linear, wide, l1, 0.0) for l1 in (0.1, 0.02)],
+    (logistic, wine, 0.1, 0.0),
+    (logistic, breast_cancer, 0.1, 0.0),
+    (logistic, breast_cancer, 0.0, 0.01),
+]
+
+
+def assert_stochastic_fit_agrees(problem, tol=1e-2, **parameters):
+    network = problem.network(batch_size=50, n_iter_no_change=10_000, **parameters)
+    coef = network.coefs_[0]
+    np.testing.assert_allclose(coef, problem.coef, atol=tol)
+    np.testing.assert_array_equal(coef == 0, problem.coef == 0)
+    reached = problem.objective(coef, network.intercepts_[0])
+    assert reached <= problem.objective(problem.coef, problem.intercept) * 1.001
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("solver, schedule, rate", DECAYING)
+@pytest.mark.parametrize("peer, data, l1, l2", CLEAR_ZEROS)
+def test_stochastic_solvers_find_the_peers_coefficients_and_zeros(
+    peer, data, l1, l2, solver, schedule, rate, seed
+):
+    assert_stochastic_fit_agrees(
+        peer(data, l1, l2), solver=solver, learning_rate=schedule, learning_rate_init=rate,
+        max_iter=1000, random_state=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("l1, l2", [(0.1, 0.0), (0.02, 0.05), (0.0, 0.1)])
+@pytest.mark.parametrize("solver, rate", [("adam", 1.0), ("sgd", 0.1)])
+def test_stochastic_solvers_agree_with_inverse_scaling(l1, l2, solver, rate):
+    assert_stochastic_fit_agrees(
+        linear(diabetes, l1, l2), solver=solver, learning_rate="invscaling",
+        learning_rate_init=rate, max_iter=1000, random_state=0,
+    )  # fmt: skip
+
+
+def counts():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 8))
+    mean = np.exp(X @ rng.normal(scale=0.3, size=8) + 0.5)
+    return X, rng.poisson(mean).astype(float), rng.gamma(2.0, mean / 2.0) + 1e-3
+
+
+@pytest.mark.parametrize("l2", [0.1, 0.01])
+@pytest.mark.parametrize("loss, peer", [("poisson", PoissonRegressor), ("gamma", GammaRegressor)])
+def test_generalized_linear_models(loss, peer, l2):
+    X, y_poisson, y_gamma = counts()
+    y = y_poisson if loss == "poisson" else y_gamma
+    peer = peer(alpha=l2, tol=1e-10, max_iter=10_000).fit(X, y)
+    network = MLPRegressor((), loss=loss, l2=l2, **TIGHT).fit(X, y)
+    np.testing.assert_allclose(network.coefs_[0][:, 0], peer.coef_, atol=1e-4)
+    np.testing.assert_allclose(network.intercepts_[0], peer.intercept_, atol=1e-4)
+    np.testing.assert_allclose(network.predict(X), peer.predict(X), rtol=1e-3)
+
+
+@pytest.mark.parametrize("l1", [0.1, 0.02])
+@pytest.mark.parametrize("q", [0.5, 0.8])
+def test_quantile_regression(q, l1):
+    X, _, y = counts()
+    peer = QuantileRegressor(alpha=l1, quantile=q).fit(X, y)
+    network = MLPRegressor((), loss="quantile", quantile=q, l1=l1, l2=0.0, **TIGHT).fit(X, y)
+
+    def objective(prediction, coef):
+        r = y - prediction
+        return np.mean(np.maximum(q * r, (q - 1) * r)) + l1 * abs(coef).sum()
+
+    # The loss has kinks, for which L-BFGS is not made: it ends beside the vertex of the peer.
+    reached = objective(network.predict(X), network.coefs_[0])
+    assert reached <= objective(peer.predict(X), peer.coef_) * 1.001
+    assert np.mean(y <= network.predict(X)) == pytest.approx(q, abs=0.03)
+
+
+def test_huber_regression():
+    X, _, y = counts()
+    peer = HuberRegressor(epsilon=1.35, alpha=0.5, tol=1e-8, max_iter=10_000).fit(X, y)
+    # Its sum of squared Huber losses over scale**2 is ours over the mean, with both rescaled.
+    network = MLPRegressor(
+        (), loss="huber", huber_delta=1.35 * peer.scale_, l2=peer.scale_ * 0.5 / y.size, **TIGHT
+    ).fit(X, y)
+    np.testing.assert_allclose(network.coefs_[0][:, 0], peer.coef_, atol=1e-4)
+    np.testing.assert_allclose(network.intercepts_[0], peer.intercept_, atol=1e-4)
