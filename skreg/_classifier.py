@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
@@ -188,12 +188,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         probabilities : array of shape (n_samples, n_classes)
             In the order of ``classes_``; for multilabel data, of each label on its own.
         """
-        probabilities = self._linked(X)
-        if self._label_type != "binary":
-            return probabilities
+        if getattr(self, "_label_type", None) != "binary":
+            return self._linked(X)
+        raw = self._raw(X)
         if self.classes_.size == 1:
-            return np.ones_like(probabilities)
-        return np.hstack([1 - probabilities, probabilities])
+            return np.ones_like(raw)
+        return expit(np.hstack([-raw, raw]))  # 1 - p would round small probabilities to zero
 
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities, exact where these underflow.

@@ -80,7 +80,9 @@ class _Program(JITCodeLibrary):
         reached = _reached_from(self)
         for library in reached:
             if isinstance(library, _Part):
-                self._reload_init.update(library._reload_init)
+                # What a program runs once it is loaded from disk; Numba 0.61 does not know of it.
+                if hasattr(self, "_reload_init"):
+                    self._reload_init.update(library._reload_init)
                 self._final_module.link_in(library.module(), preserve=True)
         self._linking_libraries = [one for one in reached if not isinstance(one, _Part)]
         super().finalize()

@@ -5,6 +5,7 @@ unset.
 """
 
 import pytest
+from sklearn.base import is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -21,29 +22,76 @@ CONFIGURATIONS = (
 )
 
 # Some checks fit for an epoch or two, where training says that it has not converged.
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+# Others have too few rows for validation rows of every class.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The validation split is not stratified:UserWarning"),
+]
+
+WEIGHTS = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+# Every repetition of a row draws dropout of its own; a row of weight two draws once.
+OF_DROPOUT = WEIGHTS
+# A repeated row may stand on both sides of the validation split, a row of weight two may not.
+# The checks named below call partial_fit, which needs a validation set with early_stopping=True
+# (scikit-learn's has none to take), or fit ten rows, of which validation_fraction=0.1 leaves one
+# to validate on, fewer than scikit-learn asks for.
+OF_EARLY_STOPPING = (
+    *WEIGHTS,
+    "check_fit_score_takes_y",
+    "check_n_features_in_after_fitting",
+    "check_estimators_nan_inf",
+    "check_estimators_partial_fit_n_features",
+    "check_fit2d_1feature",
+)
+OF_EARLY_STOPPING_CLASSIFIERS = (
+    "check_classifiers_one_label",
+    "check_classifiers_one_label_sample_weights",
+    # The few heavy validation rows are all right after an epoch or two: the score cannot improve.
+    "check_class_weight_classifiers",
+)
+OF_EARLY_STOPPING_REGRESSORS = ("check_regressors_no_decision_function",)
+# 200 epochs at the default learning rate end long before a linear model has converged.
+OF_LINEAR_CLASSIFIERS = ("check_classifiers_train", "check_class_weight_classifiers")
+OF_LINEAR_REGRESSORS = ("check_regressors_train",)
+# L-BFGS ends where the gradient is below tol; rounding, which depends on the number of rows,
+# decides where exactly: predictions differ by 3e-9 where the check allows 1e-9.
+OF_LBFGS_REGRESSORS = WEIGHTS
+# L-BFGS fits the few training rows so well that the largest probabilities round to 1, which the
+# check wants to stay below 1.
+OF_LBFGS_CLASSIFIERS = ("check_classifiers_multilabel_output_format_predict_proba",)
 
 
 def expected_failures(estimator):
-    """Return the checks that cannot hold for the configuration of an estimator, and why."""
-    return {}
+    """Return the names of the checks that cannot hold for the configuration of an estimator."""
+    regressor = is_regressor(estimator)
+    if estimator.dropout > 0:
+        return OF_DROPOUT
+    if estimator.early_stopping:
+        own = OF_EARLY_STOPPING_REGRESSORS if regressor else OF_EARLY_STOPPING_CLASSIFIERS
+        return OF_EARLY_STOPPING + own
+    if estimator.hidden_layer_sizes == ():
+        return OF_LINEAR_REGRESSORS if regressor else OF_LINEAR_CLASSIFIERS
+    if estimator.solver == "lbfgs":
+        return OF_LBFGS_REGRESSORS if regressor else OF_LBFGS_CLASSIFIERS
+    return ()
 
 
-def checks_of(estimators):
-    """Return pairs of an estimator and a check, each named."""
-    return [
-        pytest.param(estimator, check, id=f"{estimator}-{_name(check)}")
-        for original in estimators
-        for estimator, check in estimator_checks_generator(
-            original, expected_failed_checks=expected_failures(original), mark="skip"
-        )
-    ]
-
-
-def _name(check):
-    check = getattr(check, "args", (check,))[0] if hasattr(check, "mark") else check
-    keywords = ",".join(f"{k}={v}" for k, v in getattr(check, "keywords", {}).items())
-    return f"{getattr(check, 'func', check).__name__}({keywords})"
+def checks_of(estimators, failures=lambda estimator: ()):
+    """Return an estimator and a check each, named, those that cannot hold marked."""
+    params = []
+    for original in estimators:
+        expected = failures(original)
+        for estimator, check in estimator_checks_generator(original):
+            name = check.func.func.__name__ if hasattr(check.func, "func") else check.func.__name__
+            marks = pytest.mark.xfail(reason="see above") if name in expected else ()
+            details = ",".join(f"{key}={value}" for key, value in check.keywords.items())
+            params.append(
+                pytest.param(estimator, check, marks=marks, id=f"{estimator}-{name}({details})")
+            )
+    return params
 
 
 @pytest.mark.parametrize("estimator, check", checks_of([Estimator() for Estimator in ESTIMATORS]))
@@ -54,7 +102,10 @@ def test_defaults(estimator, check):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator, check",
-    checks_of([Estimator(**given) for given in CONFIGURATIONS for Estimator in ESTIMATORS]),
+    checks_of(
+        [Estimator(**given) for given in CONFIGURATIONS for Estimator in ESTIMATORS],
+        expected_failures,
+    ),
 )
 def test_configurations(estimator, check):
     check(estimator)

@@ -230,7 +230,7 @@ def test_quantile_regression(q, l1):
 def test_huber_regression():
     X, _, y = counts()
     peer = HuberRegressor(epsilon=1.35, alpha=0.5, tol=1e-8, max_iter=10_000).fit(X, y)
-    # Its sum of squared Huber losses over scale**2 is ours over the mean, with both rescaled.
+    # With the scale fixed, its objective is ours times 2 n / scale.
     network = MLPRegressor(
         (), loss="huber", huber_delta=1.35 * peer.scale_, l2=peer.scale_ * 0.5 / y.size, **TIGHT
     ).fit(X, y)

@@ -197,16 +197,18 @@ def weight_gradient(job, source, k, rows, n_rows, mode):
 
 @jit
 def bias_gradient(job, k, n_rows, mode):
-    """Sum the deltas over the batch: the gradient of the bias of matrix k."""
+    """Sum the deltas over the batch: the gradient of the bias of matrix k.
+
+    Padding stays zero: what the deltas hold there may be slopes that no product has touched.
+    """
     layout, memory = job.layout, numbers(job, MEMORY)
-    width = layout[PANELS, k] * lanes_of(job)
-    lead, start = layout[LEAD, k + 1], layout[DELTAS, k + 1]
-    goal = numbers(job, GRADIENT)[layout[BIASES_AT, k] :][:width]
+    n_units, lead, start = layout[UNITS, k + 1], layout[LEAD, k + 1], layout[DELTAS, k + 1]
+    goal = numbers(job, GRADIENT)[layout[BIASES_AT, k] :][:n_units]
     if mode == STORE:
         goal[:] = 0
     for i in range(n_rows):
-        delta = memory[start + i * lead :][:width]
-        for j in range(width):
+        delta = memory[start + i * lead :][:n_units]
+        for j in range(n_units):
             goal[j] += delta[j]
 
 

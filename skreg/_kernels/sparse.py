@@ -13,6 +13,7 @@ from skreg._kernels.job import (
     PANELS,
     SPARSE,
     STARTS,
+    UNITS,
     X_COLUMNS,
     X_STARTS,
     X,
@@ -100,7 +101,7 @@ def sparse_gradient(job, c, rows, n_rows, mode):
     layout, width = job.layout, lanes_of(job)
     values, columns = numbers(job, SPARSE), indices(job, COLUMNS)
     starts, memory = integers(job, STARTS), numbers(job, MEMORY)
-    n_panels = layout[PANELS, 0]
+    n_panels, n_units = layout[PANELS, 0], layout[UNITS, 1]
     if mode == STORE:
         for p in range(n_panels):
             c.values[c.start + p * c.panel :][: (rows[1] - rows[0]) * width] = 0
@@ -113,6 +114,6 @@ def sparse_gradient(job, c, rows, n_rows, mode):
             for p in range(n_panels):
                 out = c.values[goal + p * c.panel :][:width]
                 right = memory[delta + p * width :][:width]
-                for j in range(width):
+                for j in range(min(width, n_units - p * width)):  # deltas' padding may be slopes
                     out[j] = simd.multiply_add(values[k], right[j], out[j])
             k += 1

@@ -38,7 +38,7 @@ def test_soft_threshold_meets_the_optimality_conditions(dtype):
             assert abs(w) <= threshold
         else:
             assert np.sign(v) == np.sign(w)
-            assert w - v == pytest.approx(np.sign(v) * threshold, abs=4 * np.finfo(dtype).eps)
+            assert w - v == pytest.approx(np.sign(v) * threshold, abs=4 * float(np.finfo(dtype).eps))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -11,19 +11,26 @@ needs_compiler = pytest.mark.skipif(
     numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
 )
 DTYPES = (np.float32, np.float64)
-TILES = ((ROWS, 1), (ROWS_OF_WIDE_TILE, 2), (ROWS_OF_WIDE_TILE, 3))
+TILES = ((ROWS, 1), (ROWS_OF_WIDE_TILE, 2), (ROWS_OF_WIDE_TILE, 3), (1, 1), (1, 4))
 MODES = {"store": STORE, "add": ADD, "multiply": MULTIPLY}
 
 
-@numba.njit
-def _call_tile(n_panels, a, a_row, a_k, b, depth, width, c, mode):
-    c_row = n_panels * width
-    if n_panels == 1:
-        simd.tile_1(a, 0, a_row, a_k, b, 0, width, depth * width, depth, c, 0, c_row, width, mode)
-    elif n_panels == 2:
-        simd.tile_2(a, 0, a_row, a_k, b, 0, width, depth * width, depth, c, 0, c_row, width, mode)
-    else:
-        simd.tile_3(a, 0, a_row, a_k, b, 0, width, depth * width, depth, c, 0, c_row, width, mode)
+def _caller(tile):
+    @numba.njit
+    def call(a, a_row, a_k, b, depth, width, c, c_row, mode):
+        tile(a, 0, a_row, a_k, b, 0, width, depth * width, depth, c, 0, c_row, width, mode)
+
+    return call
+
+
+CALLS = {
+    (ROWS, 1): _caller(simd.tile_1),
+    (ROWS_OF_WIDE_TILE, 2): _caller(simd.tile_2),
+    (ROWS_OF_WIDE_TILE, 3): _caller(simd.tile_3),
+    (1, 1): _caller(simd.row_tile_1),
+    (1, 4): _caller(simd.row_tile_4),
+    "half": _caller(simd.tile_half),
+}
 
 
 @numba.njit
@@ -40,13 +47,14 @@ def _multiply_add(a, b, c):
     return simd.multiply_add(a, b, c)
 
 
-def tile(a, b, c, mode=STORE, by_columns=False):
+def tile(a, b, c, mode=STORE, by_columns=False, shape=None):
     """Apply the tile for ``b`` of shape (n_panels, depth, V) to a copy of ``c`` and return it."""
     n_panels, depth, width = b.shape
     steps = (1, a.shape[0]) if by_columns else (a.shape[1], 1)
     out = c.reshape(-1).copy()
     numbers = (a.T if by_columns else a).reshape(-1).copy()
-    _call_tile(n_panels, numbers, *steps, b.reshape(-1), depth, width, out, np.int64(mode))
+    call = CALLS[shape or (a.shape[0], n_panels)]
+    call(numbers, *steps, b.reshape(-1), depth, width, out, n_panels * width, np.int64(mode))
     return out.reshape(c.shape)
 
 
@@ -85,15 +93,26 @@ def test_tile_without_depth_is_zero(dtype):
 @needs_compiler
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_bits_do_not_depend_on_the_shape_of_the_tile(dtype):
-    a, b, c = draw(dtype, ROWS, 6, 131)
-    single = np.concatenate([tile(a, b[p : p + 1], c[:, p : p + 1]) for p in range(6)], axis=1)
+    a, b, c = draw(dtype, ROWS, 12, 131)
+    single = np.concatenate([tile(a, b[p : p + 1], c[:, p : p + 1]) for p in range(12)], axis=1)
     for n_rows, n_panels in TILES[1:]:
         for row in range(0, ROWS, n_rows):
             rows = slice(row, row + n_rows)
-            for p in range(0, 6, n_panels):
+            for p in range(0, 12, n_panels):
                 panels = slice(p, p + n_panels)
                 wide = tile(a[rows], b[panels], c[rows, panels])
                 np.testing.assert_array_equal(wide, single[rows, panels])
+
+
+@needs_compiler
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_half_a_panel_has_the_bits_of_a_whole_one_and_leaves_the_rest(dtype, mode):
+    a, b, c = draw(dtype, ROWS, 1, 60)
+    half = b.shape[2] // 2
+    result = tile(a, b, c, MODES[mode], shape="half")
+    np.testing.assert_array_equal(result[..., :half], tile(a, b, c, MODES[mode])[..., :half])
+    np.testing.assert_array_equal(result[..., half:], c[..., half:])
 
 
 @needs_compiler

@@ -144,8 +144,8 @@ def test_fixed_points_of_sgd_are_stationary_points_of_the_objective(momentum, ne
 
 def test_fixed_points_of_adam_are_stationary_points_of_the_objective():
     problem, segment = Quadratic(), new_segment(np.float64)
-    for t in range(1, 2500):
-        gradient, rate = problem.gradient(segment.weights), 0.02 * 0.995**t
+    for t in range(1, 4000):
+        gradient, rate = problem.gradient(segment.weights), 0.05 * 0.9975**t
         take_step(RULES["adam"], segment, gradient, rate, t, problem.l1, problem.l2)
     assert problem.violation(segment.weights) < 1e-4
     assert 5 < np.count_nonzero(segment.weights == 0) < SIZE - 5

@@ -1,0 +1,119 @@
+"""Schedules: closed forms, and the learning rates that fits really use."""
+
+from math import cos, pi
+
+import numpy as np
+import pytest
+
+from skreg import MLPClassifier, MLPRegressor
+from skreg._schedules import SCHEDULES, Schedule, learning_rate
+
+
+def rates(name, n_epochs=10, n_rows=7, rate=0.5, power_t=0.5):
+    schedule = Schedule(name, rate, power_t, n_epochs)
+    return [learning_rate(schedule, epoch, epoch * n_rows, 0) for epoch in range(n_epochs)]
+
+
+def test_constant():
+    assert rates("constant") == [0.5] * 10
+
+
+def test_inverse_scaling_falls_with_the_samples_seen():
+    expected = [0.5 / (7 * epoch + 1) ** 0.3 for epoch in range(10)]
+    np.testing.assert_allclose(rates("invscaling", power_t=0.3), expected, rtol=1e-15)
+
+
+def test_adaptive_divides_by_five():
+    schedule = Schedule("adaptive", 0.5, 0.5, 10)
+    found = [learning_rate(schedule, 3, 21, divisions) for divisions in range(4)]
+    np.testing.assert_allclose(found, [0.5, 0.1, 0.02, 0.004], rtol=1e-15)
+
+
+def test_cosine_goes_from_the_rate_to_zero():
+    expected = [0.25 * (1 + cos(pi * epoch / 10)) for epoch in range(10)]
+    np.testing.assert_allclose(rates("cosine"), expected, rtol=1e-15)
+    assert learning_rate(Schedule("cosine", 0.5, 0.5, 10), 25, 0, 0) == 0.0
+
+
+def test_one_cycle_rises_to_its_peak_and_falls_below_its_beginning():
+    def half_cosine(first, last, progress):
+        return (first + last) / 2 + (first - last) / 2 * cos(pi * progress)
+
+    up = [half_cosine(0.5 / 25, 0.5, epoch / 3) for epoch in range(3)]
+    down = [half_cosine(0.5, 0.5 / 1e4, (epoch - 3) / 7) for epoch in range(3, 10)]
+    np.testing.assert_allclose(rates("one_cycle"), up + down, rtol=1e-12)
+    assert max(rates("one_cycle")) == 0.5
+    end = learning_rate(Schedule("one_cycle", 0.5, 0.5, 10), 10, 0, 0)
+    assert end == pytest.approx(0.5e-4, rel=1e-12)
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    return X, X @ rng.normal(size=4)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_drives_every_stochastic_solver(data, name, solver, early_stopping):
+    X, y = data
+    network = MLPRegressor(
+        (5,), solver=solver, learning_rate=name, learning_rate_init=0.02, max_iter=10,
+        n_iter_no_change=20, early_stopping=early_stopping, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    n_rows = 54 if early_stopping else 60
+    expected = rates(name if name != "adaptive" else "constant", n_rows=n_rows, rate=0.02)
+    np.testing.assert_allclose(network.history_["learning_rate"], expected, rtol=1e-12)
+    assert network.history_["loss"][-1] < network.history_["loss"][0]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_partial_fit_goes_through_the_schedule(data, name, solver):
+    parameters = {"solver": solver, "learning_rate": name, "learning_rate_init": 0.02,
+                  "max_iter": 6, "shuffle": False, "random_state": 0}  # fmt: skip
+    whole = MLPRegressor((5,), **parameters).fit(*data)
+    steps = MLPRegressor((5,), **parameters)
+    for _ in range(6):
+        steps.partial_fit(*data)
+    np.testing.assert_array_equal(steps.history_["learning_rate"], whole.history_["learning_rate"])
+    for a, b in zip(steps.coefs_, whole.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_warm_start_begins_the_schedule_again_except_inverse_scaling(data, name):
+    network = MLPRegressor((5,), learning_rate=name, learning_rate_init=0.02, max_iter=5,
+                           warm_start=True, random_state=0).fit(*data).fit(*data)  # fmt: skip
+    found = network.history_["learning_rate"]
+    again = rates(name if name != "adaptive" else "constant", n_epochs=5, rate=0.02)
+    if name == "invscaling":
+        expected = 0.02 / np.sqrt(60.0 * np.arange(10) + 1)
+    else:
+        expected = again * 2
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_adaptive_divides_where_the_loss_stands_still_and_stops_below_a_millionth(data, solver):
+    network = MLPRegressor(
+        (5,), solver=solver, learning_rate="adaptive", learning_rate_init=0.001, tol=1e3,
+        n_iter_no_change=2, max_iter=200, random_state=0,
+    ).fit(*data)  # fmt: skip
+    # The first epoch beats an infinite loss; then three in a row that do not exhaust two.
+    expected = np.repeat(0.001 / 5.0 ** np.arange(6), [4, 3, 3, 3, 3, 3])
+    np.testing.assert_allclose(network.history_["learning_rate"], expected[: network.n_iter_])
+    assert network.n_iter_ == expected.size
+    assert expected[-1] <= 1e-6
+
+
+@pytest.mark.parametrize("name", ["cosine", "one_cycle"])
+def test_planned_schedules_run_to_their_end_unless_validation_stops_them(data, name):
+    X, y = data
+    parameters = {"learning_rate": name, "max_iter": 40, "n_iter_no_change": 2, "tol": 1e3}
+    network = MLPRegressor((3,), random_state=0, **parameters).fit(X, y)
+    assert network.n_iter_ == 40
+    stopped = MLPClassifier((3,), early_stopping=True, random_state=0, **parameters).fit(X, y > 0)
+    assert stopped.n_iter_ == 4

@@ -1,0 +1,82 @@
+"""Patience against a plain count, and against the epochs at which scikit-learn stops."""
+
+import numpy as np
+import pytest
+
+from skreg import MLPClassifier
+from skreg._stopping import Patience
+
+
+@pytest.mark.parametrize("watches_score", [False, True])
+def test_more_than_n_idle_epochs_exhaust_the_patience(watches_score):
+    patience = Patience(watches_score, tol=0.1, n_iter_no_change=2)
+    sign = 1 if watches_score else -1
+    improved = [patience.observe(sign * value) for value in (1.0, 1.05, 1.2, 1.25)]
+    assert improved == [True, True, True, True]  # each is the best so far,
+    assert patience.count == 1  # but the second and the last are better by less than tol
+    assert patience.best == sign * 1.25
+    assert not patience.observe(sign * 1.0)
+    assert not patience.exhausted
+    patience.observe(sign * 1.0)
+    assert patience.exhausted
+
+
+def test_a_score_that_is_not_a_number_is_never_the_best():
+    for watches_score in (False, True):
+        patience = Patience(watches_score, 0.0, 1)
+        assert not patience.observe(np.nan)
+        assert np.isinf(patience.best)
+        assert patience.observe(0.5)
+
+
+def test_an_infinite_patience_never_ends():
+    patience = Patience(False, 0.0, np.inf)
+    for _ in range(1000):
+        patience.observe(1.0)
+    assert not patience.exhausted
+
+
+def test_the_message_is_scikit_learns():
+    assert Patience(True, 1e-4, 10).message() == (
+        "Validation score did not improve more than tol=0.000100 for 10 consecutive epochs."
+    )
+    assert Patience(False, 0.5, 3).message().startswith("Training loss did not improve")
+
+
+def noise(n=120):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, 5)), rng.integers(0, 2, n)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_early_stopping_restores_the_best_weights(solver):
+    X, y = noise()
+    network = MLPClassifier(
+        (30,), solver=solver, early_stopping=True, n_iter_no_change=3, tol=0.0, l2=0.0,
+        learning_rate_init=0.05, max_iter=500, random_state=0,
+    ).fit(X[:80], y[:80], X_val=X[80:], y_val=y[80:])  # fmt: skip
+    scores = np.array(network.validation_scores_)
+    assert network.n_iter_ == len(scores) < 500
+    assert network.best_validation_score_ == scores.max()
+    assert scores.max() > scores[-1]
+    assert network.score(X[80:], y[80:]) == scores.max()
+    np.testing.assert_array_equal(scores, network.history_["validation_score"])
+    # Only the last four epochs in a row bring no improvement.
+    before = np.maximum.accumulate(np.append(-np.inf, scores[:-1]))
+    idle = scores < before
+    runs = np.array([idle[max(0, i - 3) : i + 1].sum() for i in range(scores.size)])
+    assert runs[-1] == 4 and (runs[:-1] < 4).all()
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_scoring_by_loss_stops_on_the_validation_loss(solver):
+    X, y = noise()
+    network = MLPClassifier(
+        (30,), solver=solver, early_stopping=True, scoring="loss", n_iter_no_change=3,
+        learning_rate_init=0.05, random_state=0,
+    ).fit(X[:80], y[:80], X_val=X[80:], y_val=y[80:])  # fmt: skip
+    losses = network.history_["validation_loss"]
+    assert network.n_iter_ < 200
+    np.testing.assert_array_equal(network.history_["validation_score"], -losses)
+    right = network.predict_proba(X[80:])[np.arange(40), y[80:]]
+    assert -np.log(right).mean() == pytest.approx(losses.min(), rel=1e-12)

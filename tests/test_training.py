@@ -1,0 +1,298 @@
+"""The loop between epochs: epochs against plain NumPy, history, warm starts, interrupts."""
+
+import itertools
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import scale
+
+from skreg import MLPClassifier, MLPRegressor
+from skreg._training import HISTORY_KEYS, History
+
+SETTINGS = {"max_iter": 10, "shuffle": False, "random_state": 0, "polish": 0}
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return scale(X)[:150], scale(y)[:150]
+
+
+@pytest.fixture(scope="module")
+def classes():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 5))
+    return X, (X @ rng.normal(size=(5, 3)) + rng.normal(size=(150, 3))).argmax(axis=1)
+
+
+def same_weights(a, b):
+    pairs = zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True)
+    return all(np.array_equal(x, y) for x, y in pairs)
+
+
+# Epochs against formulas.
+
+
+class Reference:
+    """A linear model with squared error, trained as the papers' formulas say."""
+
+    def __init__(self, network):
+        self.p = network.get_params()
+        self.w, self.b = network.coefs_[0].copy(), network.intercepts_[0].copy()
+        self.m = [np.zeros_like(self.w), np.zeros_like(self.b)]
+        self.v = [np.zeros_like(self.w), np.zeros_like(self.b)]
+        self.t = 0
+
+    def epoch(self, X, y):
+        size = self.p["batch_size"]
+        for start in range(0, y.size, size):
+            batch, target = X[start : start + size], y[start : start + size, None]
+            residual = (batch @ self.w + self.b - target) / target.size
+            gradients = batch.T @ residual + self.p["l2"] * self.w, residual.sum(axis=0)
+            norm = np.sqrt(sum((g**2).sum() for g in gradients))
+            if self.p["clip_norm"] is not None and norm > self.p["clip_norm"]:
+                gradients = [g * self.p["clip_norm"] / norm for g in gradients]
+            self.step(gradients)
+
+    def step(self, gradients):
+        rate = self.p["learning_rate_init"]
+        self.t += 1
+        self.w *= 1 - rate * self.p["weight_decay"]
+        for k, (w, g) in enumerate(zip((self.w, self.b), gradients, strict=True)):
+            if self.p["solver"] == "adam":
+                self.m[k] = self.p["beta_1"] * self.m[k] + (1 - self.p["beta_1"]) * g
+                self.v[k] = self.p["beta_2"] * self.v[k] + (1 - self.p["beta_2"]) * g**2
+                corrected = rate * np.sqrt(1 - self.p["beta_2"] ** self.t)
+                corrected /= 1 - self.p["beta_1"] ** self.t
+                w -= corrected * self.m[k] / (np.sqrt(self.v[k]) + self.p["epsilon"])
+            else:
+                self.m[k] = self.p["momentum"] * self.m[k] - rate * g
+                ahead = self.p["nesterovs_momentum"]
+                w += self.p["momentum"] * self.m[k] - rate * g if ahead else self.m[k]
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.3])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"solver": "adam"},
+        {"solver": "adam", "beta_1": 0.5, "epsilon": 1e-3},
+        {"solver": "sgd", "momentum": 0.0, "nesterovs_momentum": False},
+        {"solver": "sgd", "nesterovs_momentum": False},
+        {"solver": "sgd", "momentum": 0.7},
+    ],
+)
+def test_epochs_agree_with_the_formulas(diabetes, parameters, weight_decay, clip_norm):
+    X, y = diabetes
+    start = {"coef_init": [np.full((10, 1), 0.3)], "intercept_init": [np.array([0.1])]}
+    network = MLPRegressor(
+        (), l2=0.05, batch_size=40, learning_rate_init=0.05, weight_decay=weight_decay,
+        clip_norm=clip_norm, **SETTINGS | {"max_iter": 3}, **parameters,
+    ).fit(X, y, **start)  # fmt: skip
+    reference = Reference(network)
+    reference.w, reference.b = np.full((10, 1), 0.3), np.array([0.1])
+    for _ in range(3):
+        reference.epoch(X, y)
+    np.testing.assert_allclose(network.coefs_[0], reference.w, atol=1e-12)
+    np.testing.assert_allclose(network.intercepts_[0], reference.b, atol=1e-12)
+
+
+# What the history says.
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_history_has_a_row_per_epoch(classes, solver, early_stopping):
+    network = MLPClassifier((6,), solver=solver, early_stopping=early_stopping,
+                            max_iter=8, random_state=0).fit(*classes)  # fmt: skip
+    history = network.history_
+    assert tuple(history) == HISTORY_KEYS
+    assert {column.size for column in history.values()} == {network.n_iter_}
+    assert len(network.loss_curve_) == network.n_iter_
+    np.testing.assert_array_equal(network.loss_curve_, history["loss"] + history["penalty"])
+    assert np.isnan(history["validation_loss"]).all() == (not early_stopping)
+    assert np.isnan(history["learning_rate"]).all() == (solver == "lbfgs")
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_the_last_row_of_lbfgs_is_the_objective_at_the_weights(classes):
+    X, y = classes
+    network = MLPClassifier((6,), solver="lbfgs", l2=0.01, max_iter=15, random_state=0).fit(X, y)
+    assert network.history_["loss"][-1] == pytest.approx(log_loss(y, network.predict_proba(X)))
+    penalty = 0.005 * sum((w**2).sum() for w in network.coefs_)
+    assert network.history_["penalty"][-1] == pytest.approx(penalty, rel=1e-12)
+    assert network.loss_ == pytest.approx(network.loss_curve_[-1], rel=1e-12)
+
+
+def test_loss_and_penalty_are_means_over_the_epoch(diabetes):
+    X, y = diabetes
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(0.5, 2.0, y.size)
+    coefs, intercepts = [rng.normal(size=(10, 4)), rng.normal(size=(4, 1))], [np.ones(4), [0.5]]
+    parameters = {**SETTINGS, "solver": "sgd", "l1": [0.01, 0.0], "l2": [0.0, 0.2], "max_iter": 1,
+                  "learning_rate_init": 0.05, "momentum": 0.0, "batch_size": 50}  # fmt: skip
+    whole = MLPRegressor((4,), **parameters)
+    whole.fit(X, y, sample_weight=weight, coef_init=coefs, intercept_init=intercepts)
+    loss, penalty, step = 0.0, 0.0, MLPRegressor((4,), **parameters)
+    for rows in (slice(0, 50), slice(50, 100), slice(100, 150)):
+        hidden = np.maximum(X[rows] @ coefs[0] + intercepts[0], 0)
+        residual = (hidden @ coefs[1] + intercepts[1])[:, 0] - y[rows]
+        loss += (weight[rows] * residual**2).sum() / 2
+        penalty += weight[rows].sum() * (0.01 * abs(coefs[0]).sum() + 0.1 * (coefs[1] ** 2).sum())
+        step.fit(X[rows], y[rows], sample_weight=weight[rows], coef_init=coefs,
+                 intercept_init=intercepts)  # fmt: skip
+        coefs, intercepts = step.coefs_, step.intercepts_
+    assert whole.history_["loss"][0] == pytest.approx(loss / weight.sum(), rel=1e-12)
+    assert whole.history_["penalty"][0] == pytest.approx(penalty / weight.sum(), rel=1e-12)
+
+
+def test_n_nonzero_counts_weights_without_biases(diabetes):
+    network = MLPRegressor((4,), l1=0.05, learning_rate_init=0.02, **SETTINGS).fit(*diabetes)
+    counted = sum(np.count_nonzero(coef) for coef in network.coefs_)
+    assert 0 < counted < 44
+    assert network.history_["n_nonzero"][-1] == counted
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_validation_columns_equal_an_independent_computation(classes, solver):
+    X, y = classes
+    weight = np.random.default_rng(0).uniform(0, 2, 50)
+    network = MLPClassifier((6,), solver=solver, dropout=0.2 * (solver == "adam"),
+                            max_iter=4, random_state=0)  # fmt: skip
+    network.fit(X[50:], y[50:], X_val=X[:50], y_val=y[:50], sample_weight_val=weight)
+    expected = log_loss(y[:50], network.predict_proba(X[:50]), sample_weight=weight)
+    assert network.history_["validation_loss"][-1] == pytest.approx(expected, rel=1e-10)
+    score = network.score(X[:50], y[:50], sample_weight=weight)
+    assert network.history_["validation_score"][-1] == pytest.approx(score, rel=1e-12)
+
+
+def test_history_keeps_what_it_was_given():
+    history = History({"loss": np.array([3.0]), "n_nonzero": np.array([7])})
+    history.append(loss=2.0, n_nonzero=5)
+    assert len(history) == 2
+    np.testing.assert_array_equal(history.as_arrays()["n_nonzero"], [7, 5])
+
+
+# Going on.
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_warm_start_continues_to_the_bit(diabetes, solver, dropout):
+    parameters = {**SETTINGS, "solver": solver, "dropout": dropout, "l1": 1e-3, "batch_size": 32}
+    whole = MLPRegressor((6,), **parameters).fit(*diabetes)
+    halves = MLPRegressor((6,), warm_start=True, **parameters).set_params(max_iter=5)
+    halves.fit(*diabetes).fit(*diabetes)
+    assert same_weights(whole, halves)
+    assert halves.n_iter_ == 5 and halves.t_ == whole.t_ == 1500
+    for key in ("loss", "penalty", "n_nonzero"):
+        np.testing.assert_array_equal(halves.history_[key], whole.history_[key])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_calls_of_partial_fit_equal_epochs_to_the_bit(diabetes, solver, dropout):
+    parameters = {**SETTINGS, "solver": solver, "dropout": dropout, "l1": 1e-3, "batch_size": 32}
+    whole = MLPRegressor((6,), **parameters).set_params(max_iter=5).fit(*diabetes)
+    steps = MLPRegressor((6,), **parameters)
+    for _ in range(5):
+        steps.partial_fit(*diabetes)
+    assert same_weights(whole, steps)
+    assert steps.n_iter_ == len(steps.loss_curve_) == 5
+
+
+def test_a_warm_start_with_lbfgs_goes_down_from_where_it_was(diabetes):
+    network = MLPRegressor((6,), solver="lbfgs", warm_start=True, max_iter=5, random_state=0)
+    first = network.fit(*diabetes).loss_
+    network.fit(*diabetes)
+    assert network.loss_ < first
+    assert network.n_iter_ == 5
+    assert network.history_["loss"].size == 10
+
+
+def test_a_new_run_begins_with_new_patience_and_no_best_weights(classes):
+    X, y = classes
+    network = MLPClassifier((8,), early_stopping=True, n_iter_no_change=2, max_iter=40,
+                            learning_rate_init=0.05, warm_start=True, random_state=0)  # fmt: skip
+    network.fit(X, y)
+    best, epochs = network.best_validation_score_, network.n_iter_
+    other = (y + 1) % 3  # with other labels the old network is as bad as can be
+    network.fit(X, other)
+    assert network.n_iter_ > 3
+    assert network.score(X, other) > 0.5
+    assert network.best_validation_score_ == max(network.validation_scores_[epochs:])
+    assert best > 0.6
+
+
+def test_partial_fit_after_fit_waits_anew(classes):
+    X, y = classes
+    network = MLPClassifier((8,), early_stopping=True, n_iter_no_change=3, random_state=0,
+                            learning_rate_init=0.05)  # fmt: skip
+    network.fit(X[50:], y[50:], X_val=X[:50], y_val=y[:50])
+    before = [coef.copy() for coef in network.coefs_]
+    network.partial_fit(X[50:], y[50:], X_val=X[:50], y_val=y[:50])
+    assert not any(np.array_equal(a, b) for a, b in zip(before, network.coefs_, strict=True))
+
+
+def test_partial_fit_restores_the_best_weights_when_patience_ends(classes):
+    X, y = classes
+    network = MLPClassifier((8,), early_stopping=True, n_iter_no_change=3, random_state=0,
+                            learning_rate_init=0.1)  # fmt: skip
+    for calls in itertools.count(1):
+        network.partial_fit(X[50:], y[50:], classes=[0, 1, 2], X_val=X[:50], y_val=y[:50])
+        scores = np.array(network.validation_scores_)
+        if calls > 4 and (scores[-4:] < scores[:-4].max() + 1e-4).all():
+            break
+    assert network.score(X[:50], y[:50]) == network.best_validation_score_ == scores.max()
+
+
+# Output and interrupts.
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_verbose_prints_every_epoch(classes, solver, capsys):
+    network = MLPClassifier((4,), solver=solver, max_iter=3, early_stopping=True, verbose=True,
+                            random_state=0).fit(*classes)  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    losses = [f"Iteration {i + 1}, loss = {network.loss_curve_[i]:.8f}" for i in range(3)]
+    scores = [f"Validation score: {score:f}" for score in network.validation_scores_]
+    assert [line for line in lines if line.startswith("Iter")] == losses
+    assert [line for line in lines if line.startswith("Valid")] == scores
+
+
+def test_verbose_says_why_training_stops(diabetes, capsys):
+    network = MLPRegressor((4,), tol=1e3, n_iter_no_change=2, verbose=True, random_state=0)
+    network.fit(*diabetes)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == (
+        "Training loss did not improve more than tol=1000.000000 for 2 consecutive epochs. "
+        "Stopping."
+    )
+
+
+class Interrupt:
+    """A scorer that is interrupted at its third call."""
+
+    def __init__(self):
+        self.scores = []
+
+    def __call__(self, network, X, y):
+        if len(self.scores) == 2:
+            raise KeyboardInterrupt
+        self.scores.append(network.score(X, y))
+        return self.scores[-1]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_an_interrupt_keeps_the_best_weights(diabetes, solver):
+    X, y = diabetes
+    scorer = Interrupt()
+    network = MLPRegressor((4,), solver=solver, early_stopping=True, scoring=scorer,
+                           l1=1e-3, random_state=0)  # fmt: skip
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        network.fit(X[50:], y[50:], X_val=X[:50], y_val=y[:50])
+    assert network.score(X[:50], y[:50]) == max(scorer.scores)
+    assert network.n_iter_ == len(network.loss_curve_) == 2
