@@ -5,13 +5,10 @@ import warnings
 import zlib
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.metrics import check_scoring
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
@@ -31,14 +28,7 @@ from skreg._sklearn import (
     check_sample_weight,
     fit_context,
 )
-
-
-class Validation(NamedTuple):
-    """A validation set: rows of its own, or an index into the training rows."""
-
-    rows: Rows | None  # None: rows of the training data
-    index: np.ndarray | None
-    labels: object  # y as the user knows it, for scorers
+from skreg._validation import Validation, split_validation
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -177,15 +167,15 @@ class BaseMLP(BaseEstimator, ABC):
         units = fitted._units(train_rows, first_pass)
         flat = fitted._starting_parameters(units, starting, first_pass, random_state, train_rows)
         if own is None and self.early_stopping:
-            index, valid_index = fitted._split(index, train_rows, random_state)
-            own = Validation(None, valid_index, _take(rows[1], valid_index))
+            index, own = split_validation(fitted, train_rows, index, rows[1], random_state)
         network = fitted._network(units, seed)
         run = StochasticRun if self.solver in SOLVERS else LbfgsRun
         run = run(fitted, network, train_rows, index, own)
         run.flat = flat
         del flat  # one copy of the weights less while training
         run.start(random_state, incremental)
-        self.__dict__.update(fitted.__dict__)
+        vars(self).clear()
+        vars(self).update(vars(fitted))
         return self
 
     def _compute_dtype(self):
@@ -205,6 +195,11 @@ class BaseMLP(BaseEstimator, ABC):
         index = np.arange(X.shape[0])
         if weight is not None and not weight.all():
             index = np.flatnonzero(weight)
+        if not index.size:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} times sample_weight is zero for every row; "
+                "give some class a positive weight."
+            )
         return Rows(X, target, weight), index
 
     def _check_weight(self, name, sample_weight, X):
@@ -288,61 +283,6 @@ class BaseMLP(BaseEstimator, ABC):
             seed=seed,
         )
 
-    def _split(self, index, rows, random_state):
-        """Divide the index into training and validation rows as scikit-learn's MLP does."""
-        positions = np.arange(index.size)
-        stratify = self._stratify(rows.target)
-        if stratify is not None:
-            stratify = self._usable_strata(stratify[index])
-        first, second = train_test_split(
-            positions, random_state=random_state, test_size=self.validation_fraction,
-            stratify=stratify,
-        )  # fmt: skip
-        if second.size < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' "
-                "or the size of your dataset."
-            )
-        return index[first], index[second]
-
-    def _usable_strata(self, labels):
-        """Return the labels if a stratified split exists; warn and return None otherwise."""
-        counts = np.unique(labels, return_counts=True)[1]
-        n_valid = int(np.ceil(labels.size * self.validation_fraction))
-        if counts.min() >= 2 and min(n_valid, labels.size - n_valid) >= counts.size:
-            return labels
-        warnings.warn(
-            "The validation split is not stratified: the smallest class has "
-            f"{counts.min()} row(s), and {n_valid} validation rows must hold {counts.size} "
-            "classes. Merge rare classes, raise validation_fraction or give X_val and y_val.",
-            UserWarning,
-            stacklevel=4,
-        )
-        return None
-
-    def _score_function(self, validation, rows):
-        """Return a function from the engine and its raw outputs to the score that is watched."""
-        own = validation.rows if validation.rows is not None else rows
-        index = slice(None) if validation.index is None else validation.index
-        target = own.target[index]
-        weight = None if own.weight is None else own.weight[index]
-        if self.scoring is None:
-            return lambda engine, raw, loss: self._default_score(raw, target, weight)
-        if self.scoring == "loss":
-            return lambda engine, raw, loss: -loss
-        scorer = check_scoring(self, scoring=self.scoring)
-        X = own.X[index]
-        keywords = {} if weight is None else {"sample_weight": weight}
-        probe = copy.copy(self)
-        probe.__dict__.pop("feature_names_in_", None)
-        probe._set_outputs(target)
-
-        def score(engine, raw, loss):
-            probe.coefs_, probe.intercepts_ = views(engine.parameters(), engine.network.units)
-            return float(scorer(probe, X, validation.labels, **keywords))
-
-        return score
-
     def _set_outputs(self, target):
         self.n_outputs_ = self._n_outputs(target)
         self.n_layers_ = len(hidden_units(self.hidden_layer_sizes)) + 2
@@ -404,10 +344,6 @@ def _derived_seed(random_state):
     """Return a seed for the counter-based generator without drawing from ``random_state``."""
     _, key, position, *_ = random_state.get_state()
     return zlib.crc32(np.asarray(key).tobytes() + int(position).to_bytes(4, "little"))
-
-
-def _take(y, index):
-    return y.iloc[index] if hasattr(y, "iloc") else np.asarray(y)[index]
 
 
 def _fill(name, given, parts):

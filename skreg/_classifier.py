@@ -209,14 +209,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             As `predict_proba`.
         """
         raw = self._raw(X)
-        zero = raw.dtype.type(0)
         if self._label_type == "multiclass":
             return log_softmax(raw, axis=1)
-        if self._label_type != "binary":
-            return -np.logaddexp(zero, -raw)
-        if self.classes_.size == 1:
-            return np.zeros_like(raw)
-        return -np.logaddexp(zero, np.hstack([raw, -raw]))
+        if self._label_type == "binary":
+            if self.classes_.size == 1:
+                return np.zeros_like(raw)
+            raw = np.hstack([-raw, raw])
+        # For these log(p) is the raw output itself to the last digit, where p may underflow.
+        log_tiny = np.log(np.finfo(raw.dtype).tiny)
+        return np.where(raw < log_tiny, raw, np.log(expit(np.maximum(raw, log_tiny))))
 
     # Labels to targets.
 

@@ -171,7 +171,7 @@ def jit(function):
     try:
         dispatcher = KernelDispatcher(function)
     except (AttributeError, TypeError):  # a Numba that is built differently: compile slowly
-        dispatcher = numba.njit(**OPTIONS)(function)
+        dispatcher = numba.jit(**OPTIONS)(function)
     try:
         dispatcher._cache = KernelCache(function)
     except RuntimeError:  # no folder to write to: compile in every process instead

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skreg._architecture import n_parameters, views
 from skreg._engine import CHUNK_ROWS, NO_ROWS, Engine
@@ -19,6 +20,7 @@ from skreg._training import (
     new_patience,
     train,
 )
+from skreg._validation import score_function
 
 DIVERGED = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -77,7 +79,7 @@ class Run:
         """Return a function that measures validation loss and score, or None."""
         if self.validation is None:
             return None
-        score = self.estimator._score_function(self.validation, self.rows)
+        score = score_function(self.estimator, self.validation, self.rows)
 
         def validate():
             raw, loss = engine.evaluate()
@@ -163,7 +165,8 @@ class StochasticRun(Run):
         if diverged and progress.best is None:
             raise ValueError(DIVERGED.format(estimator.learning_rate_init))
         if diverged:
-            warnings.warn(KEPT.format(n_epochs, estimator.learning_rate_init), stacklevel=6)
+            message = KEPT.format(n_epochs, estimator.learning_rate_init)
+            warnings.warn(message, ConvergenceWarning, stacklevel=6)
         over = diverged or not incremental or progress.patience.exhausted
         if progress.best is not None and over:
             engine.load(progress.best)

@@ -141,10 +141,10 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
         while n_epochs < plan.max_iter:
             if shuffler is not None:
                 shuffler.shuffle()
-            if not _epoch(engine, plan, progress, history, (n_epochs, validation)):
-                diverged = True
-                break
+            diverged = not _epoch(engine, plan, progress, history, (n_epochs, validation))
             n_epochs += 1
+            if diverged:
+                break
             if progress.patience.exhausted and not planned and _stops(plan, progress, engine.n_seen):
                 break
             _warn_at_the_end(plan, n_epochs)
@@ -160,9 +160,10 @@ def _epoch(engine, plan, progress, history, now):
     rate = learning_rate(plan.schedule, epoch, engine.n_seen, progress.divisions)
     loss, penalty = engine.train_epoch(rate)
     engine.n_seen += engine.order.size
-    if not np.isfinite(loss) and not engine.is_finite():
-        return False
     row = {"loss": loss, "penalty": penalty, "learning_rate": rate, "n_nonzero": n_nonzero(engine)}
+    if not np.isfinite(loss) and not engine.is_finite():
+        history.append(**row)
+        return False
     if plan.verbose:
         print(f"Iteration {n_epochs + 1}, loss = {loss + penalty:.8f}")
     watched = loss + penalty

@@ -1,8 +1,10 @@
 """The same bits, whoever computes them; weights, batches and dropout mean what they say."""
 
+import gc
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import joblib
 import numpy as np
@@ -99,21 +101,11 @@ def test_integer_weights_equal_repeated_rows(solver):
     counts = np.random.default_rng(1).integers(0, 4, 80)
     network = MLPClassifier((8,), solver=solver, max_iter=15, batch_size=1000, l1=1e-3,
                             random_state=0, shuffle=False)  # fmt: skip
-    with pytest.warns(UserWarning, match="clipped") if solver != "lbfgs" else nothing():
+    with pytest.warns(UserWarning, match="clipped") if solver != "lbfgs" else nullcontext():
         weighted = clone(network).fit(X, y, sample_weight=counts)
         repeated = clone(network).fit(X.repeat(counts, axis=0), y.repeat(counts))
     np.testing.assert_allclose(weights(weighted), weights(repeated), atol=1e-9)
     np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-9)
-
-
-class nothing:  # noqa: N801 - stands where a context manager is called
-    """A context that expects nothing."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        return None
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
@@ -180,8 +172,8 @@ def test_strength_does_not_depend_on_the_number_of_rows(solver):
 # Dropout.
 
 
-def dropped_inputs(rate, seed, n=400, n_features=50, epochs=1):
-    """Return how often the weights of each input moved: those of dropped inputs do not."""
+def dropped_inputs(rate, seed, n=400, n_features=50):
+    """Return how far the weight of each input moves in each step: not where it was dropped."""
     network = MLPRegressor((), solver="sgd", momentum=0.0, nesterovs_momentum=False, l2=0.0,
                            learning_rate_init=1e-3, batch_size=1, max_iter=1, input_dropout=rate,
                            random_state=seed, warm_start=True, shuffle=False)  # fmt: skip
@@ -246,11 +238,13 @@ def test_fits_leave_no_threads_and_no_memory():
     tracemalloc.start()
     try:
         network.fit(X, y)
+        gc.collect()
         start = tracemalloc.get_traced_memory()[0]
         for _ in range(100):
             network.fit(X, y)
+        gc.collect()
         grown = tracemalloc.get_traced_memory()[0] - start
     finally:
         tracemalloc.stop()
-    assert grown < 50_000  # one engine alone holds more
+    assert grown < 100_000  # the batch of one engine alone is larger
     assert threading.active_count() == before

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 
 import skreg
+from skreg._stopping import Patience
 
 SKIPPED = {
     "test_gradient": "calls a private method; gradients are tested in test_gradients.py",
@@ -35,13 +36,15 @@ class Adapter:
         self.l2 = self.alpha / batch_size
         return super()._fit(rows, *args)
 
-    @property
-    def _no_improvement_count(self):
-        return self._progress_state["count"]
-
-    @property
-    def _optimizer(self):
-        return SimpleNamespace(learning_rate=self.history_["learning_rate"][-1])
+    def __getattr__(self, name):
+        if name == "_optimizer":
+            return SimpleNamespace(learning_rate=self.history_["learning_rate"][-1])
+        if name == "_no_improvement_count":
+            patience = Patience(False, self.tol, self.n_iter_no_change)
+            for loss in self.loss_curve_:
+                patience.observe(loss)
+            return patience.count
+        raise AttributeError(name)
 
 
 def adapted(Estimator):
@@ -51,14 +54,18 @@ def adapted(Estimator):
         Adapter.__init__(self, *args, **parameters)
 
     __init__.__signature__ = inspect.signature(Estimator.__init__)
-    return type(Estimator.__name__, (Adapter, Estimator), {"__init__": __init__})
+    members = {"__init__": __init__, "__module__": __name__}
+    return type(Estimator.__name__, (Adapter, Estimator), members)
+
+
+MLPClassifier, MLPRegressor = adapted(skreg.MLPClassifier), adapted(skreg.MLPRegressor)
 
 
 def load_suite():
     """Return the test functions of scikit-learn's MLP, as they see the classes of this package."""
     spec = importlib.util.find_spec("sklearn.neural_network.tests.test_mlp")
     suite = importlib.util.module_from_spec(spec)
-    classes = {name: adapted(getattr(skreg, name)) for name in ("MLPClassifier", "MLPRegressor")}
+    classes = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
     with mock.patch.multiple("sklearn.neural_network", **classes):
         spec.loader.exec_module(suite)
     tests = {name: test for name, test in vars(suite).items() if name.startswith("test_")}

@@ -42,7 +42,9 @@ def _word(context, builder, signature, args):
 @intrinsic
 def _atomic_add(typingctx, words, index, value):
     def codegen(context, builder, signature, args):
-        return builder.atomic_rmw("add", _word(context, builder, signature, args), args[2], "seq_cst")
+        return builder.atomic_rmw(
+            "add", _word(context, builder, signature, args), args[2], "seq_cst"
+        )
 
     return types.int64(words, types.intp, types.int64), codegen
 

@@ -91,10 +91,8 @@ def test_every_depth_and_layout(hidden, container):
 @pytest.mark.parametrize("dropout", [(0.4, 0.0, 0.0), (0.0, 0.5, 0.3), (0.2, 0.5, 0.3)])
 def test_gradient_with_dropout_is_that_of_the_thinned_network(dropout, container):
     units = (21, 9, 8, 3)
-    X, target, flat = features(N_ROWS, 21), targets(SQUARED_ERROR, N_ROWS, 3), (
-        starting_weights(units)
-    )
-    X = CONTAINERS[container](X)
+    X, target = CONTAINERS[container](features(N_ROWS, 21)), targets(SQUARED_ERROR, N_ROWS, 3)
+    flat = starting_weights(units)
     with make_engine(units, X, target, dropout=dropout) as engine:
         mine = gradient(engine, flat)
         assert_gradient_is_that_of_the_objective(engine, flat, mine)
@@ -158,9 +156,8 @@ def test_dropped_units_of_other_steps_levels_rows_and_columns_are_uncorrelated()
 
 
 def test_dropout_is_off_outside_of_training():
-    X, target, flat = features(N_ROWS, 5), targets(SQUARED_ERROR, N_ROWS, 2), (
-        starting_weights((5, 4, 2))
-    )
+    X, target = features(N_ROWS, 5), targets(SQUARED_ERROR, N_ROWS, 2)
+    flat = starting_weights((5, 4, 2))
     losses = []
     for dropout in ((0.0, 0.0), (0.3, 0.5)):
         with make_engine((5, 4, 2), X, target, dropout=dropout) as engine:

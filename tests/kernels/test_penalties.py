@@ -23,7 +23,9 @@ def test_soft_threshold_minimizes_its_objective(w, threshold):
         return 0.5 * (v - w) ** 2 + threshold * abs(v)
 
     v = soft_threshold(w, threshold)
-    numerical = minimize_scalar(objective, bounds=(-6, 6), method="bounded", options={"xatol": 1e-9})
+    numerical = minimize_scalar(
+        objective, bounds=(-6, 6), method="bounded", options={"xatol": 1e-9}
+    )
     assert objective(v) <= numerical.fun + 1e-12
     assert v == pytest.approx(numerical.x, abs=1e-4)
 
@@ -38,7 +40,8 @@ def test_soft_threshold_meets_the_optimality_conditions(dtype):
             assert abs(w) <= threshold
         else:
             assert np.sign(v) == np.sign(w)
-            assert w - v == pytest.approx(np.sign(v) * threshold, abs=4 * float(np.finfo(dtype).eps))
+            expected = pytest.approx(np.sign(v) * threshold, abs=4 * float(np.finfo(dtype).eps))
+            assert w - v == expected
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

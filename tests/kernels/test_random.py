@@ -15,7 +15,12 @@ N = 4_000 if numba.config.DISABLE_JIT else 200_000
 SIGMAS = 4.5
 AXES = ("seed", "step", "level", "row", "column")
 # Points that the streams start from, small and large: seed, step, level, row, column.
-ORIGINS = ((0, 0, 0, 0, 0), (1, 1, 1, 0, 0), (12345, 1000, 2, 17, 3), (2**31 - 1, 70_000, 5, 255, 511))
+ORIGINS = (
+    (0, 0, 0, 0, 0),
+    (1, 1, 1, 0, 0),
+    (12345, 1000, 2, 17, 3),
+    (2**31 - 1, 70_000, 5, 255, 511),
+)
 
 
 @numba.njit

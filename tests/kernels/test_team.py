@@ -37,9 +37,7 @@ def run_team(n_threads, target):
     def keep(tid):
         results[tid] = target(tid)
 
-    members = [
-        threading.Thread(target=keep, args=(tid,), daemon=True) for tid in range(n_threads)
-    ]
+    members = [threading.Thread(target=keep, args=(tid,), daemon=True) for tid in range(n_threads)]
     for member in members:
         member.start()
     for member in members:

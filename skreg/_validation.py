@@ -1,0 +1,101 @@
+"""Validation rows: a set of one's own or a part of the training rows, and its score."""
+
+import copy
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+
+from skreg._architecture import views
+from skreg._engine import Rows
+
+
+class Validation(NamedTuple):
+    """A validation set: rows of its own, or an index into the training rows."""
+
+    rows: Rows | None  # None: rows of the training data
+    index: np.ndarray | None
+    labels: object  # y as the user knows it, for scorers
+
+
+def split_validation(estimator, rows, index, y, random_state):
+    """Divide the index into training and validation rows as scikit-learn's MLP does.
+
+    Multiclass splits are stratified as well, and where a class is too small for that the split
+    is a plain one, with a warning.
+
+    Returns
+    -------
+    index : array of int
+        The rows to train on.
+    validation : Validation
+    """
+    labels = estimator._stratify(rows.target)
+    if labels is not None:
+        labels = _usable_strata(labels[index], estimator.validation_fraction)
+    first, second = train_test_split(
+        np.arange(index.size),
+        random_state=random_state,
+        test_size=estimator.validation_fraction,
+        stratify=labels,
+    )
+    if second.size < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' "
+            "or the size of your dataset."
+        )
+    valid = index[second]
+    return index[first], Validation(None, valid, _take(y, valid))
+
+
+def _usable_strata(labels, fraction):
+    """Return the labels if a stratified split exists; warn and return None otherwise."""
+    counts = np.unique(labels, return_counts=True)[1]
+    n_valid = int(np.ceil(labels.size * fraction))
+    if counts.min() >= 2 and min(n_valid, labels.size - n_valid) >= counts.size:
+        return labels
+    warnings.warn(
+        "The validation split is not stratified: the smallest class has "
+        f"{counts.min()} row(s), and {n_valid} validation rows must hold {counts.size} "
+        "classes. Merge rare classes, raise validation_fraction or give X_val and y_val.",
+        UserWarning,
+        stacklevel=5,
+    )
+    return None
+
+
+def _take(y, index):
+    return y.iloc[index] if hasattr(y, "iloc") else np.asarray(y)[index]
+
+
+def score_function(estimator, validation, rows):
+    """Return a function (engine, raw outputs, loss) -> the score that early stopping watches.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+    validation : Validation
+    rows : Rows
+        The training rows, which ``validation.index`` points into.
+    """
+    own = rows if validation.rows is None else validation.rows
+    index = slice(None) if validation.index is None else validation.index
+    target = own.target[index]
+    weight = None if own.weight is None else own.weight[index]
+    if estimator.scoring is None:
+        return lambda engine, raw, loss: estimator._default_score(raw, target, weight)
+    if estimator.scoring == "loss":
+        return lambda engine, raw, loss: -loss
+    scorer = check_scoring(estimator, scoring=estimator.scoring)
+    X, keywords = own.X[index], {} if weight is None else {"sample_weight": weight}
+    probe = copy.copy(estimator)  # it predicts with the weights of each epoch
+    vars(probe).pop("feature_names_in_", None)
+    probe._set_outputs(target)
+
+    def score(engine, raw, loss):
+        probe.coefs_, probe.intercepts_ = views(engine.parameters(), engine.network.units)
+        return float(scorer(probe, X, validation.labels, **keywords))
+
+    return score
