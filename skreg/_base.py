@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._architecture import initial_parameters, views
 from skreg._engine import Network, Rows
@@ -28,7 +28,7 @@ from skreg._sklearn import (
     check_sample_weight,
     fit_context,
 )
-from skreg._validation import Validation, split_validation
+from skreg._validation import Validation, check_scoring_name, split_validation
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -156,6 +156,8 @@ class BaseMLP(BaseEstimator, ABC):
     # Fitting.
 
     def _fit(self, rows, validation, starting, incremental):
+        self._check_combinations()
+        check_scoring_name(self.scoring)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         fitted = copy.copy(self)  # this estimator changes only when all has gone well
         train_rows, index = fitted._check_rows(rows, first_pass, incremental)
@@ -177,6 +179,18 @@ class BaseMLP(BaseEstimator, ABC):
         vars(self).clear()
         vars(self).update(vars(fitted))
         return self
+
+    def _check_combinations(self):
+        """Refuse what L-BFGS, which needs one deterministic gradient, cannot carry."""
+        if self.solver in SOLVERS:
+            return
+        for name in ("dropout", "input_dropout", "weight_decay", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and np.any(np.asarray(value) != 0):
+                raise ValueError(
+                    f"{name}={value!r} needs mini-batches, which solver='lbfgs' does not have; "
+                    "choose solver='adam' or 'sgd', or regularize with l1 and l2."
+                )
 
     def _compute_dtype(self):
         return [np.float64, np.float32] if self.dtype is None else [np.dtype(self.dtype)]
@@ -205,7 +219,12 @@ class BaseMLP(BaseEstimator, ABC):
     def _check_weight(self, name, sample_weight, X):
         if sample_weight is None:
             return None
-        weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        try:
+            weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        except ValueError as error:
+            if name == "sample_weight":  # scikit-learn's words say so
+                raise
+            raise ValueError(f"{name}: {error}") from error
         if not weight.any():
             raise ValueError(
                 f"Sample weights must contain at least one non-zero number, but {name} has none."
@@ -226,10 +245,15 @@ class BaseMLP(BaseEstimator, ABC):
             X = validate_data(
                 self, X_val, accept_sparse=["csr", "csc"], dtype=self._compute_dtype(), reset=False
             )
-            check_consistent_length(X, y_val)
-            weight = self._check_weight("sample_weight_val", sample_weight_val, X)
         except ValueError as error:
             raise ValueError(f"X_val: {error}") from error
+        y_val = y_val if hasattr(y_val, "shape") else np.asarray(y_val)
+        if len(y_val.shape) == 0 or X.shape[0] != y_val.shape[0]:
+            raise ValueError(
+                f"X_val has {X.shape[0]} rows, but y_val has the shape {y_val.shape}; "
+                "give one target per row."
+            )
+        weight = self._check_weight("sample_weight_val", sample_weight_val, X)
         X = X.tocsr() if sp.issparse(X) else X
         return Validation(Rows(X, self._encode_validation(y_val), weight), None, y_val)
 
@@ -250,11 +274,12 @@ class BaseMLP(BaseEstimator, ABC):
         dtype = rows.X.dtype
         if first_pass:
             flat = initial_parameters(units, self._glorot_factors(), random_state, dtype)
-            self.t_, self.n_iter_, self.history_ = 0, 0, None
-            self._solver_state = self._progress_state = None
         else:
             flat = np.concatenate([np.ravel(w) for w in [*self.coefs_, *self.intercepts_]])
             flat = flat.astype(dtype, copy=False)
+        if first_pass or not hasattr(self, "history_"):  # the weights may have been set by hand
+            self.t_, self.n_iter_, self.history_ = 0, 0, None
+            self._solver_state = self._progress_state = None
         for name, given, parts in zip(
             ("coef_init", "intercept_init"), starting, views(flat, units), strict=True
         ):

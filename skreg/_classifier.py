@@ -1,20 +1,27 @@
 """The multi-layer perceptron classifier."""
 
+import copy
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import (
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils.multiclass import unique_labels
 
 from skreg._base import BaseMLP
 from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS
+from skreg._labels import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+    check_labels,
+    check_same_kind,
+    label_codes,
+    label_type,
+    unseen_labels,
+)
 from skreg._scores import accuracy
 from skreg._sklearn import StrOptions, check_partial_fit_first_call, fit_context
 
@@ -24,7 +31,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     _parameter_constraints: dict = {
         **BaseMLP._parameter_constraints,
-        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
     _y_numeric = False
@@ -131,9 +138,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "labels at once; compute the weights with compute_class_weight('balanced', "
                 "classes=classes, y=y) and give them as a dict."
             )
-        if check_partial_fit_first_call(self, classes):
-            self._label_type = _label_type(y if _is_multilabel(y) else self.classes_)
-        return self._partial_fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        fitted = copy.copy(self)  # this estimator changes only when all has gone well
+        if check_partial_fit_first_call(fitted, classes):
+            kind = label_type(check_labels("y", y))
+            fitted._label_type = kind if kind == MULTILABEL else label_type(fitted.classes_)
+            fitted._sparse_labels = sp.issparse(y)
+        fitted._partial_fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        vars(self).update(vars(fitted))
+        return self
 
     # Prediction.
 
@@ -151,7 +163,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             One column less than classes where there are two.
         """
         raw = self._raw(X)
-        return raw.ravel() if self._label_type == "binary" else raw
+        return raw.ravel() if self._label_type == BINARY else raw
 
     def predict(self, X):
         """Predict labels.
@@ -167,9 +179,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             A label per row; for multilabel data an indicator matrix, sparse if it was fitted so.
         """
         raw = self._raw(X)
-        if self._label_type == "multiclass":
+        if self._label_type == MULTICLASS:
             return self.classes_[raw.argmax(axis=1)]
-        if self._label_type == "binary":
+        if self._label_type == BINARY:
             positive = (raw.ravel() > 0) & (self.classes_.size > 1)
             return self.classes_[positive.astype(np.intp)]
         labels = (raw > 0).astype(np.intp)
@@ -188,7 +200,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         probabilities : array of shape (n_samples, n_classes)
             In the order of ``classes_``; for multilabel data, of each label on its own.
         """
-        if getattr(self, "_label_type", None) != "binary":
+        if getattr(self, "_label_type", None) != BINARY:
             return self._linked(X)
         raw = self._raw(X)
         if self.classes_.size == 1:
@@ -209,9 +221,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             As `predict_proba`.
         """
         raw = self._raw(X)
-        if self._label_type == "multiclass":
+        if self._label_type == MULTICLASS:
             return log_softmax(raw, axis=1)
-        if self._label_type == "binary":
+        if self._label_type == BINARY:
             if self.classes_.size == 1:
                 return np.zeros_like(raw)
             raw = np.hstack([-raw, raw])
@@ -222,63 +234,50 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     # Labels to targets.
 
     def _encode(self, y, first_pass, incremental):
-        if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1 and not sp.issparse(y):
-            y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        if not incremental and first_pass:
-            self._label_type = _label_type(y)
-            self.classes_ = unique_labels(y)
-            self._sparse_labels = sp.issparse(y)
+        sparse, y = sp.issparse(y), check_labels("y", y)
+        if first_pass and not incremental:
+            self._label_type, self.classes_ = label_type(y), unique_labels(y)
+            self._sparse_labels = sparse
         else:
-            self._check_labels(y, incremental)
-        if not hasattr(self, "_sparse_labels"):
-            self._sparse_labels = sp.issparse(y)
-        self.out_activation_ = "softmax" if self._label_type == "multiclass" else "logistic"
-        target = self._codes(y)
+            self._check_known(y, incremental)
+        self.out_activation_ = "softmax" if self._label_type == MULTICLASS else "logistic"
+        target = label_codes(y, self.classes_, self._label_type)
         self.n_outputs_ = self._n_outputs(target)
         return target
 
-    def _check_labels(self, y, incremental):
-        classes = unique_labels(y)
+    def _check_known(self, y, incremental):
+        """Refuse labels that the network was not built for, in scikit-learn's words."""
+        unseen = unseen_labels(y, self.classes_)
         if self.warm_start and not incremental:
-            if set(classes) != set(self.classes_):
+            classes = unique_labels(y)
+            if unseen.size or classes.size != self.classes_.size:
                 raise ValueError(
                     "warm_start can only be used where `y` has the same "
                     "classes as in the previous call to fit. Previously "
                     f"got {self.classes_}, `y` has {classes}"
                 )
-        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+        elif unseen.size:
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+                f"`self.classes_` has {self.classes_}. 'y' has {unique_labels(y)}."
             )
+        check_same_kind("y", y, self.classes_, self._label_type)
 
     def _encode_validation(self, y_val):
-        y_val = y_val if sp.issparse(y_val) else np.asarray(y_val)
-        if y_val.ndim == 2 and y_val.shape[1] == 1 and not sp.issparse(y_val):
-            y_val = column_or_1d(y_val, warn=True)
-        check_classification_targets(y_val)
-        unseen = np.setdiff1d(unique_labels(y_val), self.classes_)
-        if unseen.size or (_label_type(y_val) == "multilabel") != (
-            self._label_type == "multilabel"
-        ):
+        y_val = check_labels("y_val", y_val)
+        check_same_kind("y_val", y_val, self.classes_, self._label_type)
+        unseen = unseen_labels(y_val, self.classes_)
+        if unseen.size:
             raise ValueError(
                 f"y_val has labels that y does not have: {unseen}. Labels of y: {self.classes_}; "
                 "give validation rows of the same classes."
             )
-        return self._codes(y_val)
-
-    def _codes(self, y):
-        """Return targets: positions in ``classes_``, or the indicator matrix of multilabel data."""
-        if self._label_type == "multilabel":
-            return (y.toarray() if sp.issparse(y) else np.asarray(y)).astype(np.float64)
-        codes = np.searchsorted(self.classes_, np.asarray(y))
-        return codes.reshape(-1, 1).astype(np.float64)
+        return label_codes(y_val, self.classes_, self._label_type)
 
     def _class_weights(self, target, weight):
         if self.class_weight is None:
             return weight
-        if self._label_type == "multilabel":
+        if self._label_type == MULTILABEL:
             raise ValueError(
                 f"class_weight={self.class_weight!r} is not defined for multilabel data, where a "
                 "row has several labels; weight the rows with sample_weight."
@@ -290,19 +289,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             factors = np.zeros(self.classes_.size)
             factors[seen] = counts.sum() / (seen.sum() * counts[seen])
         else:
-            factors = compute_class_weight(
-                self.class_weight, classes=self.classes_, y=self.classes_[codes]
-            )
+            factors = self._given_class_weights(codes)
         return factors[codes] * (1.0 if weight is None else weight)
 
+    def _given_class_weights(self, codes):
+        factors = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_[codes]
+        )
+        if not np.isfinite(factors).all() or (factors < 0).any():
+            raise ValueError(
+                f"class_weight={self.class_weight!r} must be finite and >= 0 for every class; "
+                "0 leaves a class out."
+            )
+        return factors
+
     def _stratify(self, target):
-        return None if self._label_type == "multilabel" else target[:, 0]
+        return None if self._label_type == MULTILABEL else target[:, 0]
 
     def _loss(self):
-        return (LOG_LOSS if self._label_type == "multiclass" else BINARY_LOG_LOSS), 0.0
+        return (LOG_LOSS if self._label_type == MULTICLASS else BINARY_LOG_LOSS), 0.0
 
     def _n_outputs(self, target):
-        return self.classes_.size if self._label_type == "multiclass" else target.shape[1]
+        return self.classes_.size if self._label_type == MULTICLASS else target.shape[1]
 
     def _default_score(self, raw, target, weight):
         return accuracy(raw, target, weight)
@@ -312,20 +320,3 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _is_multilabel(y):
-    return type_of_target(y).startswith("multilabel")
-
-
-def _label_type(y):
-    """Return "binary" (up to two classes), "multiclass" or "multilabel"."""
-    kind = type_of_target(y, raise_unknown=True)
-    if kind == "multilabel-indicator":
-        return "multilabel"
-    if kind not in ("binary", "multiclass"):
-        raise ValueError(
-            f"Multioutput target data is not supported with label binarization: y is {kind}; "
-            "use sklearn.multioutput.MultiOutputClassifier."
-        )
-    return kind

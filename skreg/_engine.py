@@ -308,7 +308,7 @@ class Engine:
     def turn(self):
         """Write the transposed copies of all weights, which backward reads."""
         if self.table.arrays[slots.TURNED].size:
-            epoch.turn_all(self.job)
+            self._command(epoch.TURN)
 
     def store(self, flat):
         """Write the parameters into the flat vector."""

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import llvmlite
 import numba
-from numba.core import compiler, typing
+from numba.core import compiler, types, typing
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
@@ -116,6 +116,24 @@ def _no_garbage_collection():
             gc.enable()
 
 
+class _Flags(compiler.Flags):
+    """Numba's flags, hashed once: otherwise every look-up of an operator reads them all."""
+
+    __slots__ = ("_hash",)
+
+    def __hash__(self):
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash = super().__hash__()
+            return self._hash
+
+    def __eq__(self, other):
+        if isinstance(other, _Flags):
+            return self._values == other._values
+        return super().__eq__(other)
+
+
 class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher, but what compiled code calls becomes a part of the caller's program."""
 
@@ -125,7 +143,7 @@ class KernelDispatcher(CPUDispatcher):
         self._compiler._compile_core = self._compile_program
 
     def _compile(self, args, return_type, kind):
-        flags = compiler.Flags()
+        flags = _Flags()
         self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
         flags.no_cfunc_wrapper = True
         if kind is _Part:
@@ -152,7 +170,7 @@ class KernelDispatcher(CPUDispatcher):
     def get_call_template(self, args, kws):
         """Return the template by which a caller's types are inferred: a part is made for it."""
         pysig, args = self._compiler.fold_argument_types(args, kws)
-        part = self._compile_part(tuple(args))
+        part = self._compile_part(tuple(types.unliteral(kind) for kind in args))
         name = self.py_func.__name__
         template = typing.make_concrete_template(name, key=name, signatures=[part.signature])
         return template, pysig, args, {}
@@ -160,7 +178,7 @@ class KernelDispatcher(CPUDispatcher):
     def get_overload(self, sig):
         """Return the key by which the caller's code finds what it calls."""
         args, _ = numba.core.sigutils.normalize_signature(sig)
-        part = self._parts.get(tuple(args))
+        part = self._parts.get(tuple(types.unliteral(kind) for kind in args))
         return super().get_overload(sig) if part is None else part.library
 
 

@@ -1,5 +1,6 @@
 """How many threads a fit takes: what the work pays for and the surroundings leave."""
 
+import os
 import sys
 import threading
 
@@ -14,6 +15,16 @@ _lock = threading.Lock()
 _in_use = 0
 
 
+def _begin_anew():
+    """Forget the threads of a parent process: a fork does not copy them."""
+    global _lock, _in_use
+    _lock, _in_use = threading.Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
 class Threads:
     """A context that takes threads from what the process has left, and gives them back.
 
@@ -26,6 +37,8 @@ class Threads:
     """
 
     def __init__(self, n_jobs, flops):
+        if n_jobs == 0:
+            raise ValueError("n_jobs=0 has no meaning; give None, 1 or more, or -1 for all cores.")
         self._n_jobs, self._flops = n_jobs, flops
 
     def __enter__(self):

@@ -145,7 +145,8 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
             n_epochs += 1
             if diverged:
                 break
-            if progress.patience.exhausted and not planned and _stops(plan, progress, engine.n_seen):
+            exhausted = progress.patience.exhausted and not planned
+            if exhausted and _stops(plan, progress, engine.n_seen):
                 break
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:

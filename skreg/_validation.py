@@ -5,7 +5,8 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import check_scoring
+import scipy.sparse as sp
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import train_test_split
 
 from skreg._architecture import views
@@ -67,7 +68,18 @@ def _usable_strata(labels, fraction):
 
 
 def _take(y, index):
+    if sp.issparse(y):
+        return y.tocsr()[index]
     return y.iloc[index] if hasattr(y, "iloc") else np.asarray(y)[index]
+
+
+def check_scoring_name(scoring):
+    """Refuse the name of a scorer that does not exist."""
+    if isinstance(scoring, str) and scoring not in ("loss", *get_scorer_names()):
+        raise ValueError(
+            f"scoring={scoring!r} is not a valid scoring value. Use 'loss', a name of "
+            "sklearn.metrics.get_scorer_names(), or a callable scorer(estimator, X, y)."
+        )
 
 
 def score_function(estimator, validation, rows):

@@ -19,6 +19,9 @@ from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor
 
+# Older releases of scikit-learn call newer ones of SciPy in a way that these announce to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:DeprecationWarning")
+
 TIGHT = {"solver": "lbfgs", "tol": 1e-8, "max_iter": 10_000, "random_state": 0}
 
 
@@ -131,6 +134,13 @@ def test_lbfgs_with_default_settings_has_the_zeros_of_lasso(l1):
     coef = problem.network(solver="lbfgs", random_state=0).coefs_[0]
     np.testing.assert_array_equal(coef == 0, problem.coef == 0)
     np.testing.assert_allclose(coef, problem.coef, atol=1e-3)
+
+
+@pytest.mark.parametrize("l1", [0.1, 0.01])
+def test_lbfgs_with_default_settings_has_the_zeros_of_logistic_regression(l1):
+    problem = logistic(breast_cancer, l1, 0.0)
+    coef = problem.network(solver="lbfgs", random_state=0).coefs_[0]
+    np.testing.assert_array_equal(coef == 0, problem.coef == 0)
 
 
 @pytest.mark.parametrize("l1", [0.1, 0.01])

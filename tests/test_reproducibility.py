@@ -62,8 +62,10 @@ def test_the_number_of_threads_changes_no_bit(name, dtype, sparse):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_fits_side_by_side_have_the_bits_of_one_alone(dtype):
     X, y = make_data(dtype=dtype)
-    networks = [MLPClassifier((20,), dropout=0.2, max_iter=4, random_state=seed, n_jobs=1 + seed % 2)
-                for seed in range(6)]  # fmt: skip
+    networks = [
+        MLPClassifier((20,), dropout=0.2, max_iter=4, random_state=seed, n_jobs=1 + seed % 2)
+        for seed in range(6)
+    ]
     expected = [fitted(network, X, y) for network in networks]
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(lambda network: fitted(network, X, y), networks))
@@ -118,7 +120,8 @@ def test_rows_of_weight_zero_change_no_bit(solver, early_stopping):
     at = np.sort(rng.integers(0, 120, 75))
     X_more, y_more = np.insert(X, at, extra, axis=0), np.insert(y, at, rng.integers(0, 3, 75))
     network = MLPClassifier((8,), solver=solver, batch_size=25, max_iter=6, random_state=0, l1=1e-3,
-                            dropout=0.2, early_stopping=early_stopping)  # fmt: skip
+                            early_stopping=early_stopping)  # fmt: skip
+    network.set_params(dropout=0.0 if solver == "lbfgs" else 0.2)
     plain = clone(network).fit(X, y, sample_weight=weight)
     more = clone(network).fit(X_more, y_more, sample_weight=np.insert(weight, at, 0.0))
     np.testing.assert_array_equal(weights(more), weights(plain))
@@ -233,18 +236,19 @@ def test_fits_leave_no_threads_and_no_memory():
     X, y = make_data(60)
     network = MLPClassifier((20,), max_iter=2, n_jobs=2, random_state=0, early_stopping=True)
     before = threading.active_count()
-    for _ in range(5):
-        network.fit(X, y)
+    grown = []
     tracemalloc.start()
     try:
-        network.fit(X, y)
-        gc.collect()
-        start = tracemalloc.get_traced_memory()[0]
-        for _ in range(100):
-            network.fit(X, y)
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - start
+        for _ in range(4):
+            gc.collect()
+            start = tracemalloc.get_traced_memory()[0]
+            for _ in range(50):
+                network.fit(X, y)
+            gc.collect()
+            grown.append(tracemalloc.get_traced_memory()[0] - start)
     finally:
         tracemalloc.stop()
-    assert grown < 100_000  # the batch of one engine alone is larger
+    # Caches of other libraries fill at first; what a fit forgets would go on growing. The batch
+    # of a single engine takes 200 kB.
+    assert min(grown) < 30_000
     assert threading.active_count() == before

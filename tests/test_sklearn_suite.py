@@ -14,6 +14,11 @@ import pytest
 import skreg
 from skreg._stopping import Patience
 
+pytestmark = pytest.mark.filterwarnings(
+    # SciPy is newer than the oldest scikit-learn.
+    "ignore:scipy.optimize. The `disp` and `iprint` options:DeprecationWarning"
+)
+
 SKIPPED = {
     "test_gradient": "calls a private method; gradients are tested in test_gradients.py",
     "test_learning_rate_warmstart": "reads the rate after the last epoch, which is kept nowhere",

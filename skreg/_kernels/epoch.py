@@ -47,7 +47,7 @@ from skreg._kernels.penalties import add_lanes
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.team import COMMAND, meet, share
 
-STOP, TRAIN, GRADIENT, EVALUATE = range(4)  # commands
+STOP, TRAIN, GRADIENT, EVALUATE, TURN = range(5)  # commands
 
 
 @jit
@@ -63,6 +63,8 @@ def run(tid, team, job):
             full_gradient(tid, team, job)
         elif command == EVALUATE:
             evaluate(tid, team, job)
+        elif command == TURN:
+            turn_all(tid, team, job)
         else:
             return
         if not meet(team) or tid == 0:
@@ -186,7 +188,8 @@ def keep_outputs(job, start, first, last):
 
 
 @jit
-def turn_all(job):
+def turn_all(tid, team, job):
     """Write the transposed copies of all matrices that backward reads."""
     for k in range(1, job.layout.shape[1] - 1):
-        turn(job, k, 0, job.layout[UNITS, k])
+        first, last = share(tid, team.n_threads, job.layout[UNITS, k], ROWS)
+        turn(job, k, first, last)

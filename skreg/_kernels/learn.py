@@ -138,7 +138,8 @@ def clip_step(job, step):
     total = add_lanes(numbers(job, SQUARES), 0, layout[TILES_AT, n_matrices], lanes_of(job))
     for k in range(n_matrices):
         for j in range(layout[UNITS, k + 1]):
-            total += float(gradient[layout[BIASES_AT, k] + j]) ** 2
+            g = np.float64(gradient[layout[BIASES_AT, k] + j])
+            total += g * g
     norm = np.sqrt(total) * step.scale
     factor = job.rule.clip_norm / norm if norm > job.rule.clip_norm else 1.0
     return Step(step.rate, step.metric, step.scale * factor, step.shrink, factor)

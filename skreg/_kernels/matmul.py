@@ -115,29 +115,24 @@ def _as_matrices(panels, n_rows, n_panels):
 product = product_reference if numba.config.DISABLE_JIT else jit(_product)
 
 
-@jit
 def pack(matrix, out, start, n_rows):
     """Write ``matrix`` (fan_in, fan_out) into panels of ``n_rows`` rows at ``out[start:]``."""
-    width = VECTOR_BYTES // out.itemsize
-    fan_in, fan_out = matrix.shape
-    for first in range(0, fan_out, width):
-        lanes = min(width, fan_out - first)
-        at = start + first * n_rows
-        for i in range(fan_in):
-            source, goal = matrix[i, first : first + lanes], out[at + i * width :]
-            for j in range(lanes):
-                goal[j] = source[j]
+    for panel, columns in _panels(matrix, out, start, n_rows):
+        panel[:] = columns
 
 
-@jit
 def unpack(packed, start, n_rows, matrix):
     """Write panels of ``n_rows`` rows at ``packed[start:]`` into ``matrix`` (fan_in, fan_out)."""
-    width = VECTOR_BYTES // packed.itemsize
+    for panel, columns in _panels(matrix, packed, start, n_rows):
+        columns[:] = panel
+
+
+def _panels(matrix, packed, start, n_rows):
+    """Yield every panel, without its padding, beside the columns of ``matrix`` that it holds."""
+    width = simd.lanes(packed.dtype)
     fan_in, fan_out = matrix.shape
     for first in range(0, fan_out, width):
-        lanes = min(width, fan_out - first)
         at = start + first * n_rows
-        for i in range(fan_in):
-            source, goal = packed[at + i * width :], matrix[i, first : first + lanes]
-            for j in range(lanes):
-                goal[j] = source[j]
+        columns = matrix[:, first : first + width]
+        panel = packed[at : at + fan_in * width].reshape(fan_in, width)
+        yield panel[:, : columns.shape[1]], columns

@@ -1,5 +1,7 @@
 """Penalties on weights: value and proximal operator side by side."""
 
+import numpy as np
+
 from skreg._jit import jit
 
 
@@ -47,15 +49,11 @@ def add_lanes(sums, start, stop, width):
     for j in range(width):
         lane = 0.0
         for i in range(start, stop):
-            lane += sums[i * width + j]
+            lane += np.float64(sums[i * width + j])
         total += lane
     return total
 
 
-@jit
 def count_nonzero(weights, stop):
     """Return how many of ``weights[:stop]`` are not zero."""
-    count = 0
-    for i in range(stop):
-        count += weights[i] != 0
-    return count
+    return int(np.count_nonzero(weights[:stop] != 0))

@@ -1,10 +1,10 @@
 """The vector micro-kernels, written as LLVM vector code: the only file that knows registers.
 
 A *tile* is a block of a matrix product that stays in registers while k runs:
-``C[i, p, :] = sum_k A[i, k] * B[k, p, :]`` for a few rows i and a few panels p, where ``B[k, p, :]``
-is one hardware vector. Every element is summed over k in increasing order, one (fused)
-multiply-add after the other, whatever the tile's shape: products therefore have the same bits
-however rows and panels are divided among tiles and threads, and skipping a zero of A changes
+``C[i, p, :] = sum_k A[i, k] * B[k, p, :]`` for a few rows i and a few panels p, where
+``B[k, p, :]`` is one hardware vector. Every element is summed over k in increasing order, one
+(fused) multiply-add after the other, whatever the tile's shape: products therefore have the same
+bits however rows and panels are divided among tiles and threads, and skipping a zero of A changes
 nothing, so dense and sparse input agree to the bit.
 
 Width and shapes come from the features that LLVM reports to Numba for this CPU (or that

@@ -54,7 +54,7 @@ def drop_sparse_inputs(job, key, threshold, factor, first, last):
     for i in range(first, last):
         low, high = halves(mix(key, i))
         for k in range(starts[i], starts[i + 1]):
-            values[k] *= factor if bits(low, high, columns[k]) >= threshold else zero
+            values[k] *= factor if bits(low, high, np.int64(columns[k])) >= threshold else zero
 
 
 def _sparse_product(job, b, c, first, last, n_panels):
@@ -96,6 +96,18 @@ sparse_product = sparse_product_reference if numba.config.DISABLE_JIT else jit(_
 
 
 @jit
+def _search(columns, first, last, column):
+    """Return where ``column`` or the next one is in the sorted ``columns[first:last]``."""
+    while first < last:
+        middle = (first + last) // 2
+        if columns[middle] < column:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@jit
 def sparse_gradient(job, c, rows, n_rows, mode):
     """Add the entries of the batch in columns ``rows[0]:rows[1]`` to their weight gradients."""
     layout, width = job.layout, lanes_of(job)
@@ -108,7 +120,7 @@ def sparse_gradient(job, c, rows, n_rows, mode):
     for i in range(n_rows):
         delta = layout[DELTAS, 1] + i * layout[LEAD, 1]
         k, last = starts[i], starts[i + 1]
-        k += np.searchsorted(columns[k:last], rows[0])
+        k = _search(columns, k, last, rows[0])
         while k < last and columns[k] < rows[1]:
             goal = c.start + (columns[k] - rows[0]) * width
             for p in range(n_panels):

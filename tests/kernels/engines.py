@@ -5,7 +5,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skreg._architecture import initial_parameters, views
-from skreg._engine import Engine, Network, Rows
+from skreg._engine import NO_ROWS, Engine, Network, Rows
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
@@ -64,9 +64,14 @@ def is_weight(units):
     return mask
 
 
+def _rows(rows, dtype):
+    X, target, weight = rows
+    return Rows(*(None if part is None else part.astype(dtype) for part in (X, target, weight)))
+
+
 def make_engine(units, X, target, weight=None, *, dtype=np.float64, activation="tanh",
                 loss=SQUARED_ERROR, parameter=0.5, dropout=None, l1=0.0, l2=0.0, rule=SGD_RULE,
-                batch_size=None, n_threads=1):  # fmt: skip
+                batch_size=None, n_threads=1, valid=None, link=LINK_IDENTITY):  # fmt: skip
     """Return an engine over the rows of ``X``; strengths and dropout hold for every level."""
     n_matrices = len(units) - 1
     network = Network(
@@ -74,15 +79,12 @@ def make_engine(units, X, target, weight=None, *, dtype=np.float64, activation="
         activations=(ACTIVATIONS[activation],) * (n_matrices - 1) + (IDENTITY,),
         loss=loss,
         parameter=parameter,
-        link=LINK_IDENTITY,
+        link=link,
         dropout=tuple(dropout or (0.0,) * n_matrices),
         seed=11,
     )
-    rows = Rows(
-        X.astype(dtype),
-        target.astype(dtype),
-        None if weight is None else np.asarray(weight, dtype),
-    )
+    rows = _rows((X, target, weight), dtype)
+    valid = NO_ROWS if valid is None else _rows(valid, dtype)
     strengths = np.full(n_matrices, l1), np.full(n_matrices, l2)
-    return Engine(network, dtype, train=rows, rule=rule, strengths=strengths,
+    return Engine(network, dtype, train=rows, valid=valid, rule=rule, strengths=strengths,
                   batch_size=batch_size or X.shape[0], n_threads=n_threads)  # fmt: skip

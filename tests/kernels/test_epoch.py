@@ -5,7 +5,7 @@ import pytest
 
 from skreg._architecture import views
 from skreg._kernels.job import STEPS
-from skreg._kernels.losses import LOG_LOSS, SQUARED_ERROR
+from skreg._kernels.losses import LINK_SOFTMAX, LOG_LOSS, SQUARED_ERROR
 from skreg._kernels.solvers import ADAM
 from tests.kernels.engines import (
     CONTAINERS,
@@ -38,18 +38,21 @@ class PlainNetwork:
         self.m, self.v, self.t = np.zeros_like(flat), np.zeros_like(flat), 0
         self.weights = is_weight(UNITS)
 
-    def loss_and_gradient(self, X, y, s):
-        """Return the weighted mean of the log loss and its gradient, by the chain rule."""
+    def probabilities(self, X):
+        """Return the values of all levels below the outputs, and probabilities of classes."""
         coefs, intercepts = views(self.flat, UNITS)
         levels = [X]
-        for coef, intercept in zip(coefs, intercepts, strict=True):
+        for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
             levels.append(np.tanh(levels[-1] @ coef + intercept))
-        raw = levels[-2] @ coefs[-1] + intercepts[-1]
-        p = np.exp(raw - raw.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        p = np.exp(levels[-1] @ coefs[-1] + intercepts[-1])
+        return levels, p / p.sum(axis=1, keepdims=True)
+
+    def loss_and_gradient(self, X, y, s):
+        """Return the weighted mean of the log loss and its gradient, by the chain rule."""
+        levels, p = self.probabilities(X)
         own = p[np.arange(y.size), y]
         delta = (p - np.eye(UNITS[-1])[y]) * (s / s.sum())[:, None]
-        gradient = np.zeros_like(self.flat)
+        gradient, (coefs, _) = np.zeros_like(self.flat), views(self.flat, UNITS)
         for k in reversed(range(len(coefs))):
             coef, intercept = (part[k] for part in views(gradient, UNITS))
             coef[:], intercept[:] = levels[k].T @ delta, delta.sum(axis=0)
@@ -131,6 +134,24 @@ def test_full_gradient_is_the_sum_over_chunks():
     assert weight == s.sum()
     assert total / weight == pytest.approx(loss, rel=1e-12)
     np.testing.assert_allclose(found / weight, gradient, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("n_threads", (1, 3) if JIT else (1,))
+def test_evaluation_returns_probabilities_and_the_mean_loss(n_threads, container):
+    X, y, s = features(300, UNITS[0], 9), np.arange(300) % 3, np.arange(300) % 4
+    flat = starting_weights(UNITS)
+    plain = PlainNetwork(flat, SGD_RULE, 0.0)
+    loss, _ = plain.loss_and_gradient(X, y, s.astype(float))
+    few = X[:5], y[:5, None]
+    valid = CONTAINERS[container](X), y[:, None], s
+    with make_engine(UNITS, CONTAINERS[container](few[0]), few[1], valid=valid, loss=LOG_LOSS,
+                     link=LINK_SOFTMAX, dropout=(0.1, 0.5, 0.5),
+                     n_threads=n_threads) as engine:  # fmt: skip
+        engine.load(flat)
+        probabilities, mean = engine.evaluate()
+    assert mean == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(probabilities, plain.probabilities(X)[1], rtol=0, atol=1e-14)
 
 
 def test_weights_of_zero_hide_rows_that_are_not_even_finite():

@@ -1,0 +1,84 @@
+"""Labels of classifiers: their kind, their codes, and clear words for what is wrong with them."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+
+BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
+
+
+def check_labels(name, y):
+    """Return labels as an array (n_samples,), or (n_samples, n_labels) if multilabel.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls them: "y" or "y_val".
+    y : array-like or sparse matrix
+        A single column is flattened.
+    """
+    if sp.issparse(y):
+        y = y.tocsr() if y.shape[1] > 1 else y.toarray()
+    else:
+        y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    if y.dtype == object and any(label is None or label != label for label in y.flat):
+        raise ValueError(
+            f"Input {name} contains NaN or None; drop these rows or give them a label of their own."
+        )
+    try:
+        check_classification_targets(y)
+    except ValueError as error:
+        if name == "y":  # scikit-learn's words say so
+            raise
+        raise ValueError(f"{name}: {error}") from error
+    return y
+
+
+def label_type(y):
+    """Return the kind of checked labels: binary (up to two classes), multiclass or multilabel."""
+    kind = type_of_target(y, raise_unknown=True)
+    if kind == "multilabel-indicator":
+        return MULTILABEL
+    if kind not in (BINARY, MULTICLASS):
+        raise ValueError(
+            f"Multioutput target data is not supported with label binarization: y is {kind}; "
+            "use sklearn.multioutput.MultiOutputClassifier."
+        )
+    return kind
+
+
+def label_codes(y, classes, kind):
+    """Return targets (n, 1), places in ``classes``, or (n, n_labels) of zeros and ones."""
+    if kind == MULTILABEL:
+        return (y.toarray() if sp.issparse(y) else y).astype(np.float64)
+    return np.searchsorted(classes, y).reshape(-1, 1).astype(np.float64)
+
+
+def check_same_kind(name, y, classes, kind):
+    """Refuse labels of another kind than the network was built for."""
+    found = label_type(y)
+    if (found == MULTILABEL) != (kind == MULTILABEL):
+        raise ValueError(
+            f"{name} is {found}, but the network was built for {kind} labels {classes}; "
+            "give labels of the same kind, or fit anew."
+        )
+    if kind == MULTILABEL and y.shape[1] != len(classes):
+        raise ValueError(
+            f"{name} has {y.shape[1]} labels, but the network was built for {len(classes)}; "
+            "give as many."
+        )
+
+
+def unseen_labels(y, classes):
+    """Return the labels of ``y`` that are not among ``classes``, sorted."""
+    found = unique_labels(y)
+    if (found.dtype.kind in "OUST") != (np.asarray(classes).dtype.kind in "OUST"):
+        return found  # numbers and strings: nothing in common
+    return np.setdiff1d(found, classes)

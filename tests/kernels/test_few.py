@@ -1,0 +1,54 @@
+"""A layer for a few rows: the values of the definition, the bits of the packed product."""
+
+import numba
+import numpy as np
+import pytest
+
+from skreg._kernels.activations import ACTIVATIONS, activate_values
+from skreg._kernels.few import layer_of_few
+from skreg._kernels.matmul import ROWS, STORE, Numbers, Panels, pack, product
+from skreg._kernels.simd import lanes
+
+pytestmark = pytest.mark.skipif(
+    numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
+)
+
+
+def packed_layer(X, coef, bias, code):
+    """Compute the layer by packing the weights first."""
+    n_rows, (fan_in, fan_out), width = ROWS, coef.shape, lanes(X.dtype)
+    padded_in = -(-fan_in // ROWS) * ROWS
+    weights = np.zeros(bias.size * padded_in, X.dtype)
+    pack(coef, weights, 0, padded_in)
+    rows, out = np.zeros((n_rows, fan_in), X.dtype), np.zeros(n_rows * bias.size, X.dtype)
+    rows[: X.shape[0]] = X
+    product(
+        Numbers(rows.reshape(-1), 0, fan_in, 1),
+        Panels(weights, 0, width, padded_in * width),
+        Panels(out, 0, bias.size, width),
+        n_rows, fan_in, fan_out, np.int64(STORE),
+    )  # fmt: skip
+    activate_values(code, out, bias, bias.size, n_rows)
+    return out.reshape(n_rows, -1)[: X.shape[0], :fan_out]
+
+
+@pytest.mark.parametrize("activation", ("identity", "relu", "logistic", "softplus"))
+@pytest.mark.parametrize("shape", [(1, 1), (5, 16), (70, 100), (33, 131)])
+@pytest.mark.parametrize("n_rows", (1, 3))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_rows_have_the_bits_of_the_packed_product(dtype, n_rows, shape, activation):
+    rng, width, code = np.random.default_rng(0), lanes(np.dtype(dtype)), ACTIVATIONS[activation]
+    (fan_in, fan_out), lead = shape, shape[0] + 3
+    X, coef = rng.normal(size=(n_rows, lead)).astype(dtype), rng.normal(size=shape).astype(dtype)
+    bias = np.zeros(-(-fan_out // width) * width, dtype)
+    bias[:fan_out] = rng.normal(size=fan_out)
+    out = np.full(n_rows * bias.size, 7, dtype)
+    out.reshape(n_rows, -1)[:, fan_out:] = 0
+    layer_of_few(X.reshape(-1), lead, coef, bias, code, out)
+    out = out.reshape(n_rows, -1)
+    expected = packed_layer(X[:, :fan_in].copy(), coef, bias, code)
+    np.testing.assert_array_equal(out[:, :fan_out], expected)
+    np.testing.assert_array_equal(out[:, fan_out:], 0)
+    if activation == "identity":
+        raw = X[:, :fan_in].astype(np.float64) @ coef + bias[:fan_out]
+        np.testing.assert_allclose(expected, raw, atol=4 * shape[0] * np.finfo(dtype).eps)

@@ -1,0 +1,147 @@
+"""The engine: parameters and moments in and out, epochs, evaluation, errors of a member."""
+
+import threading
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skreg._architecture import views
+from skreg._engine import Engine, Rows
+from skreg._kernels import epoch
+from skreg._kernels.solvers import ADAM, Rule
+from tests.kernels.engines import JIT, features, make_engine, starting_weights, targets
+
+UNITS = (7, 6, 3)
+ADAM_RULE = Rule(ADAM, 0.9, 1, 0.9, 0.999, 1e-8, 0.0, 0.0)
+needs_a_team = pytest.mark.skipif(not JIT, reason="without the compiler a team is one member")
+
+
+def engine_of(n=30, X=None, **more):
+    X = features(n, 7) if X is None else X
+    return make_engine(UNITS, X, targets(0, n, 3), **more)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parameters_come_back_as_they_went_in(dtype):
+    flat = starting_weights(UNITS).astype(dtype)
+    with engine_of(dtype=dtype) as engine:
+        engine.load(flat)
+        np.testing.assert_array_equal(engine.parameters(), flat)
+        engine.load(np.zeros_like(flat))
+        engine.load_arrays(*views(flat, UNITS))
+        np.testing.assert_array_equal(engine.parameters(), flat)
+        assert engine.is_finite()
+        engine.load(np.where(np.arange(flat.size) == 3, np.nan, flat).astype(dtype))
+        assert not engine.is_finite()
+
+
+def test_moments_carry_a_run_on_in_another_engine():
+    flat = starting_weights(UNITS)
+    with engine_of(rule=ADAM_RULE, batch_size=8) as one:
+        one.load(flat)
+        for _ in range(4):
+            one.train_epoch(0.01)
+        expected = one.parameters()
+        assert one.steps == 16
+    with engine_of(rule=ADAM_RULE, batch_size=8) as first:
+        first.load(flat)
+        first.train_epoch(0.01)
+        first.train_epoch(0.01)
+        middle, moments = first.parameters(), first.moments()
+    with engine_of(rule=ADAM_RULE, batch_size=8) as second:
+        second.load(middle)
+        second.load_moments(moments)
+        second.train_epoch(0.01)
+        second.train_epoch(0.01)
+        np.testing.assert_array_equal(second.parameters(), expected)
+
+
+def test_the_order_is_the_engines_own_and_decides_the_batches():
+    flat, X = starting_weights(UNITS), features(30, 7)
+    order = np.random.default_rng(3).permutation(30)
+    target = targets(0, 30, 3)
+    with make_engine(UNITS, X, target, batch_size=8) as engine:
+        engine.load(flat)
+        engine.order[:] = order
+        engine.train_epoch(0.01)
+        found = engine.parameters()
+    with make_engine(UNITS, X[order], target[order], batch_size=8) as engine:
+        engine.load(flat)
+        engine.train_epoch(0.01)
+        np.testing.assert_array_equal(found, engine.parameters())
+
+
+def plain(flat, X):
+    (w1, w2), (b1, b2) = views(flat, UNITS)
+    return np.tanh(X @ w1 + b1) @ w2 + b2
+
+
+@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sp.csr_array])
+def test_evaluation_of_rows_by_index(container):
+    X, target, flat = features(600, 7), targets(0, 600, 3), starting_weights(UNITS)
+    weight = np.random.default_rng(0).uniform(0, 2, 600)
+    rows = Rows(container(X), target, weight)
+    index = np.arange(1, 600, 2)  # more than a chunk of them
+    network = engine_of().network
+    with Engine(network, np.float64, train=rows, valid=None, valid_index=index) as engine:
+        engine.load(flat)
+        raw, loss = engine.evaluate()
+        np.testing.assert_allclose(raw, plain(flat, X[index]), atol=1e-13)
+        losses = 0.5 * ((plain(flat, X) - target)[index] ** 2).sum(axis=1)
+        assert loss == pytest.approx(np.average(losses, weights=weight[index]), rel=1e-12)
+
+
+def test_prediction_needs_neither_targets_nor_gradients():
+    X, flat = features(300, 7), starting_weights(UNITS)
+    with Engine(engine_of().network, np.float64, valid=Rows(X), for_training=False) as engine:
+        engine.load_arrays(*views(flat, UNITS))
+        np.testing.assert_allclose(engine.evaluate()[0], plain(flat, X), atol=1e-13)
+
+
+def test_the_users_rows_are_read_only_to_the_engine():
+    X = features(30, 7)
+    X.flags.writeable = False
+    before = X.copy()
+    with engine_of(X=X, batch_size=8, dropout=(0.5, 0.5)) as engine:
+        engine.load(starting_weights(UNITS))
+        engine.train_epoch(0.1)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_an_epoch_without_weight_changes_nothing():
+    flat = starting_weights(UNITS)
+    with engine_of(weight=np.zeros(30), rule=ADAM_RULE, batch_size=8, l1=0.1) as engine:
+        engine.load(flat)
+        assert engine.train_epoch(0.1) == (0.0, 0.0)
+        np.testing.assert_array_equal(engine.parameters(), flat)
+        assert engine.steps == 0
+
+
+@needs_a_team
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_an_error_of_a_member_reaches_the_caller(n_threads, monkeypatch):
+    before = threading.enumerate()
+    run = epoch.run
+
+    def fail(tid, team, job):
+        if tid > 0:
+            raise MemoryError("a member failed")
+        run(tid, team, job)
+
+    monkeypatch.setattr(epoch, "run", fail)
+    with pytest.raises(MemoryError, match="a member failed"):
+        with engine_of(n_threads=n_threads) as engine:
+            engine.load(starting_weights(UNITS))
+            engine.train_epoch(0.1)
+    assert threading.enumerate() == before
+
+
+@needs_a_team
+def test_a_closed_engine_has_no_members():
+    before = threading.active_count()
+    engine = engine_of(n_threads=3)
+    assert threading.active_count() == before + 2
+    engine.close()
+    assert threading.active_count() == before
+    engine.close()  # once more does no harm

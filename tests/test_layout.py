@@ -1,0 +1,112 @@
+"""The shape of the package: imports run one way, one decorator, small files and functions."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skreg
+
+PACKAGE = Path(skreg.__file__).parent
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init__")
+
+# A module imports only from lines above its own.
+LAYERS = [
+    {"_jit"},
+    {"_kernels"},
+    {"_compilation", "_sklearn"},
+    {"_architecture", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
+    {"_engine"},
+    {"_objective", "_prediction"},
+    {"_training"},
+    {"_callbacks"},
+    {"_validation"},
+    {"_runs"},
+    {"_base"},
+    {"_classifier", "_regressor"},
+]
+DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+
+
+def part_of(path):
+    """Return the part of the package that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_parts(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: imports are absolute"
+            # "from skreg import _x" names a module; "from skreg._x import y" is one.
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "skreg":
+                yield rest.split(".")[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_imports_run_one_way(path):
+    part = part_of(path)
+    assert part in DEPTH, f"{part} has no place in the layers yet"
+    for imported in imported_parts(path):
+        inside = imported == part == "_kernels"
+        assert inside or DEPTH[imported] < DEPTH[part], f"{part} imports {imported}"
+
+
+def test_kernels_do_not_import_one_another_in_circles():
+    graph = {}
+    for path in (PACKAGE / "_kernels").glob("*.py"):
+        modules = [node.module for node in ast.walk(ast.parse(path.read_text()))
+                   if isinstance(node, ast.ImportFrom)]  # fmt: skip
+        prefix = "skreg._kernels."
+        graph[path.stem] = {m.removeprefix(prefix) for m in modules if m.startswith(prefix)}
+    while graph:
+        leaves = [name for name, needed in graph.items() if not needed & graph.keys()]
+        assert leaves, f"a circle among {sorted(graph)}"
+        for name in leaves:
+            del graph[name]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_files_and_functions_are_small(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name != "__init__":
+            assert code_lines(node) <= 45, f"{node.name} is long"
+
+
+def code_lines(function):
+    """Return how many lines a function has without its docstring."""
+    n_lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        docstring = function.body[0]
+        n_lines -= docstring.end_lineno - docstring.lineno + 1
+    return n_lines
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_nobody_else_writes_the_decorator(path):
+    if path.name == "_jit.py":
+        return
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert not names & {"njit", "jitclass", "vectorize", "guvectorize", "prange"}
+
+
+def test_private_names_of_scikit_learn_are_imported_in_one_place():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("sklearn"):
+                private = "._" in node.module or any(a.name.startswith("_") for a in node.names)
+                assert not private or path.name in ("_sklearn.py", "_callbacks.py"), path.name
+
+
+def test_the_package_shows_its_public_names_only():
+    assert set(skreg.__all__) >= {"MLPClassifier", "MLPRegressor"}
+    assert all(hasattr(skreg, name) for name in skreg.__all__)

@@ -1,0 +1,142 @@
+"""How many threads a fit takes, in every surrounding; what it gives back."""
+
+import multiprocessing
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numba
+import numpy as np
+import pytest
+
+from skreg import MLPClassifier, MLPRegressor
+from skreg import _threads as threads
+from skreg._threads import FLOPS_PER_THREAD, Threads
+
+MUCH = 100 * FLOPS_PER_THREAD
+pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="a team needs compiled kernels")
+
+
+def chosen(n_jobs=None, flops=MUCH):
+    with Threads(n_jobs, flops) as n_threads:
+        return n_threads
+
+
+@pytest.fixture
+def four_cores(monkeypatch):
+    monkeypatch.setattr(threads, "available_threads", lambda: 4)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
+
+
+@pytest.mark.parametrize("flops, expected", [(0.0, 1), (1.9, 1), (2.0, 2), (3.5, 3), (100.0, 4)])
+def test_as_many_as_the_work_pays_for(four_cores, flops, expected):
+    assert chosen(flops=flops * FLOPS_PER_THREAD) == expected
+
+
+@pytest.mark.parametrize("n_jobs, expected", [(1, 1), (3, 3), (7, 7), (-1, 4), (-2, 3), (-9, 1)])
+def test_as_many_as_asked_for(four_cores, n_jobs, expected):
+    assert chosen(n_jobs, 0.0) == expected
+
+
+def test_no_threads_at_all_cannot_be():
+    with pytest.raises(ValueError, match="n_jobs=0 has no meaning; give None"):
+        Threads(0, MUCH)
+
+
+def test_fits_side_by_side_share_the_machine(four_cores):
+    with Threads(3, 0.0), Threads(None, MUCH) as second:
+        assert second == 1
+    with Threads(None, 2 * FLOPS_PER_THREAD), Threads(None, MUCH) as second:
+        assert second == 2
+    assert chosen() == 4
+    assert threads._in_use == 0
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
+def test_one_inside_a_parallel_region(backend):
+    jobs = (joblib.delayed(chosen)() for _ in range(3))
+    assert joblib.Parallel(2, backend=backend)(jobs) == [1, 1, 1]
+
+
+def nested():
+    return joblib.Parallel(2)(joblib.delayed(chosen)() for _ in range(2))
+
+
+def test_one_inside_nested_parallel_regions():
+    with joblib.parallel_config("threading"):
+        found = joblib.Parallel(2)(joblib.delayed(nested)() for _ in range(2))
+    assert found == [[1, 1], [1, 1]]
+
+
+def test_a_context_can_ask_for_fewer(four_cores):
+    with joblib.parallel_config("threading", n_jobs=2):
+        assert chosen() == 2
+
+
+def test_never_more_than_the_machine():
+    assert 1 <= threads.available_threads() <= joblib.cpu_count()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside other libraries' threads
+def test_a_fork_forgets_the_threads_of_its_parent():
+    context = multiprocessing.get_context("fork")
+    with Threads(3, 0.0), context.Pool(1) as pool:
+        assert pool.apply(in_use) == 0
+        pool.close()
+        pool.join()
+
+
+def in_use():
+    return threads._in_use
+
+
+class Failure(Exception):
+    pass
+
+
+def failing(network, X, y):
+    raise Failure
+
+
+def data(n=60):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, 6)), rng.integers(0, 2, n)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_nothing_is_left_running(solver):
+    X, y = data()
+    before = threading.enumerate()
+    network = MLPClassifier((5,), solver=solver, n_jobs=3, max_iter=3, random_state=0)
+    network.fit(X, y).predict(X)
+    assert threading.enumerate() == before
+    network.set_params(early_stopping=True, scoring=failing)
+    with pytest.raises(Failure):
+        network.fit(X, y)
+    assert threading.enumerate() == before
+    assert threads._in_use == 0
+
+
+def test_nothing_is_left_running_after_a_divergence():
+    X, y = data()
+    before = threading.enumerate()
+    network = MLPRegressor((5,), solver="sgd", learning_rate_init=1e6, n_jobs=2, random_state=0)
+    with pytest.raises(ValueError, match="non-finite"):
+        network.fit(1e6 * X, y)
+    assert threading.enumerate() == before
+    assert not hasattr(network, "coefs_")
+
+
+def test_many_teams_on_few_cores_come_to_an_end():
+    X, y = data()
+    network = MLPClassifier((5,), n_jobs=3, max_iter=5, random_state=0)
+    expected = network.fit(X, y).coefs_[0]
+
+    def fit(_):
+        return MLPClassifier((5,), n_jobs=3, max_iter=5, random_state=0).fit(X, y).coefs_[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(fit, range(8)):
+            np.testing.assert_array_equal(found, expected)
