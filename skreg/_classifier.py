@@ -8,7 +8,6 @@ from scipy.special import expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import unique_labels
 
 from skreg._base import BaseMLP
 from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS
@@ -18,6 +17,7 @@ from skreg._labels import (
     MULTILABEL,
     check_labels,
     check_same_kind,
+    classes_of,
     label_codes,
     label_type,
     unseen_labels,
@@ -236,7 +236,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _encode(self, y, first_pass, incremental):
         sparse, y = sp.issparse(y), check_labels("y", y)
         if first_pass and not incremental:
-            self._label_type, self.classes_ = label_type(y), unique_labels(y)
+            self._label_type, self.classes_ = label_type(y), classes_of(y)
             self._sparse_labels = sparse
         else:
             self._check_known(y, incremental)
@@ -249,7 +249,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Refuse labels that the network was not built for, in scikit-learn's words."""
         unseen = unseen_labels(y, self.classes_)
         if self.warm_start and not incremental:
-            classes = unique_labels(y)
+            classes = classes_of(y)
             if unseen.size or classes.size != self.classes_.size:
                 raise ValueError(
                     "warm_start can only be used where `y` has the same "
@@ -259,7 +259,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         elif unseen.size:
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes_}. 'y' has {unique_labels(y)}."
+                f"`self.classes_` has {self.classes_}. 'y' has {classes_of(y)}."
             )
         check_same_kind("y", y, self.classes_, self._label_type)
 

@@ -28,10 +28,8 @@ def check_labels(name, y):
         y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    if y.dtype == object and any(label is None or label != label for label in y.flat):
-        raise ValueError(
-            f"Input {name} contains NaN or None; drop these rows or give them a label of their own."
-        )
+    if y.dtype == object:
+        y = _plain(name, y)
     try:
         check_classification_targets(y)
     except ValueError as error:
@@ -39,6 +37,23 @@ def check_labels(name, y):
             raise
         raise ValueError(f"{name}: {error}") from error
     return y
+
+
+def _plain(name, y):
+    """Return labels of dtype object that are numbers or bools in their own dtype."""
+    if any(label is None or label != label for label in y.flat):
+        raise ValueError(
+            f"Input {name} contains NaN or None; drop these rows or give them a label of their own."
+        )
+    kinds = {isinstance(label, str) for label in y.flat}
+    if len(kinds) > 1:
+        raise TypeError(f"{name} mixes strings with other labels; convert them to one type.")
+    return y if True in kinds else np.array(y.tolist())
+
+
+def classes_of(y):
+    """Return the sorted classes of checked labels, or the numbers of the labels if multilabel."""
+    return unique_labels(y) if y.ndim == 2 else np.unique(y)
 
 
 def label_type(y):
@@ -78,7 +93,7 @@ def check_same_kind(name, y, classes, kind):
 
 def unseen_labels(y, classes):
     """Return the labels of ``y`` that are not among ``classes``, sorted."""
-    found = unique_labels(y)
+    found = classes_of(y)
     if (found.dtype.kind in "OUST") != (np.asarray(classes).dtype.kind in "OUST"):
         return found  # numbers and strings: nothing in common
     return np.setdiff1d(found, classes)

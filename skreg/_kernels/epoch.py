@@ -31,6 +31,7 @@ from skreg._kernels.job import (
     integers,
     lanes_of,
     numbers,
+    part,
 )
 from skreg._kernels.learn import clip_step, learn_blocks, update_blocks
 from skreg._kernels.matmul import ADD, ROWS, STORE
@@ -109,7 +110,7 @@ def train_epoch(tid, team, job):
     n_tiles = job.layout[TILES_AT, job.layout.shape[1] - 1]
     t = np.int64(job.report[STEPS])
     for start in range(0, order.size, job.batch_size):
-        index = order[start : min(start + job.batch_size, order.size)]
+        index = part(order, start, min(job.batch_size, order.size - start))
         rows_pass(tid, team, job, index, t + 1)
         if not meet(team):
             return
@@ -137,7 +138,7 @@ def full_gradient(tid, team, job):
     """Accumulate loss, weight and gradient of the data term over all rows, in chunks."""
     order = integers(job, ORDER)
     for start in range(0, order.size, job.chunk_size):
-        index = order[start : min(start + job.chunk_size, order.size)]
+        index = part(order, start, min(job.chunk_size, order.size - start))
         rows_pass(tid, team, job, index, np.int64(-1))
         if not meet(team):
             return
@@ -158,7 +159,7 @@ def evaluate(tid, team, job):
     """Compute raw outputs, loss and weight of the validation rows, in chunks."""
     rows = integers(job, VALID_ROWS)
     for start in range(0, rows.size, job.chunk_size):
-        index = rows[start : min(start + job.chunk_size, rows.size)]
+        index = part(rows, start, min(job.chunk_size, rows.size - start))
         first, last = share(tid, team.n_threads, index.size, ROWS)
         if first < last:
             gather(job, job.valid, index, first, last)
@@ -182,7 +183,7 @@ def keep_outputs(job, start, first, last):
     level = layout.shape[1] - 1
     n_outputs = layout[UNITS, level]
     for i in range(first, last):
-        row = memory[layout[VALUES, level] + i * layout[LEAD, level] :]
+        row = part(memory, layout[VALUES, level] + i * layout[LEAD, level], n_outputs)
         for j in range(n_outputs):
             outputs[(start + i) * n_outputs + j] = row[j]
 

@@ -12,6 +12,7 @@ from skreg._kernels.job import (
     X,
     Y,
     numbers,
+    part,
 )
 from skreg._kernels.sparse import gather_sparse
 
@@ -32,10 +33,11 @@ def gather(job, source, index, first, last):
 def gather_by_rows(job, source, index, first, last):
     """Copy rows of a C-ordered array."""
     dense, memory, layout = numbers(job, source.slot + X), numbers(job, MEMORY), job.layout
+    n_units = layout[UNITS, 0]
     for i in range(first, last):
-        row = dense[index[i] * source.row_step :][: layout[UNITS, 0]]
-        goal = memory[layout[VALUES, 0] + i * layout[LEAD, 0] :][: row.size]
-        for j in range(row.size):
+        row = part(dense, index[i] * source.row_step, n_units)
+        goal = part(memory, layout[VALUES, 0] + i * layout[LEAD, 0], n_units)
+        for j in range(n_units):
             goal[j] = row[j]
 
 
@@ -44,10 +46,9 @@ def gather_by_columns(job, source, index, first, last):
     """Copy rows of an F-ordered array, a column at a time: each stays in the cache."""
     dense, memory, layout = numbers(job, source.slot + X), numbers(job, MEMORY), job.layout
     for j in range(layout[UNITS, 0]):
-        column = dense[j * source.column_step :]
-        goal = layout[VALUES, 0] + j
+        column, goal = j * source.column_step, layout[VALUES, 0] + j
         for i in range(first, last):
-            memory[goal + i * layout[LEAD, 0]] = column[index[i] * source.row_step]
+            memory[goal + i * layout[LEAD, 0]] = dense[column + index[i] * source.row_step]
 
 
 @jit

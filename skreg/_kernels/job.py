@@ -125,6 +125,32 @@ integers = _opener(np.int64, "Open a slot of int64.")
 indices = _opener(np.int32, "Open a slot of int32.")
 
 
+@intrinsic
+def part(typingctx, vector, start, size):
+    """Return the ``size`` numbers of a vector that begin at ``start``, unchecked.
+
+    A slice would first bring its bounds into the range of the vector: several milliseconds of
+    compilation in every place.
+    """
+
+    def codegen(context, builder, signature, args):
+        kind = signature.return_type
+        data = context.make_array(kind)(context, builder, args[0]).data
+        out = context.make_array(kind)(context, builder)
+        item = ir.Constant(args[2].type, kind.dtype.bitwidth // 8)
+        populate_array(out, builder.gep(data, [args[1]]), [args[2]], [item], item, None)
+        return out._getvalue()
+
+    return vector(vector, types.intp, types.intp), codegen
+
+
+if numba.config.DISABLE_JIT:
+
+    def part(vector, start, size):
+        """Return the ``size`` numbers of a vector that begin at ``start``."""
+        return vector[start : start + size]
+
+
 @jit
 def lanes_of(job):
     """Return how many numbers of the job's dtype one vector holds."""

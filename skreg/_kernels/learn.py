@@ -24,6 +24,7 @@ from skreg._kernels.job import (
     WEIGHTS_AT,
     lanes_of,
     numbers,
+    part,
 )
 from skreg._kernels.matmul import ROWS, STORE
 from skreg._kernels.network import bias_gradient, turn, weight_gradient
@@ -68,10 +69,10 @@ def update_blocks(tid, team, job, step):
 def segment(job, start, size):
     """Return the parameters from ``start`` on with the solver's memory of them."""
     return Segment(
-        numbers(job, WEIGHTS)[start : start + size],
-        numbers(job, FIRST)[start : start + size],
-        numbers(job, SECOND)[start : start + size],
-        numbers(job, GRADIENT)[start : start + size],
+        part(numbers(job, WEIGHTS), start, size),
+        part(numbers(job, FIRST), start, size),
+        part(numbers(job, SECOND), start, size),
+        part(numbers(job, GRADIENT), start, size),
     )
 
 
@@ -102,14 +103,23 @@ def update_bias(job, k, step):
 
 
 @jit
+def _empty_lanes(job, slot, k, row):
+    """Return the lane sums in ``slot`` of the tile of matrix k that begins at ``row``, zeroed."""
+    width = lanes_of(job)
+    sums = part(numbers(job, slot), (job.layout[TILES_AT, k] + row // ROWS) * width, width)
+    for j in range(width):
+        sums[j] = 0
+    return sums
+
+
+@jit
 def penalize_rows(job, k, rows):
     """Store the lane sums of the penalty of weight rows ``rows[0]:rows[1]``, tile by tile."""
     layout, width = job.layout, lanes_of(job)
-    weights, sums = numbers(job, WEIGHTS), numbers(job, SUMS)
+    weights = numbers(job, WEIGHTS)
     l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]
     for row in range(rows[0], rows[1], ROWS):
-        mine = sums[(layout[TILES_AT, k] + row // ROWS) * width :][:width]
-        mine[:] = 0
+        mine = _empty_lanes(job, SUMS, k, row)
         for p in range(layout[PANELS, k]):
             at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
             add_penalty(weights, at, ROWS, mine, l1, l2)
@@ -123,8 +133,7 @@ def square_rows(job, k, rows, step):
     number = job.kind.dtype.type
     l2 = numbers(job, L2)[k] / number(step.scale)  # the gradient is not yet scaled
     for row in range(rows[0], rows[1], ROWS):
-        mine = numbers(job, SQUARES)[(layout[TILES_AT, k] + row // ROWS) * width :][:width]
-        mine[:] = 0
+        mine = _empty_lanes(job, SQUARES, k, row)
         for p in range(layout[PANELS, k]):
             at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
             add_squares(gradient, weights, l2, at, ROWS, mine)

@@ -36,6 +36,7 @@ from skreg._kernels.job import (
     doubles,
     lanes_of,
     numbers,
+    part,
 )
 from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss
 from skreg._kernels.matmul import MULTIPLY, ROWS, STORE, Numbers, Panels, product
@@ -62,12 +63,12 @@ def drop_inputs(job, source, step, first, last):
     if source.row_step == 0:
         drop_sparse_inputs(job, key, threshold, factor, first, last)
         return
-    zero = memory.dtype.type(0)
+    zero, n_units = memory.dtype.type(0), layout[UNITS, 0]
     for i in range(first, last):
         low, high = halves(mix(key, i))
         at = layout[VALUES, 0] + i * layout[LEAD, 0]
-        row = memory[at : at + layout[UNITS, 0]]
-        for j in range(row.size):
+        row = part(memory, at, n_units)
+        for j in range(n_units):
             row[j] *= factor if bits(low, high, j) >= threshold else zero
 
 
@@ -81,8 +82,8 @@ def drop_units(job, level, step, first, last):
     lead, n_units = layout[LEAD, level], layout[UNITS, level]
     for i in range(first, last):
         low, high = halves(mix(key, i))
-        values = memory[layout[VALUES, level] + i * lead :][:n_units]
-        slopes = memory[layout[DELTAS, level] + i * lead :][:n_units]
+        values = part(memory, layout[VALUES, level] + i * lead, n_units)
+        slopes = part(memory, layout[DELTAS, level] + i * lead, n_units)
         for j in range(n_units):
             kept = factor if bits(low, high, j) >= threshold else zero
             values[j] *= kept
@@ -111,9 +112,10 @@ def activate_level(job, level, first, last):
     layout, memory = job.layout, numbers(job, MEMORY)
     k, lead, code = level - 1, layout[LEAD, level], layout[ACTIVATION, level]
     width = layout[PANELS, k] * lanes_of(job)
-    bias = numbers(job, WEIGHTS)[layout[BIASES_AT, k] :][:width]
-    values = memory[layout[VALUES, level] + first * lead :]
-    slopes = memory[layout[DELTAS, level] + first * lead :]
+    bias = part(numbers(job, WEIGHTS), layout[BIASES_AT, k], width)
+    size = (last - first) * lead
+    values = part(memory, layout[VALUES, level] + first * lead, size)
+    slopes = part(memory, layout[DELTAS, level] + first * lead, size)
     activate(code, values, slopes, bias, lead, last - first)
     if code == LOGISTIC or code == SOFTPLUS:  # the two that do not keep zeros in the padding
         for i in range(last - first):
@@ -144,15 +146,16 @@ def loss_rows(job, source, first, last):
     layout, memory = job.layout, numbers(job, MEMORY)
     level = layout.shape[1] - 1
     lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
+    n_rows = last - first
     evaluate_loss(
         job.objective.loss,
         memory.dtype.type(job.objective.parameter),
-        memory[layout[VALUES, level] + first * lead :],
-        memory[layout[DELTAS, level] + first * lead :],
-        numbers(job, TARGET)[first * source.n_targets : last * source.n_targets],
-        numbers(job, SAMPLE_WEIGHT)[first:last],
-        doubles(job, LOSSES)[first:last],
-        OutputShape(last - first, layout[UNITS, level], lead, width),
+        part(memory, layout[VALUES, level] + first * lead, n_rows * lead),
+        part(memory, layout[DELTAS, level] + first * lead, n_rows * lead),
+        part(numbers(job, TARGET), first * source.n_targets, n_rows * source.n_targets),
+        part(numbers(job, SAMPLE_WEIGHT), first, n_rows),
+        part(doubles(job, LOSSES), first, n_rows),
+        OutputShape(n_rows, layout[UNITS, level], lead, width),
     )
 
 
@@ -162,8 +165,9 @@ def link_rows(job, first, last):
     layout = job.layout
     level = layout.shape[1] - 1
     lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
-    outputs = numbers(job, MEMORY)[layout[VALUES, level] + first * lead :]
-    shape = OutputShape(last - first, layout[UNITS, level], lead, width)
+    n_rows = last - first
+    outputs = part(numbers(job, MEMORY), layout[VALUES, level] + first * lead, n_rows * lead)
+    shape = OutputShape(n_rows, layout[UNITS, level], lead, width)
     apply_link(job.objective.link, outputs, shape)
 
 
@@ -203,11 +207,12 @@ def bias_gradient(job, k, n_rows, mode):
     """
     layout, memory = job.layout, numbers(job, MEMORY)
     n_units, lead, start = layout[UNITS, k + 1], layout[LEAD, k + 1], layout[DELTAS, k + 1]
-    goal = numbers(job, GRADIENT)[layout[BIASES_AT, k] :][:n_units]
+    goal = part(numbers(job, GRADIENT), layout[BIASES_AT, k], n_units)
     if mode == STORE:
-        goal[:] = 0
+        for j in range(n_units):
+            goal[j] = 0
     for i in range(n_rows):
-        delta = memory[start + i * lead :][:n_units]
+        delta = part(memory, start + i * lead, n_units)
         for j in range(n_units):
             goal[j] += delta[j]
 

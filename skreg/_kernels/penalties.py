@@ -3,6 +3,7 @@
 import numpy as np
 
 from skreg._jit import jit
+from skreg._kernels.lanes import count, load, store
 
 
 @jit
@@ -16,30 +17,22 @@ def soft_threshold(w, threshold):
 
 @jit
 def add_penalty(weights, start, n_rows, sums, l1, l2):
-    """Add ``l1 |w| + l2/2 w^2`` of ``n_rows`` vectors from ``weights[start:]`` to ``sums``.
-
-    One running sum per lane needs no reordering to vectorize.
-    """
-    half, width = l2 / weights.dtype.type(2), sums.size
-    for j in range(width):
-        total = sums[j]
-        for i in range(n_rows):
-            w = weights[start + i * width + j]
-            total += l1 * abs(w) + half * (w * w)
-        sums[j] = total
+    """Add ``l1 |w| + l2/2 w^2`` of ``n_rows`` vectors from ``weights[start:]`` to ``sums``."""
+    half, total = l2 / weights.dtype.type(2), load(sums, 0)
+    for at in range(start, start + n_rows * count(weights), count(weights)):
+        w = load(weights, at)
+        total = total + (abs(w) * l1 + w * w * half)
+    store(sums, 0, total)
 
 
 @jit
 def add_squares(gradient, weights, l2, start, n_rows, sums):
     """Add the squares of ``gradient + l2 weights`` for ``n_rows`` vectors, lane by lane."""
-    width = sums.size
-    for j in range(width):
-        total = sums[j]
-        for i in range(n_rows):
-            at = start + i * width + j
-            g = gradient[at] + l2 * weights[at]
-            total += g * g
-        sums[j] = total
+    total = load(sums, 0)
+    for at in range(start, start + n_rows * count(weights), count(weights)):
+        g = load(gradient, at) + load(weights, at) * l2
+        total = total + g * g
+    store(sums, 0, total)
 
 
 @jit

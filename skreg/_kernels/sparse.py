@@ -21,6 +21,7 @@ from skreg._kernels.job import (
     integers,
     lanes_of,
     numbers,
+    part,
 )
 from skreg._kernels.matmul import STORE
 from skreg._kernels.random import bits, halves, mix
@@ -116,16 +117,18 @@ def sparse_gradient(job, c, rows, n_rows, mode):
     n_panels, n_units = layout[PANELS, 0], layout[UNITS, 1]
     if mode == STORE:
         for p in range(n_panels):
-            c.values[c.start + p * c.panel :][: (rows[1] - rows[0]) * width] = 0
+            goal = part(c.values, c.start + p * c.panel, (rows[1] - rows[0]) * width)
+            for j in range(goal.size):
+                goal[j] = 0
     for i in range(n_rows):
         delta = layout[DELTAS, 1] + i * layout[LEAD, 1]
         k, last = starts[i], starts[i + 1]
         k = _search(columns, k, last, rows[0])
         while k < last and columns[k] < rows[1]:
-            goal = c.start + (columns[k] - rows[0]) * width
+            at = c.start + (columns[k] - rows[0]) * width
             for p in range(n_panels):
-                out = c.values[goal + p * c.panel :][:width]
-                right = memory[delta + p * width :][:width]
+                out = part(c.values, at + p * c.panel, width)
+                right = part(memory, delta + p * width, width)
                 for j in range(min(width, n_units - p * width)):  # deltas' padding may be slopes
                     out[j] = simd.multiply_add(values[k], right[j], out[j])
             k += 1

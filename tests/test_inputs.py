@@ -1,0 +1,255 @@
+"""Every container and layout of X and y gives the same network, and none of them is changed."""
+
+import copy
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import scale
+
+from skreg import MLPClassifier, MLPRegressor
+
+X, LABELS = (part[::2] for part in load_iris(return_X_y=True))
+X = scale(X)
+X[np.abs(X) < 0.4] = 0
+Y = X[:, 0] + 0.1 * LABELS
+WEIGHT = np.linspace(0.5, 1.5, len(X))
+
+pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+
+
+def make(Estimator, **parameters):
+    return Estimator((5,), **{"max_iter": 4, "random_state": 0, "batch_size": 16, **parameters})
+
+
+def target_of(Estimator):
+    return LABELS if Estimator is MLPClassifier else Y
+
+
+def outputs(model, X):
+    """Return the most detailed prediction."""
+    return model.decision_function(X) if hasattr(model, "decision_function") else model.predict(X)
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def sliced(array):
+    """Return the array as every other row and column of a larger one."""
+    larger = np.full((2 * array.shape[0], 2 * array.shape[1]), np.nan)
+    larger[::2, ::2] = array
+    return larger[::2, ::2]
+
+
+def unsorted(array):
+    """Return a CSR array whose indices decrease within every row."""
+    csr = sp.csr_array(array)
+    for start, stop in zip(csr.indptr[:-1], csr.indptr[1:], strict=True):
+        csr.indices[start:stop] = csr.indices[start:stop][::-1]
+        csr.data[start:stop] = csr.data[start:stop][::-1]
+    csr.has_sorted_indices = False
+    return csr
+
+
+def with_explicit_zeros(array):
+    """Return a CSR array that stores some of its zeros."""
+    csr = sp.csr_array(np.where(array == 0, 7.0, array))
+    csr.data[csr.data == 7.0] = 0.0
+    return csr
+
+
+def with_int64_indices(array):
+    csr = sp.csr_array(array)
+    csr.indices, csr.indptr = csr.indices.astype(np.int64), csr.indptr.astype(np.int64)
+    return csr
+
+
+LAYOUTS = {
+    "Fortran order": np.asfortranarray,
+    "slices": sliced,
+    "reversed": lambda array: array[::-1].copy()[::-1],
+    "read-only": read_only,
+    "list": lambda array: array.tolist(),
+    "CSR array": sp.csr_array,
+    "CSC array": sp.csc_array,
+    "CSR matrix": sp.csr_matrix,
+    "CSC matrix": sp.csc_matrix,
+    "COO matrix": sp.coo_matrix,
+    "unsorted indices": unsorted,
+    "explicit zeros": with_explicit_zeros,
+    "int64 indices": with_int64_indices,
+}
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_layouts(Estimator, layout, solver):
+    y, given = target_of(Estimator), LAYOUTS[layout](X)
+    expected = make(Estimator, solver=solver).fit(X, y, WEIGHT)
+    model = make(Estimator, solver=solver).fit(given, y, WEIGHT)
+    assert_allclose(model.coefs_[0], expected.coefs_[0], rtol=1e-9, atol=1e-12)
+    assert_allclose(outputs(model, given), outputs(expected, X), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("kind", [np.int8, np.int64, np.uint16, np.bool_, np.float16])
+def test_other_numbers_are_float64(Estimator, kind):
+    y, given = target_of(Estimator), (X > 0.5).astype(kind)
+    model, expected = make(Estimator).fit(given, y), make(Estimator).fit(given.astype(float), y)
+    assert model.coefs_[0].dtype == np.float64
+    assert_array_equal(model.coefs_[0], expected.coefs_[0])
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [None, "float32", "float64", np.float32])
+@pytest.mark.parametrize("container", [np.array, sp.csr_array])
+def test_dtype_follows_the_data_unless_told_otherwise(Estimator, given, dtype, container):
+    rows = container(X.astype(given))
+    model = make(Estimator, dtype=dtype).fit(rows, target_of(Estimator))
+    expected = np.dtype(dtype or given)
+    assert {w.dtype for w in model.coefs_ + model.intercepts_} == {expected}
+    assert outputs(model, rows).dtype == expected
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_memory_maps(Estimator, tmp_path):
+    y = target_of(Estimator)
+    joblib.dump((X, y, WEIGHT), tmp_path / "rows")
+    mapped = joblib.load(tmp_path / "rows", mmap_mode="r")
+    assert isinstance(mapped[0], np.memmap)
+    model = make(Estimator, early_stopping=True, validation_fraction=0.3).fit(*mapped)
+    expected = make(Estimator, early_stopping=True, validation_fraction=0.3).fit(X, y, WEIGHT)
+    assert_array_equal(outputs(model, mapped[0]), outputs(expected, X))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("parameters", [{}, {"early_stopping": True, "scoring": "r2"}])
+def test_frames(library, Estimator, parameters):
+    frames = pytest.importorskip(library)
+    names = ["width", "height", "length", "depth"]
+    frame = frames.DataFrame({name: X[:, j] for j, name in enumerate(names)})
+    y = target_of(Estimator)
+    parameters = {"validation_fraction": 0.3, **parameters}
+    model = make(Estimator, **parameters).fit(frame, frames.Series(y), X_val=frame, y_val=y)
+    expected = make(Estimator, **parameters).fit(X, y, X_val=X, y_val=y)
+    assert_array_equal(model.feature_names_in_, names)
+    assert model.n_features_in_ == 4
+    assert_array_equal(outputs(model, frame), outputs(expected, X))
+    assert not hasattr(expected, "feature_names_in_")
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[names[::-1]])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_series_of_strings(library):
+    frames = pytest.importorskip(library)
+    names = np.array(["setosa", "versicolor", "virginica"])[LABELS]
+    model = make(MLPClassifier).fit(X, frames.Series(names), X_val=X, y_val=frames.Series(names))
+    assert_array_equal(model.classes_, ["setosa", "versicolor", "virginica"])
+    expected = make(MLPClassifier).fit(X, LABELS)
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+    model = make(MLPClassifier)
+    model.partial_fit(X, frames.Series(names), classes=frames.Series(sorted(set(names))))
+    assert model.score(X, frames.Series(names)) > 0
+
+
+def test_empty_rows_of_a_sparse_matrix():
+    rows = X.copy()
+    rows[::3] = 0
+    rows[:, 2] = 0
+    for empty in (rows, rows * 0):
+        model = make(MLPRegressor).fit(sp.csr_array(empty), Y)
+        expected = make(MLPRegressor).fit(empty, Y)
+        assert_allclose(model.predict(sp.csr_array(empty)), expected.predict(empty), rtol=1e-9)
+
+
+@pytest.mark.parametrize("train, valid", [(sp.csr_array, np.array), (np.array, sp.csc_array)])
+def test_sparse_and_dense_rows_in_one_fit(train, valid):
+    model = make(MLPRegressor).fit(train(X), Y, X_val=valid(X[::2]), y_val=Y[::2])
+    expected = make(MLPRegressor).fit(X, Y, X_val=X[::2], y_val=Y[::2])
+    for key in ("loss", "validation_loss", "validation_score"):
+        assert_allclose(model.history_[key], expected.history_[key], rtol=1e-9)
+
+
+@pytest.mark.parametrize("container", [np.array, np.asfortranarray, unsorted, sp.csc_array])
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_nothing_handed_over_is_changed(container, Estimator, solver):
+    sizes, l1 = [4, 3], [0.01, 0.0, 0.1]
+    activation = ["relu", "tanh"]
+    model = Estimator(
+        sizes, activation, l1=l1, solver=solver, max_iter=3, random_state=0, early_stopping=True
+    )
+    coef_init = [np.ones((4, 4)), np.ones((4, 3)), np.ones((3, 3 if Estimator is MLPClassifier else 1))]
+    rows, y, weight = container(X), target_of(Estimator).copy(), WEIGHT.copy()
+    given = (rows, y, weight, sizes, l1, activation, coef_init)
+    before = copy.deepcopy(given)
+    model.fit(rows, y, weight, X_val=rows, y_val=y, sample_weight_val=weight, coef_init=coef_init)
+    model.predict(rows)
+    for one, other in zip(_parts(given), _parts(before), strict=True):
+        assert_array_equal(one, other)
+    assert model.hidden_layer_sizes is sizes
+    assert model.l1 is l1
+    assert model.activation is activation
+
+
+def _parts(given):
+    """Yield the arrays that make up what was handed over."""
+    rows, *others, coef_init = given
+    yield from (rows.data, rows.indices, rows.indptr) if sp.issparse(rows) else (rows,)
+    yield from others
+    yield from coef_init
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_copies_predict_and_go_on_alike(Estimator, copied):
+    y = target_of(Estimator)
+    model = make(Estimator, warm_start=True, dropout=0.2).fit(X, y)
+    other = copied(model)
+    assert_array_equal(outputs(other, X), outputs(model, X))
+    for method in ("partial_fit", "fit"):
+        getattr(model, method)(X, y)
+        assert not np.array_equal(outputs(other, X), outputs(model, X))
+        getattr(other, method)(X, y)
+        assert_array_equal(outputs(other, X), outputs(model, X))
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_clones_are_not_fitted(Estimator):
+    model = make(Estimator, l1=(0.1, 0.2), activation=["tanh"]).fit(X, target_of(Estimator))
+    other = clone(model)
+    assert other.get_params() == model.get_params()
+    assert not hasattr(other, "coefs_")
+    assert other.l1 == (0.1, 0.2)
+    assert repr(Estimator()) == f"{Estimator.__name__}()"
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_fitted_state_is_made_of_arrays_and_builtins(Estimator):
+    model = make(Estimator, early_stopping=True, validation_fraction=0.3)
+    model.fit(X, target_of(Estimator))
+    allowed = (np.ndarray, np.generic, int, float, str, bool, type(None))
+
+    def check(value):
+        if isinstance(value, dict):
+            assert all(isinstance(key, str) for key in value)
+            value = list(value.values())
+        if isinstance(value, (list, tuple)):
+            for item in value:
+                check(item)
+        else:
+            assert isinstance(value, allowed), type(value)
+
+    check(vars(model))

@@ -1,0 +1,447 @@
+"""Bad input: a clear error that names parameter, value and remedy, and nothing is lost."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from skreg import MLPClassifier, MLPRegressor
+
+X, LABELS = (part[::3] for part in load_iris(return_X_y=True))
+Y = X[:, 0] + 0.1 * LABELS
+WEIGHT = np.linspace(0.5, 1.5, len(X))
+STRINGS = np.array(["a", "b", "c"])[LABELS]
+
+
+def classifier(**parameters):
+    return MLPClassifier((3, 2), **{"max_iter": 3, "random_state": 0, **parameters})
+
+
+def regressor(**parameters):
+    return MLPRegressor((3, 2), **{"max_iter": 3, "random_state": 0, **parameters})
+
+
+def changed(array, value, at=2):
+    """Return a copy of an array with one element changed."""
+    array = array.astype(object if value is None else np.result_type(array, type(value)))
+    array[at] = value
+    return array
+
+
+def assert_refused(estimator, message, *data, method="fit", error=ValueError, **keywords):
+    """Check the error, and that an estimator fitted before still predicts what it did."""
+    if method == "partial_fit" and isinstance(estimator, MLPClassifier):
+        keywords["classes"] = [0, 1, 2]
+    with pytest.raises(error, match=message):
+        getattr(estimator, method)(*data, **keywords)
+    y = LABELS if isinstance(estimator, MLPClassifier) else Y
+    fitted = type(estimator)((3, 2), max_iter=3, random_state=0).fit(X, y)
+    expected, state = fitted.predict(X), set(vars(fitted))
+    fitted.set_params(**estimator.get_params())
+    with pytest.raises(error):
+        getattr(fitted, method)(*data, **keywords)
+    assert set(vars(fitted)) == state
+    fitted.set_params(**type(estimator)((3, 2)).get_params())
+    assert_array_equal(fitted.predict(X), expected)
+
+
+BAD_ROWS = {
+    "NaN in X": ("Input X contains NaN", changed(X, np.nan, (1, 2)), LABELS),
+    "infinity in X": ("Input X contains infinity", changed(X, np.inf, (1, 2)), LABELS),
+    "NaN in sparse X": ("Input X contains NaN", sp.csr_array(changed(X, np.nan, (1, 2))), LABELS),
+    "complex X": ("Complex data not supported", X * 1j, LABELS),
+    "strings in X": ("could not convert string to float", np.full((50, 1), "a"), LABELS),
+    "one-dimensional X": ("Expected 2D array, got 1D array", X[:, 0], LABELS),
+    "three-dimensional X": ("dim 3", X[:, :, None], LABELS),
+    "no rows": (r"0 sample\(s\)", X[:0], LABELS[:0]),
+    "no features": (r"0 feature\(s\)", X[:, :0], LABELS),
+    "no y": ("requires y to be passed", X, None),
+    "short y": (r"inconsistent numbers of samples: \[50, 9\]", X, LABELS[:9]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_bad_rows(make, name):
+    message, *rows = BAD_ROWS[name]
+    assert_refused(make(), message, *rows)
+
+
+@pytest.mark.parametrize(
+    "message, y",
+    [
+        ("Input y contains NaN", changed(LABELS, np.nan)),
+        ("Input y contains NaN or None; drop these rows", changed(STRINGS, None)),
+        ("Unknown label type: continuous", Y),
+        ("Multioutput target data is not supported", np.c_[LABELS, LABELS]),
+        ("dim 3", LABELS.reshape(-1, 1, 1)),
+    ],
+)
+def test_bad_labels(message, y):
+    assert_refused(classifier(), message, X, y)
+
+
+@pytest.mark.parametrize(
+    "loss, message, y",
+    [
+        ("squared_error", "Input y contains NaN", changed(Y, np.nan)),
+        ("squared_error", "Input y contains infinity", changed(Y, np.inf)),
+        ("squared_error", "could not convert string to float", STRINGS.astype(object)),
+        ("squared_error", "dim 3", Y.reshape(-1, 1, 1)),
+        ("poisson", "loss='poisson' needs y >= 0, but y has the value -1; choose", changed(Y, -1)),
+        ("gamma", "loss='gamma' needs y > 0, but y has the value 0; choose", changed(Y, 0)),
+        ("gamma", "loss='gamma' needs y > 0, but y has the value -2.5", changed(Y, -2.5)),
+    ],
+)
+def test_bad_targets(loss, message, y):
+    assert_refused(regressor(loss=loss), message, X, y)
+
+
+BAD_WEIGHTS = {
+    "NaN": ("NaN", changed(WEIGHT, np.nan)),
+    "infinite": ("infinity", changed(WEIGHT, np.inf)),
+    "negative": ("Negative values in data passed to `sample_weight`", changed(WEIGHT, -1)),
+    "all zero": ("at least one non-zero number", WEIGHT * 0),
+    "short": (r"\(10,\), expected \(50,\)", WEIGHT[:10]),
+    "two-dimensional": ("Sample weights must be 1D array or scalar", np.c_[WEIGHT, WEIGHT]),
+    "strings": ("could not convert string to float", STRINGS),
+}
+
+
+@pytest.mark.parametrize("name", BAD_WEIGHTS)
+@pytest.mark.parametrize("make, y", [(classifier, LABELS), (regressor, Y)])
+def test_bad_weights(make, y, name):
+    message, weight = BAD_WEIGHTS[name]
+    assert_refused(make(), message, X, y, weight)
+    assert_refused(make(), message, X, y, weight, method="partial_fit")
+    message = f"sample_weight_val(.|\n)*{message}|{message}(.|\n)*sample_weight_val"
+    assert_refused(make(), message, X, y, X_val=X, y_val=y, sample_weight_val=weight)
+
+
+def test_class_weight_that_leaves_no_row():
+    model = classifier(class_weight={0: 0, 1: 0, 2: 0})
+    assert_refused(model, r"class_weight=\{0: 0, 1: 0, 2: 0\} .* positive weight", X, LABELS)
+
+
+UNKNOWN = {
+    "activation": "rlu",
+    "solver": "rmsprop",
+    "learning_rate": "linear",
+    "dtype": "float16",
+    "scoring": "accurracy",
+    "batch_size": "all",
+}
+OUT_OF_RANGE = {
+    "hidden_layer_sizes": [0, -1, (3, 0), (3.5,), [[3]], "abc"],
+    "l1": [-1, np.nan, np.inf, "a", (0.1, 0.2, -0.3), (0.1, np.nan, 0), [[0.1]], ["a", "b", "c"]],
+    "l2": [-1e-9, np.inf, (0.1, 0.2, np.inf)],
+    "dropout": [1.0, -0.1, (0.1, 1.0), (-0.1, 0), np.nan],
+    "input_dropout": [1.0, -0.1, (0.1,)],
+    "activation": [("relu", "rlu"), ("relu", 3)],
+    "weight_decay": [-1, np.inf],
+    "clip_norm": [0, -1],
+    "polish": [-1, 1.5],
+    "batch_size": [0, -3, 1.5],
+    "learning_rate_init": [0, -1],
+    "power_t": [-1],
+    "max_iter": [0, 1.5],
+    "max_fun": [0],
+    "tol": [-1],
+    "momentum": [-0.1, 1.1],
+    "beta_1": [1, -0.1],
+    "beta_2": [1, -0.1],
+    "epsilon": [0],
+    "validation_fraction": [1.0, -0.1],
+    "n_iter_no_change": [0, 1.5],
+    "n_jobs": [0, "a", 1.5],
+    "random_state": ["a", -1],
+    "shuffle": ["yes"],
+    "warm_start": [3],
+    "early_stopping": [1],
+    "nesterovs_momentum": ["no"],
+    "scoring": [3],
+}
+RANGES = [(name, value) for name, values in OUT_OF_RANGE.items() for value in values]
+
+
+@pytest.mark.parametrize("name, value", [*UNKNOWN.items(), *RANGES])
+@pytest.mark.parametrize("make, y", [(classifier, LABELS), (regressor, Y)])
+def test_bad_parameters(make, y, name, value):
+    shown = re.escape(repr(value).strip("()[],"))
+    assert_refused(make().set_params(**{name: value}), f"{name}.*{shown}", X, y)
+
+
+@pytest.mark.parametrize(
+    "parameters, found",
+    [
+        ({"loss": "squared"}, "'loss'.*'squared'"),
+        ({"huber_delta": 0}, "'huber_delta'.*0"),
+        ({"quantile": 0}, "'quantile'.*0"),
+        ({"quantile": 1.0}, "'quantile'.*1.0"),
+    ],
+)
+def test_bad_parameters_of_the_regressor(parameters, found):
+    assert_refused(regressor(**parameters), found, X, Y)
+
+
+@pytest.mark.parametrize(
+    "class_weight, message",
+    [
+        ("balancd", "'class_weight'.*'balancd'"),
+        ({0: 1, 1: -1}, r"class_weight=\{0: 1, 1: -1\} must be finite and >= 0"),
+        ({0: np.nan}, r"class_weight=\{0: nan\} must be finite and >= 0"),
+        ({7: 1.0}, "are not in class_weight"),
+    ],
+)
+def test_bad_class_weight(class_weight, message):
+    assert_refused(classifier(class_weight=class_weight), message, X, LABELS)
+
+
+def test_class_weight_where_it_has_no_meaning():
+    indicators = np.c_[LABELS > 0, LABELS > 1].astype(int)
+    model = classifier(class_weight="balanced")
+    assert_refused(model, "not defined for multilabel data.*sample_weight", X, indicators)
+    assert_refused(
+        model, "'balanced' is not supported by partial_fit.*dict", X, LABELS, method="partial_fit"
+    )
+
+
+@pytest.mark.parametrize("sizes, n_matrices", [((), 1), ((3,), 2), ((3, 2), 3)])
+@pytest.mark.parametrize("name", ["l1", "l2", "dropout", "activation"])
+def test_values_per_layer_of_the_wrong_length(name, sizes, n_matrices):
+    expected = n_matrices if name in ("l1", "l2") else n_matrices - 1
+    values = ["relu"] * (expected + 1) if name == "activation" else [0.5] * (expected + 1)
+    model = classifier().set_params(hidden_layer_sizes=sizes, **{name: values})
+    message = f"{name}=.* has {expected + 1} values, but the network has {expected} .* give one"
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, LABELS)
+    model.set_params(**{name: values[:-1]}).fit(X, LABELS)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"dropout": 0.5}, {"input_dropout": 0.1}, {"weight_decay": 0.1}, {"clip_norm": 1}]
+)
+def test_what_needs_batches_is_refused_with_lbfgs(parameters):
+    ((name, value),) = parameters.items()
+    message = f"{name}={value} needs mini-batches.*solver='adam' or 'sgd'"
+    assert_refused(classifier(solver="lbfgs", **parameters), message, X, LABELS)
+
+
+def test_a_batch_larger_than_the_data_is_clipped():
+    with pytest.warns(UserWarning, match="It is going to be clipped: batch_size=51, n_samples=50"):
+        model = classifier(batch_size=51).fit(X, LABELS)
+    assert_array_equal(model.coefs_[0], classifier(batch_size=50).fit(X, LABELS).coefs_[0])
+
+
+HALF_GIVEN = (
+    ({"X_val": X}, "X_val was given without y_val; give both"),
+    ({"y_val": LABELS}, "y_val was given without X_val; give both"),
+    ({"sample_weight_val": WEIGHT}, "sample_weight_val needs X_val and y_val"),
+    ({"X_val": X[:, :2], "y_val": LABELS}, "X_val: X has 2 features, .* expecting 4"),
+    ({"X_val": X, "y_val": LABELS[:3]}, r"X_val has 50 rows, but y_val has the shape \(3,\)"),
+    ({"X_val": X, "y_val": 3}, r"X_val has 50 rows, but y_val has the shape \(\)"),
+    ({"X_val": X * np.nan, "y_val": LABELS}, "X_val: Input X contains NaN"),
+    ({"X_val": X[:0], "y_val": LABELS[:0]}, r"X_val: .* 0 sample\(s\)"),
+)
+
+
+@pytest.mark.parametrize("validation, message", HALF_GIVEN)
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_bad_validation_rows(make, validation, message):
+    assert_refused(make(), message, X, LABELS, **validation)
+    assert_refused(make(), message, X, LABELS, method="partial_fit", **validation)
+
+
+@pytest.mark.parametrize(
+    "y_val, message",
+    [
+        (LABELS + 1, r"y_val has labels that y does not have: \[3\]. Labels of y: \[0 1 2\]"),
+        (STRINGS, "y_val has labels that y does not have: .*'a'"),
+        (Y, "y_val: Unknown label type: continuous"),
+        (changed(STRINGS, None), "Input y_val contains NaN or None"),
+        (np.c_[LABELS > 0, LABELS > 1].astype(int), "y_val is multilabel, but the network"),
+    ],
+)
+def test_bad_validation_labels(y_val, message):
+    assert_refused(classifier(), message, X, LABELS, X_val=X, y_val=y_val)
+
+
+@pytest.mark.parametrize(
+    "y_val, message",
+    [
+        (changed(Y, np.nan), "Input y_val contains NaN"),
+        (np.c_[Y, Y], "y_val has 2 outputs, but y has 1"),
+        (-Y, "loss='gamma' needs y > 0, but y_val has the value -"),
+    ],
+)
+def test_bad_validation_targets(y_val, message):
+    assert_refused(regressor(loss="gamma"), message, X, Y, X_val=X, y_val=y_val)
+
+
+def test_too_few_rows_to_validate_on():
+    message = "The validation set is too small. Increase 'validation_fraction'"
+    assert_refused(regressor(early_stopping=True), message, X[:9], Y[:9])
+
+
+def test_partial_fit_and_early_stopping_need_validation_rows():
+    message = "partial_fit does not support early_stopping=True"
+    assert_refused(classifier(early_stopping=True), message, X, LABELS, method="partial_fit")
+    model = classifier(early_stopping=True)
+    model.partial_fit(X, LABELS, classes=[0, 1, 2], X_val=X, y_val=LABELS)
+    assert len(model.validation_scores_) == 1
+
+
+def test_labels_that_partial_fit_has_not_been_told():
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        classifier().partial_fit(X, LABELS)
+    message = r"`y` has classes not in `self.classes_`. `self.classes_` has \[0 1\]"
+    model = classifier()
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X, LABELS, classes=[0, 1])
+    assert not hasattr(model, "classes_")  # the failed call has left nothing behind
+    model.partial_fit(X, LABELS, classes=[0, 1, 2])
+    assert_refused(model, "`y` has classes not in", X, LABELS + 1, method="partial_fit")
+    assert_refused(model, "`y` has classes not in", X, STRINGS, method="partial_fit")
+    with pytest.raises(ValueError, match="is not the same as on last call"):
+        model.partial_fit(X, LABELS, classes=[0, 1])
+
+
+def test_partial_fit_refuses_labels_of_another_kind():
+    indicators = np.c_[LABELS > 0, LABELS > 1, LABELS > 5].astype(int)
+    model = classifier().partial_fit(X, indicators, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="y is multiclass, but the network was built for multilab"):
+        model.partial_fit(X, LABELS)
+    with pytest.raises(ValueError, match="y has 2 labels, but the network was built for 3"):
+        model.partial_fit(X, indicators[:, :2])
+
+
+def test_warm_start_refuses_another_network():
+    model = classifier(warm_start=True).fit(X, LABELS)
+    expected = model.predict_proba(X)
+    for message, rows in {
+        r"Previously got \[0 1 2\], `y` has \[0 1\]": (X, np.minimum(LABELS, 1)),
+        "X has 2 features": (X[:, :2], LABELS),
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            model.fit(*rows)
+    model.set_params(hidden_layer_sizes=(4,))
+    with pytest.raises(ValueError, match=r"\(4, 3, 2, 3\) units.*\(4, 4, 3\).*warm_start=False"):
+        model.fit(X, LABELS)
+    model.set_params(hidden_layer_sizes=(3, 2))
+    assert_array_equal(model.predict_proba(X), expected)
+    model = regressor(warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="y has 2 outputs, but the network was fitted with 1"):
+        model.fit(X, np.c_[Y, Y])
+
+
+@pytest.mark.parametrize(
+    "starting, message",
+    [
+        ({"coef_init": [np.ones((4, 3))]}, r"coef_init has arrays of shapes \[\(4, 3\)\], but"),
+        ({"intercept_init": [np.ones(3), np.ones(2), np.ones(2)]}, "intercept_init has arrays of"),
+        ({"coef_init": "glorot"}, "coef_init has arrays of shapes"),
+        (
+            {"intercept_init": [np.full(3, np.nan), np.ones(2), np.ones(3)]},
+            "intercept_init contains NaN or infinity",
+        ),
+    ],
+)
+def test_bad_starting_weights(starting, message):
+    assert_refused(classifier(), message, X, LABELS, **starting)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "score"])
+def test_prediction(method):
+    given = (LABELS,) if method == "score" else ()
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(classifier(), method)(X, *given)
+    model = classifier().fit(X, LABELS)
+    for message, rows in {
+        "X has 3 features, but MLPClassifier is expecting 4": X[:, :3],
+        "Input X contains NaN": X * np.nan,
+        "Expected 2D array": X[:, 0],
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            getattr(model, method)(rows, *given)
+
+
+def diverging(**parameters):
+    """Return a regressor that diverges within a few epochs."""
+    return MLPRegressor(
+        (20,), activation="identity", solver="sgd", learning_rate_init=1.0, random_state=0,
+        max_iter=30, **parameters,
+    )  # fmt: skip
+
+
+def test_divergence_is_an_error_that_names_the_remedies():
+    message = "Solver produced non-finite parameter weights.*Scale the features.*learning_rate_init"
+    with pytest.raises(ValueError, match=message):
+        diverging().fit(X, Y)
+
+
+def test_divergence_under_early_stopping_keeps_the_best_weights():
+    model = diverging(early_stopping=True)
+    with pytest.warns(ConvergenceWarning, match="diverged after .* lower learning_rate_init=1.0"):
+        model.fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
+    assert np.isnan(model.validation_scores_[-1])
+    assert model.n_iter_ == len(model.loss_curve_) < 30
+    finite = np.array(model.validation_scores_)[:-1]
+    assert model.best_validation_score_ == np.nanmax(finite)
+
+
+def interrupting_scorer(n_calls):
+    """Return a scorer that is interrupted at its ``n_calls``-th call, and the log of its scores."""
+    scores = []
+
+    def scorer(estimator, X, y):
+        if len(scores) == n_calls - 1:
+            raise KeyboardInterrupt
+        scores.append(-np.mean((estimator.predict(X) - y) ** 2))
+        return scores[-1]
+
+    return scorer, scores
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("n_calls", [1, 6])
+def test_an_interrupted_fit_keeps_the_best_weights(solver, n_calls):
+    scorer, scores = interrupting_scorer(n_calls)
+    model = regressor(solver=solver, max_iter=50, scoring=scorer, early_stopping=True)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(X, Y, X_val=X, y_val=Y)
+    prediction = model.predict(X)
+    assert np.isfinite(prediction).all()
+    if scores:
+        assert_array_equal(-np.mean((prediction - Y) ** 2), max(scores))
+        assert model.best_validation_score_ == max(scores)
+    model.set_params(scoring=None, max_iter=5).fit(X, Y, X_val=X, y_val=Y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_an_interrupted_fit_without_early_stopping_keeps_the_last_weights(solver):
+    scorer, scores = interrupting_scorer(4)
+    model = regressor(solver=solver, max_iter=50, scoring=scorer)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(X, Y, X_val=X, y_val=Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        complete = regressor(solver=solver, max_iter=4).fit(X, Y)
+    assert_array_equal(model.predict(X), complete.predict(X))
+    assert len(scores) == 3
+
+
+def test_an_error_in_a_scorer_reaches_the_caller():
+    def scorer(estimator, X, y):
+        raise RuntimeError("no score today")
+
+    model = regressor().fit(X, Y)
+    expected = model.predict(X)
+    with pytest.raises(RuntimeError, match="no score today"):
+        model.set_params(scoring=scorer, early_stopping=True).fit(X, Y)
+    assert_array_equal(model.predict(X), expected)
