@@ -49,7 +49,7 @@ def test_labels_of_any_kind(kind, n_classes):
     assert_array_equal(model.predict(X), names[expected.predict(X)])
     expected_dtype = int if kind == "objects that are integers" else names.dtype
     assert model.predict(X).dtype == expected_dtype
-    assert model.score(X, names[codes]) == expected.score(X, codes)
+    assert model.score(X, names[codes].tolist()) == expected.score(X, codes)
     model.partial_fit(X, names[codes].tolist())
     assert_array_equal(model.predict_proba(X), expected.partial_fit(X, codes).predict_proba(X))
 
@@ -199,12 +199,16 @@ def test_a_warm_start_goes_on_with_weights_and_moments(solver):
 
 
 def test_a_warm_start_resets_what_belongs_to_a_run():
-    model = make(warm_start=True, early_stopping=True, max_iter=60).fit(X, LABELS)
+    rows = {"X_val": X[VALID], "y_val": LABELS[VALID]}
+    model = make(warm_start=True, early_stopping=True, max_iter=60, n_iter_no_change=60)
+    model.fit(X[TRAIN], LABELS[TRAIN], **rows)
     assert model.best_validation_score_ > 0.9
-    model.set_params(max_iter=8).fit(X, (LABELS + 1) % 3)
-    assert model.n_iter_ == 8
-    assert model.best_validation_score_ == max(model.validation_scores_[-8:])
-    assert len(model.validation_scores_) == len(model.loss_curve_)
+    turned = 2 - LABELS
+    model.set_params(max_iter=3).fit(X[TRAIN], turned[TRAIN], X_val=X[VALID], y_val=turned[VALID])
+    assert model.best_validation_score_ == max(model.validation_scores_[-3:]) < 0.9
+    assert model.score(X[VALID], turned[VALID]) == model.best_validation_score_
+    assert model.n_iter_ == 3
+    assert len(model.validation_scores_) == len(model.loss_curve_) == 63
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -191,7 +191,11 @@ def test_nothing_handed_over_is_changed(container, Estimator, solver):
     model = Estimator(
         sizes, activation, l1=l1, solver=solver, max_iter=3, random_state=0, early_stopping=True
     )
-    coef_init = [np.ones((4, 4)), np.ones((4, 3)), np.ones((3, 3 if Estimator is MLPClassifier else 1))]
+    coef_init = [
+        np.ones((4, 4)),
+        np.ones((4, 3)),
+        np.ones((3, 3 if Estimator is MLPClassifier else 1)),
+    ]
     rows, y, weight = container(X), target_of(Estimator).copy(), WEIGHT.copy()
     given = (rows, y, weight, sizes, l1, activation, coef_init)
     before = copy.deepcopy(given)

@@ -68,8 +68,8 @@ def pair(target, **parameters):
 
 def assert_same_weights(ours, theirs, **tolerance):
     tolerance = tolerance or {"rtol": 1e-6, "atol": 1e-6}
-    assert len(ours.coefs_) == len(theirs.coefs_)
-    for mine, expected in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_):
+    both = (model.coefs_ + model.intercepts_ for model in (ours, theirs))
+    for mine, expected in zip(*both, strict=True):
         assert mine.dtype == expected.dtype
         assert_allclose(mine, expected, **tolerance)
 

@@ -224,7 +224,8 @@ def test_values_per_layer_of_the_wrong_length(name, sizes, n_matrices):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"dropout": 0.5}, {"input_dropout": 0.1}, {"weight_decay": 0.1}, {"clip_norm": 1}]
+    "parameters",
+    [{"dropout": 0.5}, {"input_dropout": 0.1}, {"weight_decay": 0.1}, {"clip_norm": 1}],
 )
 def test_what_needs_batches_is_refused_with_lbfgs(parameters):
     ((name, value),) = parameters.items()

@@ -69,14 +69,14 @@ def leaky_relu(z):
 @inlined
 def elu(z):
     """Return ``z`` above 0 and exp(z) - 1 below, and the slope (Clevert et al., 2016)."""
-    below = expm1(z)
+    below = expm1(where(z > 0.0, 0.0, z))
     return where(z > 0.0, z, below), where(z > 0.0, 1.0, below + 1.0)
 
 
 @inlined
 def selu(z):
     """Return the scaled ELU of Klambauer et al. (2017) and its slope."""
-    below = (SELU_SCALE * SELU_ALPHA) * expm1(z)
+    below = (SELU_SCALE * SELU_ALPHA) * expm1(where(z > 0.0, 0.0, z))
     value = where(z > 0.0, z * SELU_SCALE, below)
     return value, where(z > 0.0, SELU_SCALE, below + SELU_SCALE * SELU_ALPHA)
 

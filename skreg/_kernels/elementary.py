@@ -99,6 +99,8 @@ DOUBLE = Format(
     ),
 )
 
+DETOUR = 64.0  # added to exponents that may be subnormal, and taken off in the end
+
 
 if numba.config.DISABLE_JIT:
 
@@ -147,35 +149,44 @@ def power_of_two(n):
 
 
 @inlined
-def split_exp(x):
-    """Return ``p, low, high`` such that exp(x) = (1 + p) 2**low 2**high.
+def reduced_exp(x):
+    """Return ``p, n`` such that exp(x) = (1 + p) 2**n, n an integer.
 
-    Two factors, because a single one cannot hold the exponents of subnormal and of the largest
-    results. The argument is reduced as by Cody and Waite (1980), "Software Manual for the
-    Elementary Functions".
+    The argument is reduced as by Cody and Waite (1980), "Software Manual for the Elementary
+    Functions".
     """
     c = constants(x)
-    x = where(x < c.lowest, c.lowest, x)
-    x = where(x > c.highest, c.highest, x)
     n = (x * c.inverse_ln2 + c.shifter) - c.shifter
     r = (x - n * c.ln2_high) - n * c.ln2_low
-    low = (n * 0.5 + c.shifter) - c.shifter
-    return r + r * r * polynomial(r, c.exp), low, n - low
+    return r + r * r * polynomial(r, c.exp), n
 
 
 @inlined
 def exp(x):
     """Return exp(x), within 1.05 and 1.01 ulp."""
-    p, low, high = split_exp(x)
-    return (p + 1.0) * power_of_two(low) * power_of_two(high)
+    c = constants(x)
+    x = where(x < c.lowest, c.lowest, x)
+    p, n = reduced_exp(where(x > c.highest, c.highest, x))
+    # Two factors: a single one cannot hold the exponents of subnormal and of the largest results.
+    low = (n * 0.5 + c.shifter) - c.shifter
+    return (p + 1.0) * power_of_two(low) * power_of_two(n - low)
+
+
+@inlined
+def exp_below_zero(x):
+    """Return exp(x) for x <= 0 by fewer operations, with the same error."""
+    c = constants(x)
+    p, n = reduced_exp(where(x < c.lowest, c.lowest, x))
+    # Detached from the smallest exponents until the last product, which rounds to subnormals.
+    return (p + 1.0) * power_of_two(n + DETOUR) * 2.0**-DETOUR
 
 
 @inlined
 def expm1(x):
-    """Return exp(x) - 1, within 1.6 and 2.1 ulp."""
-    p, low, high = split_exp(x)
-    scale = power_of_two(low)
-    return (p * scale + (scale - power_of_two(-high))) * power_of_two(high)
+    """Return exp(x) - 1 for x up to ln(max) - 1, within 1.6 and 2.1 ulp."""
+    p, n = reduced_exp(where(x < -40.0, -40.0, x))  # below, the result is -1 in either format
+    scale = power_of_two(n)
+    return p * scale + (scale - 1.0)
 
 
 @inlined
@@ -190,7 +201,7 @@ def tanh(x):
 @inlined
 def logistic(x):
     """Return 1 / (1 + exp(-x)), within 2.3 and 2.3 ulp."""
-    e = exp(-abs(x))
+    e = exp_below_zero(-abs(x))
     return where(x < 0.0, e, 1.0) / (e + 1.0)
 
 
@@ -230,7 +241,7 @@ def log1p(x):
 @inlined
 def softplus(x):
     """Return log(1 + exp(x)), within 1.7 and 1.7 ulp."""
-    return where(x > 0.0, x, 0.0) + log1p(exp(-abs(x)))
+    return where(x > 0.0, x, 0.0) + log1p(exp_below_zero(-abs(x)))
 
 
 @inlined
@@ -244,6 +255,6 @@ def normal(x):
     """
     c = constants(x)
     w = 8.0 / (abs(x) + 4.0)
-    e = exp(-0.5 * x * x)
+    e = exp_below_zero(-0.5 * x * x)
     tail = e * w * polynomial(1.0 - w, c.tail)
     return where(x < 0.0, tail, 1.0 - tail), e * 0.3989422804014327

@@ -202,13 +202,18 @@ if numba.config.DISABLE_JIT:
         """Write ``lanes`` to the numbers that begin at ``array[index]``."""
         array[index : index + lanes.size] = lanes
 
+    def store_first(array, index, n, lanes):
+        """Write the first ``n`` lanes to the numbers that begin at ``array[index]``."""
+        n = min(max(n, 0), lanes.size)
+        array[index : index + n] = lanes[:n]
+
+    def widened(x):
+        """Return the same numbers in float64."""
+        return x.astype(np.float64)
+
     def where(mask, a, b):
         """Return ``a`` in the lanes where ``mask`` is true and ``b`` in the others."""
         return np.where(mask, a, b)
-
-    def numbers(like):
-        """Return 0, 1, 2, ... in lanes of the type of ``like``."""
-        return np.arange(like.size, dtype=like.dtype)
 
     def as_bits(x):
         """Return the bits of every lane as signed integers."""
@@ -217,14 +222,6 @@ if numba.config.DISABLE_JIT:
     def as_real(bits):
         """Return the numbers that have these bits."""
         return bits.view(np.float32 if bits.itemsize == 4 else np.float64)
-
-    def total_of(x):
-        """Return the sum of all lanes."""
-        return x.sum()
-
-    def largest(x):
-        """Return the maximum of all lanes."""
-        return x.max()
 
 else:
 
@@ -249,6 +246,12 @@ else:
 
         return kind(array, index), generate
 
+    def _first(context, builder, kind, n, limit):
+        """Emit the mask of the first ``limit`` lanes."""
+        whole = kind.of(types.int64)
+        numbers = ir.Constant(context.get_value_type(whole), list(range(kind.count)))
+        return builder.icmp_signed("<", numbers, spread(context, builder, whole, n, limit))
+
     @intrinsic
     def load_first(context, array, index, n, filler):
         """Return lanes of which the first ``n`` are loaded and the others ``filler``."""
@@ -256,9 +259,7 @@ else:
 
         def generate(context, builder, signature, arguments):
             data, at, limit, other = arguments
-            whole = kind.of(types.int64)
-            numbers = ir.Constant(context.get_value_type(whole), list(range(kind.count)))
-            mask = builder.icmp_signed("<", numbers, spread(context, builder, whole, n, limit))
+            mask = _first(context, builder, kind, n, limit)
             other = spread(context, builder, kind, filler, other)
             address = _address(context, builder, array, data, at, kind)
             given = [address, ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8), mask, other]
@@ -281,6 +282,35 @@ else:
         return types.none(array, index, lanes), generate
 
     @intrinsic
+    def store_first(context, array, index, n, lanes):
+        """Write the first ``n`` lanes to the numbers that begin at ``array[index]``."""
+
+        def generate(context, builder, signature, arguments):
+            data, at, limit, value = arguments
+            mask = _first(context, builder, lanes, n, limit)
+            address = _address(context, builder, array, data, at, lanes)
+            given = [value, address, ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8), mask]
+            name = f"llvm.masked.store.v{lanes.count}f{array.dtype.bitwidth}.p0"
+            signature = ir.FunctionType(ir.VoidType(), [one.type for one in given])
+            masked = cgutils.get_or_insert_function(builder.module, signature, name)
+            builder.call(masked, given)
+            return context.get_dummy_value()
+
+        return types.none(array, index, n, lanes), generate
+
+    @intrinsic
+    def widened(context, x):
+        """Return the same numbers in float64."""
+        kind = x.of(types.float64)
+
+        def generate(context, builder, signature, arguments):
+            if x == kind:
+                return arguments[0]
+            return builder.fpext(arguments[0], context.get_value_type(kind))
+
+        return kind(x), generate
+
+    @intrinsic
     def where(context, mask, a, b):
         """Return ``a`` in the lanes where ``mask`` is true and ``b`` in the others."""
         kind = next((k for k in (a, b) if isinstance(k, Lanes)), mask.of(a))
@@ -291,15 +321,6 @@ else:
             return builder.select(mask, yes, spread(context, builder, kind, b, no))
 
         return kind(mask, a, b), generate
-
-    @intrinsic
-    def numbers(context, like):
-        """Return 0, 1, 2, ... in lanes of the type of ``like``."""
-
-        def generate(context, builder, signature, arguments):
-            return ir.Constant(context.get_value_type(like), list(map(float, range(like.count))))
-
-        return like(like), generate
 
     @intrinsic
     def as_bits(context, x):
@@ -320,41 +341,3 @@ else:
             return builder.bitcast(arguments[0], context.get_value_type(kind))
 
         return kind(bits), generate
-
-    def _fold(builder, vector, combine):
-        """Combine the halves of a vector until one number is left."""
-        n = vector.type.count
-        while n > 1:
-            n //= 2
-            index = ir.VectorType(ir.IntType(32), n)
-            low, high = (
-                builder.shuffle_vector(
-                    vector,
-                    ir.Constant(vector.type, ir.Undefined),
-                    ir.Constant(index, list(range(start, start + n))),
-                )
-                for start in (0, n)
-            )
-            vector = combine(low, high)
-        return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
-
-    @intrinsic
-    def total_of(context, x):
-        """Return the sum of all lanes."""
-
-        def generate(context, builder, signature, arguments):
-            return _fold(builder, arguments[0], builder.fadd)
-
-        return x.dtype(x), generate
-
-    @intrinsic
-    def largest(context, x):
-        """Return the maximum of all lanes."""
-
-        def generate(context, builder, signature, arguments):
-            def larger(a, b):
-                return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-
-            return _fold(builder, arguments[0], larger)
-
-        return x.dtype(x), generate

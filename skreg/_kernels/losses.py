@@ -4,7 +4,10 @@ Losses and derivatives are functions of the *raw* output of the network: the lin
 logistic, softmax) is merged into them, which keeps them exact where the link saturates.
 
 Three layers, from the bottom: functions of lanes ``(z, y, parameter) -> (loss, derivative)``;
-`apply`, the choice among them; `evaluate_loss`, which knows weights and memory layout.
+`apply`, the choice among them; `evaluate_loss`, which knows weights and memory layout. It takes as
+many rows at a time as a vector has lanes and transposes their raw outputs, so that every lane is a
+row: sums and maxima over outputs need no reduction across lanes, and one output costs no more
+than it should.
 """
 
 from typing import NamedTuple
@@ -12,18 +15,18 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.elementary import exp, log, log1p, logistic
+from skreg._kernels.elementary import exp, exp_below_zero, log, log1p, logistic
 from skreg._kernels.lanes import (
     count,
     inlined,
-    largest,
     load,
     load_first,
-    numbers,
     store,
-    total_of,
+    store_first,
     where,
+    widened,
 )
+from skreg._kernels.transpose import Vectors, transpose, transpose_inlined, transpose_numbers
 
 (
     SQUARED_ERROR,
@@ -127,7 +130,7 @@ def binary_log_loss(z, y, parameter):
 
     Written with exp(-abs(z)), nothing overflows, and for y in {0, 1} nothing cancels.
     """
-    e = exp(-abs(z))
+    e = exp_below_zero(-abs(z))
     miss = where(z > 0.0, (1.0 - y) - y * e, (1.0 - y) * e - y)
     return where(z > 0.0, z, 0.0) - y * z + log1p(e), miss / (e + 1.0)
 
@@ -185,60 +188,98 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
 @inlined
 def _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape):
     """Evaluate a loss that is a sum over outputs."""
-    for i in range(shape.n_rows):
-        # A row of weight zero counts as a row without columns.
-        n = shape.n_outputs if weight[i] != 0 else 0
-        value[i] = 0.0
-        for j in range(0, shape.width, count(raw)):
-            at = i * shape.lead + j
-            y = load_first(target, i * shape.n_outputs + j, n - j, 1.0)
-            loss, slope = apply(code, load(raw, at), y, parameter)
-            used = numbers(y) < n - j
-            store(delta, at, where(used, slope * weight[i], 0.0))
-            value[i] += weight[i] * np.float64(total_of(where(used, loss, 0.0)))
+    n = count(raw)
+    block, aims = np.empty((2, shape.width * n), raw.dtype)
+    for start in range(0, shape.n_rows, n):
+        n_rows = min(n, shape.n_rows - start)
+        scale = load_first(weight, start, n_rows, 0.0)
+        _read(raw, start, n_rows, shape, block)
+        _read_targets(target, start, n_rows, shape.n_outputs, aims)
+        total = widened(scale) * 0.0
+        for j in range(shape.n_outputs):
+            loss, slope = apply(code, load(block, j * n), load(aims, j * n), parameter)
+            total = total + widened(where(scale == 0.0, 0.0, loss))
+            store(block, j * n, where(scale == 0.0, 0.0, slope * scale))
+        store_first(value, start, n_rows, widened(scale) * total)
+        _write(block, start, n_rows, shape, delta)
 
 
 @inlined
 def _evaluate_classes(raw, delta, target, weight, value, shape):
     """Evaluate the log loss of softmax probabilities; targets are numbers of classes."""
-    n = shape.n_rows
-    sums = np.empty((n + count(raw) - 1) // count(raw) * count(raw), raw.dtype)
-    for i in range(n):
-        label = int(target[i])
-        top, sums[i] = _softmax(raw, delta, i, shape, weight[i], label)
-        value[i] = raw[i * shape.lead + label] - top
-    for i in range(0, n, count(raw)):
-        store(sums, i, log(load(sums, i)))
-    for i in range(n):
-        value[i] = np.float64(weight[i]) * (sums[i] - value[i]) if weight[i] != 0 else 0.0
+    n = count(raw)
+    block = np.empty(shape.width * n, raw.dtype)
+    for start in range(0, shape.n_rows, n):
+        n_rows = min(n, shape.n_rows - start)
+        scale = load_first(weight, start, n_rows, 0.0)
+        label = load_first(target, start, n_rows, 0.0)
+        _read(raw, start, n_rows, shape, block)
+        mine = load(block, 0)
+        for j in range(1, shape.n_outputs):
+            mine = where(label == j, load(block, j * n), mine)
+        highest, total = _exponentials(block, shape.n_outputs)
+        factor = scale / total
+        for j in range(shape.n_outputs):
+            slope = load(block, j * n) * factor - where(label == j, scale, 0.0)
+            store(block, j * n, where(scale == 0.0, 0.0, slope))
+        loss = where(scale == 0.0, 0.0, log(total) - (mine - highest))
+        store_first(value, start, n_rows, widened(scale) * widened(loss))
+        _write(block, start, n_rows, shape, delta)
 
 
 @inlined
-def _softmax(raw, out, i, shape, scale, label):
-    """Write ``scale`` times (softmax of row ``i`` minus one in column ``label``).
-
-    Return the maximum of the row and the sum of exp(raw - maximum).
-    """
-    start = i * shape.lead
-    n = shape.n_outputs if scale != 0 else 0
-    top = load_first(raw, start, n, -np.inf)
-    for j in range(count(raw), shape.width, count(raw)):
-        x = load_first(raw, start + j, n - j, -np.inf)
-        top = where(x > top, x, top)
-    highest = largest(top)
-    sums = numbers(top) * 0.0
-    for j in range(0, shape.width, count(raw)):
-        # The exponential of -inf would be zero as well, but underflow is slow.
-        x = exp(load_first(raw, start + j, n - j, highest) - highest)
-        x = where(numbers(x) < n - j, x, 0.0)
-        store(out, start + j, x)
-        sums = sums + x
-    total = total_of(sums)
-    for j in range(0, shape.width, count(raw)):
-        x = load(out, start + j) * (scale / total)
-        x = x - where(numbers(x) == label - j, scale, 0.0)
-        store(out, start + j, where(numbers(x) < n - j, x, 0.0))
+def _exponentials(block, n_outputs):
+    """Replace raw outputs by exp(raw - maximum of the row); return the maxima and the sums."""
+    n = count(block)
+    highest = load(block, 0)
+    for j in range(1, n_outputs):
+        x = load(block, j * n)
+        highest = where(x > highest, x, highest)
+    total = highest * 0.0
+    for j in range(n_outputs):
+        x = exp_below_zero(load(block, j * n) - highest)
+        store(block, j * n, x)
+        total = total + x
     return highest, total
+
+
+@inlined
+def _read(raw, start, n_rows, shape, block):
+    """Write the raw outputs of ``n_rows`` rows into ``block``: vector j holds output j."""
+    n, at = count(raw), start * shape.lead
+    if shape.n_outputs == 1:
+        transpose_inlined(Vectors(raw, at, shape.lead, n_rows), Vectors(block, 0, n, 1))
+        return
+    for j in range(0, shape.n_outputs, n):
+        transpose(Vectors(raw, at + j, shape.lead, n_rows), Vectors(block, j * n, n, n))
+
+
+@inlined
+def _read_targets(target, start, n_rows, n_outputs, block):
+    """Write the targets of ``n_rows`` rows into ``block``: vector j holds those of output j."""
+    n, at = count(target), start * n_outputs
+    if n_outputs == 1:
+        store(block, 0, load_first(target, at, n_rows, 1.0))
+        return
+    for j in range(0, n_outputs, n):
+        source = Vectors(target, at + j, n_outputs, n_rows)
+        goal = Vectors(block, j * n, n, min(n, n_outputs - j))
+        if source.start + (n_rows - 1) * n_outputs + n <= target.size:
+            transpose(source, goal)
+        else:  # whole vectors would reach beyond the last target
+            transpose_numbers(source, goal)
+
+
+@inlined
+def _write(block, start, n_rows, shape, out):
+    """Write the vectors of ``block``, one of each output, into rows padded with zeros."""
+    n, at, first = count(out), start * shape.lead, 0
+    if shape.n_outputs == 1:
+        transpose_inlined(Vectors(block, 0, n, 1), Vectors(out, at, shape.lead, n_rows))
+        first = n
+    for j in range(first, shape.width, n):
+        source = Vectors(block, j * n, n, shape.n_outputs - j)
+        transpose(source, Vectors(out, at + j, shape.lead, n_rows))
 
 
 @inlined
@@ -261,9 +302,23 @@ def apply_link(link, raw, shape):
     """
     if link == LINK_IDENTITY:
         return
+    if link == LINK_SOFTMAX:
+        _apply_softmax(raw, shape)
+        return
     for i in range(shape.n_rows):
-        if link == LINK_SOFTMAX:
-            _softmax(raw, raw, i, shape, raw.dtype.type(1), -1)
-            continue
         for j in range(i * shape.lead, i * shape.lead + shape.width, count(raw)):
             store(raw, j, _link(link, load(raw, j)))
+
+
+@inlined
+def _apply_softmax(raw, shape):
+    """Turn raw outputs into the probabilities of classes, in place."""
+    n = count(raw)
+    block = np.empty(shape.width * n, raw.dtype)
+    for start in range(0, shape.n_rows, n):
+        n_rows = min(n, shape.n_rows - start)
+        _read(raw, start, n_rows, shape, block)
+        _, total = _exponentials(block, shape.n_outputs)
+        for j in range(shape.n_outputs):
+            store(block, j * n, load(block, j * n) / total)
+        _write(block, start, n_rows, shape, raw)

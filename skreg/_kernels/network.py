@@ -42,6 +42,7 @@ from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss
 from skreg._kernels.matmul import MULTIPLY, ROWS, STORE, Numbers, Panels, product
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.sparse import drop_sparse_inputs, sparse_gradient, sparse_product
+from skreg._kernels.transpose import Vectors, transpose, transpose_numbers
 
 
 @jit
@@ -221,7 +222,8 @@ def bias_gradient(job, k, n_rows, mode):
 def turn(job, k, first, last):
     """Write rows ``first:last`` of matrix k into its transposed copy, which backward reads.
 
-    A vector of that copy holds one unit above and consecutive rows: it is written in one go.
+    A vector of that copy holds one unit above and consecutive rows. Whole vectors are written
+    square by square; where other rows of a vector are another thread's, number by number.
     """
     layout, width = job.layout, lanes_of(job)
     weights, turned = numbers(job, WEIGHTS), numbers(job, TURNED)
@@ -230,11 +232,15 @@ def turn(job, k, first, last):
     while row < last:
         start = row // width * width
         stop = min(start + width, last)
-        goal = layout[TURNED_AT, k] + start * n_above - start
-        for p in range((n_above + width - 1) // width):
-            source = layout[WEIGHTS_AT, k] + p * panel
-            for lane in range(min(width, n_above - p * width)):
-                for i in range(row, stop):
-                    turned[goal + i] = weights[source + i * width + lane]
-                goal += width
+        whole = row == start and (stop == start + width or stop == layout[UNITS, k])
+        at = layout[WEIGHTS_AT, k] + row * width
+        goal_at = layout[TURNED_AT, k] + start * n_above + row - start
+        for above in range(0, n_above, width):
+            source = Vectors(weights, at, width, stop - row)
+            goal = Vectors(turned, goal_at + above * width, width, min(width, n_above - above))
+            if whole:
+                transpose(source, goal)
+            else:
+                transpose_numbers(source, goal)
+            at += panel
         row = stop

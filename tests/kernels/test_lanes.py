@@ -8,13 +8,12 @@ from skreg._kernels.lanes import (
     as_bits,
     as_real,
     count,
-    largest,
     load,
     load_first,
-    numbers,
     store,
-    total_of,
+    store_first,
     where,
+    widened,
 )
 
 DTYPES = (np.float32, np.float64)
@@ -53,16 +52,21 @@ def _shift_bits(x, bits, out):
 
 
 @jit
-def _reductions(x):
-    lanes = load(x, 1)
-    first = where(numbers(lanes) < 3, lanes, 0.0)
-    return count(x), total_of(lanes), largest(lanes), total_of(first)
-
-
-@jit
 def _load_part(x, start, n, out):
     store(out, 0, load_first(x, start, n, -7.0))
     return count(x)
+
+
+@jit
+def _store_part(x, start, n, out):
+    store_first(out, start, n, load(x, 2))
+    return count(x)
+
+
+@jit
+def _squares_in_double(x, out):
+    for i in range(0, x.size, count(x)):
+        store(out, i, widened(load(x, i)) * widened(load(x, i)))
 
 
 def pair(dtype):
@@ -105,16 +109,6 @@ def test_bits(dtype):
     np.testing.assert_array_equal(x.view(integer), before & -2)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_reductions(dtype):
-    x, _ = pair(dtype)
-    n, total, top, first = _reductions(x)
-    assert n * x.itemsize in (16, 32, 64)
-    assert total == pytest.approx(x[1 : n + 1].sum(), rel=1e-5)
-    assert top == x[1 : n + 1].max()
-    assert first == pytest.approx(x[1 : min(n, 3) + 1].sum(), rel=1e-5)
-
-
 @pytest.mark.parametrize("n", [-3, 0, 1, 3, 50])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_load_part(n, dtype):
@@ -124,3 +118,21 @@ def test_load_part(n, dtype):
     kept = min(max(n, 0), size)
     np.testing.assert_array_equal(out[:kept], x[2 : 2 + kept])
     np.testing.assert_array_equal(out[kept:size], -7)
+
+
+@pytest.mark.parametrize("n", [-3, 0, 1, 3, 50])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_store_part(n, dtype):
+    x, _ = pair(dtype)
+    out = np.full(SIZE, -7, dtype)
+    kept = min(max(n, 0), _store_part(x, 5, n, out))
+    np.testing.assert_array_equal(out[5 : 5 + kept], x[2 : 2 + kept])
+    np.testing.assert_array_equal(np.delete(out, slice(5, 5 + kept)), -7)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_widened_numbers_are_computed_with_in_double(dtype):
+    x, _ = pair(dtype)
+    out = np.empty(SIZE)
+    _squares_in_double(x, out)
+    np.testing.assert_array_equal(out, x.astype(np.float64) ** 2)

@@ -118,7 +118,7 @@ def test_tables_are_complete():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_outputs", [1, 3, 20])
+@pytest.mark.parametrize("n_outputs", [1, 3, 16, 20])
 @pytest.mark.parametrize("name", SUMS)
 def test_values_are_those_of_the_formula(name, n_outputs, dtype):
     z, y, weight = problem(name, n_outputs, dtype)

@@ -4,12 +4,17 @@ A step of plain gradient descent with learning rate 1 gives the gradient, an epo
 rate 0 the objective: both go the way that every fit goes.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from skreg._architecture import views
 from skreg._kernels.activations import ACTIVATIONS
-from skreg._kernels.job import DELTAS, LEAD, MEMORY, STEPS, VALUES
+from skreg._kernels.job import DELTAS, LEAD, MEMORY, STEPS, TURNED, TURNED_AT, VALUES
 from skreg._kernels.losses import LOG_LOSS, SQUARED_ERROR
+from skreg._kernels.network import turn
+from skreg._kernels.simd import lanes
 from tests.kernels.engines import (
     ALL_LOSSES,
     CONTAINERS,
@@ -164,3 +169,23 @@ def test_dropout_is_off_outside_of_training():
             engine.load(flat)
             losses.append(engine.gradient())
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_above", [1, 16, 21])
+@pytest.mark.parametrize("cuts", [(0, 45), (0, 8, 45), (0, 16, 24, 40, 45), (0, 40, 45)])
+def test_transposed_copy_is_the_same_however_rows_are_shared(cuts, n_above, dtype):
+    units, width = (3, 45, n_above), lanes(np.dtype(dtype))
+    rows = np.zeros((1, 3)), np.zeros((1, n_above))
+    with make_engine(units, *rows, dtype=dtype) as engine:
+        flat = np.arange(1, starting_weights(units).size + 1, dtype=dtype)
+        engine.load(flat)
+        turned, at = engine.table.arrays[TURNED], engine.job.layout[TURNED_AT, 1]
+        turned[:] = 0
+        for first, last in pairwise(cuts):
+            turn(engine.job, 1, first, last)
+    n_panels = -(-45 // width)
+    expected = np.zeros((n_panels * width, n_above), dtype)
+    expected[:45] = views(flat, units)[0][1]
+    expected = expected.reshape(n_panels, width, n_above).swapaxes(1, 2)
+    np.testing.assert_array_equal(turned[at:], expected.reshape(-1))

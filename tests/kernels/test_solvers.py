@@ -108,6 +108,19 @@ def test_proximal_step_of_adam_is_taken_in_its_own_metric(dtype):
     assert 0 < np.count_nonzero(segment.weights == 0) < SIZE
 
 
+def test_proximal_step_with_nesterov_momentum_is_that_of_fista():
+    # Beck & Teboulle (2009) with a constant momentum: x is the prox at y, y runs ahead of x.
+    rng, segment, rule = np.random.default_rng(1), new_segment(np.float64), RULES["nesterov"]
+    x = y = segment.weights.copy()
+    for t in range(1, 6):
+        gradient = rng.normal(size=SIZE)
+        before, x = x, soft(y - 0.01 * gradient, 0.01 * 0.05)
+        y = x + 0.9 * (x - before)
+        take_step(rule, segment, gradient, 0.01, t, l1=0.05)
+    assert (x != 0).all()
+    np.testing.assert_allclose(segment.weights, y, rtol=0, atol=1e-14)
+
+
 class Quadratic:
     """``J(w) = w'Aw/2 - b'w + l1 |w|_1 + l2/2 |w|^2`` with eigenvalues of A from 0.2 to 1."""
 

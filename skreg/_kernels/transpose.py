@@ -1,0 +1,119 @@
+"""Squares of numbers turned in registers: rows become columns without touching single numbers."""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from skreg._jit import jit
+from skreg._kernels.lanes import inlined
+from skreg._kernels.simd import VECTOR_BYTES
+
+
+class Vectors(NamedTuple):
+    """Vectors of an array: number i < ``count`` begins at ``array[start + i * step]``."""
+
+    array: np.ndarray
+    start: int
+    step: int
+    count: int
+
+
+def _places(builder, start, step, limit, n):
+    """Yield for each of ``n`` rows where it begins and whether it exists.
+
+    The last one (or the first) stands in for rows that are missing: its address can be used.
+    """
+    zero, place = ir.Constant(limit.type, 0), start
+    for i in range(n):
+        exists = builder.icmp_signed("<", ir.Constant(limit.type, i), limit)
+        if i > 0:
+            place = builder.add(place, builder.select(exists, step, zero))
+        yield place, exists
+
+
+def _swap_blocks(builder, rows):
+    """Transpose a square of vectors: swap the blocks beside the diagonal, then those in each."""
+    n = distance = len(rows)
+    while distance > 1:
+        distance //= 2
+        own = [not lane & distance for lane in range(n)]
+        upper = [lane if own[lane] else n + lane - distance for lane in range(n)]
+        lower = [lane + distance if own[lane] else n + lane for lane in range(n)]
+        mask_type = ir.VectorType(ir.IntType(32), n)
+        upper, lower = ir.Constant(mask_type, upper), ir.Constant(mask_type, lower)
+        for i in (i for i in range(n) if own[i]):
+            a, b = rows[i], rows[i + distance]
+            rows[i] = builder.shuffle_vector(a, b, upper)
+            rows[i + distance] = builder.shuffle_vector(a, b, lower)
+
+
+@intrinsic
+def _transpose(typingctx, source, start, step, count, goal, goal_start, goal_step, goal_count):
+    number = source.dtype
+    n, size = VECTOR_BYTES * 8 // number.bitwidth, number.bitwidth // 8
+
+    def codegen(context, builder, signature, args):
+        vector = ir.VectorType(context.get_value_type(number), n)
+
+        def places(kind, array, start, step, count):
+            data = context.make_array(kind)(context, builder, array).data
+            for place, exists in _places(builder, start, step, count, n):
+                yield builder.bitcast(builder.gep(data, [place]), vector.as_pointer()), exists
+
+        rows = [
+            builder.select(exists, builder.load(place, align=size), ir.Constant(vector, None))
+            for place, exists in places(source, *args[:4])
+        ]
+        _swap_blocks(builder, rows)
+        # From the last to the first: what a missing row leaves at the last one is overwritten.
+        for row, (place, _) in reversed(list(zip(rows, places(goal, *args[4:]), strict=True))):
+            builder.store(row, place, align=size)
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(source, index, index, index, goal, index, index, index), codegen
+
+
+def _transpose_registers(source, goal):
+    """Write lane i of all rows of ``source`` into row i of ``goal``.
+
+    Parameters
+    ----------
+    source : Vectors
+        Any number of rows; those that are missing to a square of vectors count as zeros.
+    goal : Vectors
+        At least one row; gets as many of the results. May be the same memory as ``source``.
+    """
+    _transpose(source.array, source.start, source.step, source.count,
+               goal.array, goal.start, goal.step, goal.count)  # fmt: skip
+
+
+def transpose_reference(source, goal):
+    """Do what `transpose` does with NumPy: its oracle, and its stand-in without JIT."""
+    n = VECTOR_BYTES // source.array.itemsize
+    square = np.zeros((n, n), source.array.dtype)
+    for i in range(min(source.count, n)):
+        square[:, i] = source.array[source.start + i * source.step :][:n]
+    for i in range(min(goal.count, n)):
+        goal.array[goal.start + i * goal.step :][:n] = square[i]
+
+
+if numba.config.DISABLE_JIT:
+    transpose = transpose_inlined = transpose_reference
+else:
+    transpose = jit(_transpose_registers)
+    # Where counts are constants, what they leave out is never computed.
+    transpose_inlined = inlined(_transpose_registers)
+
+
+@jit
+def transpose_numbers(source, goal):
+    """Do as `transpose` number by number, touching none but ``source.count * goal.count``."""
+    for i in range(source.count):
+        at = source.start + i * source.step
+        for lane in range(goal.count):
+            goal.array[goal.start + lane * goal.step + i] = source.array[at + lane]
