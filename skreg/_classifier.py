@@ -10,6 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 
 from skreg._base import BaseMLP
+from skreg._docs import documented
 from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS
 from skreg._labels import (
     BINARY,
@@ -26,8 +27,68 @@ from skreg._scores import accuracy
 from skreg._sklearn import StrOptions, check_partial_fit_first_call, fit_context
 
 
+@documented(score="accuracy", out_activations='{"softmax", "logistic"}')
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """Multi-layer perceptron classifier with regularization as a first-class citizen."""
+    """Multi-layer perceptron classifier with l1, l2 and dropout.
+
+    It minimizes the log loss: with softmax for more than two classes, with the logistic function
+    for two classes and for each label of multilabel data. With the same ``random_state``, and
+    without penalties, it is scikit-learn's network.
+
+    Parameters
+    ----------
+    <layers>
+    <regularization>
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, which multiply the sample weights: a dict from labels to numbers
+        of at least 0, 1 where a label is missing, or "balanced" for
+        ``n_samples / (n_classes * n_samples_of_the_class)``, counted by sample weight. Not for
+        multilabel data; "balanced" not for `partial_fit`.
+    <training>
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        Labels in sorted order; numbers of the labels for multilabel data.
+    <attributes>
+
+    See Also
+    --------
+    MLPRegressor : The same network for numbers.
+    sklearn.neural_network.MLPClassifier : Without l1, dropout and most of the rest.
+    sklearn.linear_model.LogisticRegression : What ``hidden_layer_sizes=()`` amounts to, with
+        ``C = 1 / (n_samples * l2)``.
+
+    Notes
+    -----
+    `fit` minimizes, over weight matrices ``W`` and biases ``b``::
+
+        sum_i s_i * loss_i / sum_i s_i + sum_k (l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2)
+
+    where ``s`` is sample weight times class weight and ``loss`` the log loss, which of several
+    labels adds up. Biases are never penalized, and the strengths mean the same for every batch
+    size and number of rows.
+
+    References
+    ----------
+    <references>
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skreg import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> network = MLPClassifier(
+    ...     (64,), l1=1e-3, dropout=0.2, learning_rate="cosine", learning_rate_init=0.01,
+    ...     max_iter=60, random_state=0,
+    ... ).fit(X_train, y_train)
+    >>> bool(network.score(X_test, y_test) > 0.95)
+    True
+    >>> bool((network.coefs_[0] == 0).mean() > 0.5)  # more than half are exact zeros
+    True
+    """
 
     _parameter_constraints: dict = {
         **BaseMLP._parameter_constraints,

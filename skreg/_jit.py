@@ -137,6 +137,8 @@ class _Flags(compiler.Flags):
 class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher, but what compiled code calls becomes a part of the caller's program."""
 
+    stays_apart = False  # whether the compiler may not copy the function into its callers
+
     def __init__(self, function):
         super().__init__(py_func=function, targetoptions=dict(OPTIONS))
         self._parts = {}
@@ -146,6 +148,8 @@ class KernelDispatcher(CPUDispatcher):
         flags = _Flags()
         self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
         flags.no_cfunc_wrapper = True
+        # Numba would hand this flag down from the caller that happens to come first.
+        flags.forceinline = self.targetoptions.get("forceinline", False)
         if kind is _Part:
             flags.no_cpython_wrapper = flags.no_compile = True
         library = kind(self.targetctx.codegen(), self.py_func.__qualname__)
@@ -163,6 +167,9 @@ class KernelDispatcher(CPUDispatcher):
     def _compile_part(self, args):
         if args not in self._parts:
             part = self._compile(args, None, _Part)
+            if self.stays_apart:
+                code = part.library.get_function(part.fndesc.mangled_name)
+                code.add_function_attribute("noinline")
             self._parts[args] = part
             self.targetctx.insert_user_function(part.library, part.fndesc, [part.library])
         return self._parts[args]
@@ -195,3 +202,14 @@ def jit(function):
     except RuntimeError:  # no folder to write to: compile in every process instead
         pass
     return dispatcher
+
+
+def outlined(function):
+    """Compile ``function`` so that its code exists once, however many places call it.
+
+    For long functions whose calls are rare: copies of them cost seconds of compilation.
+    """
+    function = jit(function)
+    if not numba.config.DISABLE_JIT:
+        function.stays_apart = True
+    return function

@@ -9,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array
 
 from skreg._base import BaseMLP
+from skreg._docs import documented
 from skreg._kernels.losses import LINKS, LOSSES
 from skreg._scores import r2
 from skreg._sklearn import Interval, StrOptions, fit_context
@@ -16,8 +17,72 @@ from skreg._sklearn import Interval, StrOptions, fit_context
 SMALLEST_TARGET = {"poisson": "y >= 0", "gamma": "y > 0"}
 
 
+@documented(score="R2", out_activations='{"identity", "exp"}')
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """Multi-layer perceptron regressor with regularization as a first-class citizen."""
+    """Multi-layer perceptron regressor with l1, l2, dropout and a choice of losses.
+
+    With the same ``random_state``, and without penalties, it is scikit-learn's network.
+
+    Parameters
+    ----------
+    <layers>
+    loss : str, default="squared_error"
+        What a prediction costs. In terms of ``r = y - z``, with the raw output ``z``:
+
+        - "squared_error": ``r ** 2 / 2``;
+        - "absolute_error": ``abs(r)``;
+        - "huber": ``r ** 2 / 2`` up to ``huber_delta``, straight lines from there on;
+        - "quantile": ``max(quantile * r, (quantile - 1) * r)``;
+        - "poisson": half the deviance of a Poisson distribution with mean ``exp(z)``, y >= 0;
+        - "gamma": half the deviance of a gamma distribution with mean ``exp(z)``, y > 0.
+    huber_delta : float, default=1.0
+        Where "huber" turns from squares to absolute values, above 0.
+    quantile : float, default=0.5
+        The quantile that loss="quantile" predicts, in (0, 1).
+    <regularization>
+    <training>
+
+    Attributes
+    ----------
+    <attributes>
+
+    See Also
+    --------
+    MLPClassifier : The same network for classes.
+    sklearn.neural_network.MLPRegressor : Without l1, dropout and most of the rest.
+    sklearn.linear_model.ElasticNet : What ``hidden_layer_sizes=()`` amounts to, with
+        ``l1 = alpha * l1_ratio`` and ``l2 = alpha * (1 - l1_ratio)``.
+
+    Notes
+    -----
+    `fit` minimizes, over weight matrices ``W`` and biases ``b``::
+
+        sum_i s_i * loss_i / sum_i s_i + sum_k (l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2)
+
+    where ``s`` is the sample weight; the losses of several outputs add up. Biases are never
+    penalized, and the strengths mean the same for every batch size and number of rows.
+
+    References
+    ----------
+    <references>
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.preprocessing import scale
+    >>> from skreg import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(scale(X), scale(y), random_state=0)
+    >>> network = MLPRegressor(
+    ...     (32,), l1=0.01, dropout=0.1, learning_rate="cosine", learning_rate_init=0.01,
+    ...     random_state=0,
+    ... ).fit(X_train, y_train)
+    >>> bool(network.score(X_test, y_test) > 0.3)
+    True
+    >>> bool((network.coefs_[0] == 0).mean() > 0.5)  # more than half are exact zeros
+    True
+    """
 
     _parameter_constraints: dict = {
         **BaseMLP._parameter_constraints,
@@ -163,8 +228,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         target = target.reshape(target.shape[0], -1)
         if target.shape[1] != self.n_outputs_:
             raise ValueError(
-                f"y_val has {target.shape[1]} outputs, but y has {self.n_outputs_}; "
-                "give as many."
+                f"y_val has {target.shape[1]} outputs, but y has {self.n_outputs_}; give as many."
             )
         self._check_range("y_val", target)
         return target

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.preprocessing import scale
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 
 from skreg import MLPClassifier, MLPRegressor
 
@@ -164,6 +166,14 @@ def test_series_of_strings(library):
     assert model.score(X, frames.Series(names)) > 0
 
 
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_unsorted_indices_of_wide_rows_in_every_thread(n_jobs):
+    wide = np.hstack([np.roll(X, k, axis=0) for k in range(20)])
+    model = make(MLPRegressor, n_jobs=n_jobs).fit(unsorted(wide), Y)
+    expected = make(MLPRegressor, n_jobs=1).fit(sp.csr_array(wide), Y)
+    assert_array_equal(model.coefs_[0], expected.coefs_[0])
+
+
 def test_empty_rows_of_a_sparse_matrix():
     rows = X.copy()
     rows[::3] = 0
@@ -257,3 +267,16 @@ def test_fitted_state_is_made_of_arrays_and_builtins(Estimator):
             assert isinstance(value, allowed), type(value)
 
     check(vars(model))
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_a_pipeline_transforms_the_validation_rows(Estimator):
+    y = target_of(Estimator)
+    with config_context(enable_metadata_routing=True):
+        model = make(Estimator).set_fit_request(X_val=True, y_val=True, sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(scaler, model, transform_input=["X_val"])
+        pipeline.fit(9 * X + 5, y, sample_weight=WEIGHT, X_val=9 * X[::2] + 5, y_val=y[::2])
+    expected = make(Estimator).fit(scale(X), y, WEIGHT, X_val=scale(X)[::2], y_val=y[::2])
+    for key in ("loss", "validation_loss"):
+        assert_allclose(pipeline[-1].history_[key], expected.history_[key], rtol=1e-9)

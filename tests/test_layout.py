@@ -14,7 +14,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init__"
 LAYERS = [
     {"_jit"},
     {"_kernels"},
-    {"_compilation", "_sklearn"},
+    {"_compilation", "_docs", "_labels", "_sklearn"},
     {"_architecture", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
     {"_engine"},
     {"_objective", "_prediction"},

@@ -141,6 +141,18 @@ def test_early_stopping(target, solver, weighted):
     assert ours.best_loss_ is None
 
 
+def test_a_score_that_stays_the_same_exhausts_no_patience_at_tol_0():
+    X, y = load("binary")
+    ours, theirs = pair(
+        "binary", early_stopping=True, n_iter_no_change=2, max_iter=60, tol=0, batch_size=8,
+        learning_rate_init=0.01,
+    )  # fmt: skip
+    assert ours.fit(X, y).n_iter_ == theirs.fit(X, y).n_iter_
+    scores = np.array(ours.validation_scores_)
+    assert (np.diff(scores) == 0).sum() > 3
+    assert_array_equal(scores, theirs.validation_scores_)
+
+
 @pytest.mark.parametrize("target", ["binary", "one output"])
 @pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
 def test_the_training_loss_stops_at_the_same_epoch(target, learning_rate):

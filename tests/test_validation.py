@@ -379,12 +379,14 @@ def diverging(**parameters):
     )  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # without the compiler NumPy sees overflows
 def test_divergence_is_an_error_that_names_the_remedies():
     message = "Solver produced non-finite parameter weights.*Scale the features.*learning_rate_init"
     with pytest.raises(ValueError, match=message):
         diverging().fit(X, Y)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_divergence_under_early_stopping_keeps_the_best_weights():
     model = diverging(early_stopping=True)
     with pytest.warns(ConvergenceWarning, match="diverged after .* lower learning_rate_init=1.0"):

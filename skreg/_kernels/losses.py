@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg._jit import jit
+from skreg._jit import jit, outlined
 from skreg._kernels.elementary import exp, exp_below_zero, log, log1p, logistic
 from skreg._kernels.lanes import (
     count,
@@ -189,7 +189,8 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
 def _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape):
     """Evaluate a loss that is a sum over outputs."""
     n = count(raw)
-    block, aims = np.empty((2, shape.width * n), raw.dtype)
+    # Rows of one array would be vectors of another type, and everything compiled once more.
+    block, aims = np.empty(shape.width * n, raw.dtype), np.empty(shape.width * n, raw.dtype)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
@@ -243,7 +244,7 @@ def _exponentials(block, n_outputs):
     return highest, total
 
 
-@inlined
+@outlined
 def _read(raw, start, n_rows, shape, block):
     """Write the raw outputs of ``n_rows`` rows into ``block``: vector j holds output j."""
     n, at = count(raw), start * shape.lead
@@ -254,7 +255,7 @@ def _read(raw, start, n_rows, shape, block):
         transpose(Vectors(raw, at + j, shape.lead, n_rows), Vectors(block, j * n, n, n))
 
 
-@inlined
+@outlined
 def _read_targets(target, start, n_rows, n_outputs, block):
     """Write the targets of ``n_rows`` rows into ``block``: vector j holds those of output j."""
     n, at = count(target), start * n_outputs
@@ -270,7 +271,7 @@ def _read_targets(target, start, n_rows, n_outputs, block):
             transpose_numbers(source, goal)
 
 
-@inlined
+@outlined
 def _write(block, start, n_rows, shape, out):
     """Write the vectors of ``block``, one of each output, into rows padded with zeros."""
     n, at, first = count(out), start * shape.lead, 0

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from skreg._jit import jit
+from skreg._jit import jit, outlined
 from skreg._kernels.lanes import inlined
 from skreg._kernels.simd import VECTOR_BYTES
 
@@ -105,7 +105,7 @@ def transpose_reference(source, goal):
 if numba.config.DISABLE_JIT:
     transpose = transpose_inlined = transpose_reference
 else:
-    transpose = jit(_transpose_registers)
+    transpose = outlined(_transpose_registers)
     # Where counts are constants, what they leave out is never computed.
     transpose_inlined = inlined(_transpose_registers)
 

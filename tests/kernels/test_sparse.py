@@ -51,12 +51,11 @@ def on_both(run, dtype, **settings):
     return results
 
 
-def level(engine, number, slot=VALUES):
-    """Return a block of the workspace as a view: the units of all batch rows at a level."""
+def block(engine, number, slot=VALUES):
+    """Return a block of the workspace as a view: batch rows of a level with their padding."""
     lead = engine.job.layout[LEAD, number]
     start = engine.job.layout[slot, number]
-    block = engine.table.arrays[MEMORY][start:][: N_ROWS * lead].reshape(N_ROWS, lead)
-    return block[:, : UNITS[number]]
+    return engine.table.arrays[MEMORY][start:][: N_ROWS * lead].reshape(N_ROWS, lead)
 
 
 @pytest.mark.parametrize("dtype", (np.float32,))
@@ -64,7 +63,7 @@ def test_product_has_the_bits_of_the_dense_one(dtype):
     def run(engine):
         forward(engine.job, engine.job.train, 1, 0, 8)
         forward(engine.job, engine.job.train, 1, 8, N_ROWS)
-        return level(engine, 1).copy()
+        return block(engine, 1)[:, : UNITS[1]].copy()
 
     dense, sparse = on_both(run, dtype)
     assert_same(sparse, dense)
@@ -84,9 +83,9 @@ def gradient(engine):
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_gradient_has_the_bits_of_the_dense_one_however_it_is_divided(dtype):
     def run(engine):
-        delta = level(engine, 1, DELTAS)
-        delta.base[:] = 1  # what stands in the padding must not matter
-        delta[:] = np.random.default_rng(5).normal(size=delta.shape)
+        delta = block(engine, 1, DELTAS)
+        delta[:] = 1  # what stands in the padding must not matter
+        delta[:, : UNITS[1]] = np.random.default_rng(5).normal(size=(N_ROWS, UNITS[1]))
         for mode in (STORE, ADD):
             for start, stop in ((0, ROWS), (ROWS, 40)):
                 rows = (np.int64(start), np.int64(stop))
@@ -111,7 +110,7 @@ def test_dropped_features_are_those_of_the_dense_input():
             drop_inputs(engine.job, engine.job.train, 3, first, last)
         if engine.job.train.row_step == 0:
             return engine.table.arrays[SPARSE].copy()
-        return level(engine, 0).copy()
+        return block(engine, 0)[:, : UNITS[0]].copy()
 
     dense, sparse = on_both(run, np.float64, dropout=(0.4, 0.0))
     X = features(N_ROWS, UNITS[0])

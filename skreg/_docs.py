@@ -1,0 +1,170 @@
+"""Parts of the docstrings that both estimators have, written once."""
+
+SHARED = {
+    "layers": """
+hidden_layer_sizes : int or sequence of int, default=(100,)
+    Numbers of hidden units, layer by layer, each at least 1. An int is one layer; ``()`` is a
+    linear model.
+activation : str or sequence of str, default="relu"
+    Activation of the hidden layers, one name for all or one per hidden layer: "identity",
+    "logistic", "tanh", "relu", "leaky_relu" (slope 0.01 below zero), "elu" [4]_, "selu" [5]_,
+    "gelu" (``z`` times the normal distribution function) [6]_, "silu" (``z * logistic(z)``)
+    or "softplus" (``log(1 + exp(z))``).
+""",
+    "regularization": """
+solver : {"adam", "sgd", "lbfgs"}, default="adam"
+    What minimizes the objective: Adam [1]_, stochastic gradient descent with momentum, or
+    L-BFGS on all rows at once.
+l1 : float or sequence of float, default=0.0
+    Strength of the sum of absolute weights, at least 0; one number for all weight matrices or
+    one per matrix. It acts through its proximal operator and so gives exact zeros.
+l2 : float or sequence of float, default=1e-4
+    Strength of half the sum of squared weights, given like ``l1``. scikit-learn's ``alpha``
+    is ``l2`` times the batch size.
+dropout : float or sequence of float, default=0.0
+    Probability of dropping a hidden unit during training, in [0, 1); one number or one per
+    hidden layer. Kept units are scaled by ``1 / (1 - dropout)`` [2]_.
+input_dropout : float, default=0.0
+    Probability of dropping an input feature during training, in [0, 1).
+weight_decay : float, default=0.0
+    Decoupled weight decay [3]_, at least 0: with every step all weights shrink by the learning
+    rate times this, outside the gradient. Biases do not.
+clip_norm : float, default=None
+    Largest Euclidean norm of the whole gradient of a batch, above 0; longer gradients are
+    scaled down to it. None never scales.
+polish : int, default=3
+    Proximal steps on the gradient of all rows after the last epoch of a stochastic `fit` with
+    ``l1 > 0``: weights that flicker around zero settle. They never raise the objective; 0
+    turns them off.
+""",
+    "training": """
+batch_size : int or "auto", default="auto"
+    Rows per step of a stochastic solver; "auto" takes ``min(200, n_samples)``.
+learning_rate : str, default="constant"
+    Schedule from ``learning_rate_init``, the same for both stochastic solvers:
+
+    - "constant";
+    - "invscaling" divides by ``(t + 1) ** power_t`` after ``t`` rows;
+    - "adaptive" divides by 5 whenever the patience is exhausted, and stops below 1e-6;
+    - "cosine" anneals to zero over ``max_iter`` epochs [7]_;
+    - "one_cycle" rises from a 25th during 30 % of ``max_iter``, then anneals to a ten
+      thousandth [8]_.
+learning_rate_init : float, default=0.001
+    Learning rate, above 0: the first one, or the peak of "one_cycle".
+power_t : float, default=0.5
+    Exponent of "invscaling", at least 0.
+max_iter : int, default=200
+    Most epochs of a `fit`, or iterations with "lbfgs".
+shuffle : bool, default=True
+    Whether the rows are shuffled before every epoch.
+random_state : int, RandomState instance or None, default=None
+    Decides starting weights, validation split, order of the rows and dropout. An int gives the
+    same network every time, for any number of threads.
+tol : float, default=1e-4
+    Improvements of the training loss, or of the validation score, below this do not count; with
+    "lbfgs", the largest component of the gradient at which it stops.
+verbose : bool, default=False
+    Whether the loss is printed after every epoch.
+warm_start : bool, default=False
+    Whether `fit` goes on from the weights and the solver's moments of the last call.
+momentum : float, default=0.9
+    Momentum of "sgd", in [0, 1].
+nesterovs_momentum : bool, default=True
+    Whether "sgd" uses Nesterov's momentum.
+early_stopping : bool, default=False
+    Whether training stops when the score of the validation rows no longer improves. The best
+    weights are restored.
+validation_fraction : float, default=0.1
+    Share of the rows that is set aside to validate on where `fit` is not given ``X_val``, in
+    [0, 1); stratified by class where every class is large enough.
+scoring : str, callable or None, default=None
+    The validation score: None takes {score}, "loss" minus the validation loss; otherwise the
+    name of a scorer or a callable ``scorer(estimator, X, y)``.
+beta_1 : float, default=0.9
+    Decay of Adam's first moment, in [0, 1).
+beta_2 : float, default=0.999
+    Decay of Adam's second moment, in [0, 1).
+epsilon : float, default=1e-8
+    Added to the root of Adam's second moment, above 0.
+n_iter_no_change : int or inf, default=10
+    Patience: training stops after more than this many epochs without improvement.
+max_fun : int, default=15000
+    Most evaluations of the objective by "lbfgs".
+dtype : {"float32", "float64"} or None, default=None
+    What to compute in. None keeps float32 data in float32 and takes float64 otherwise.
+n_jobs : int or None, default=None
+    Threads inside one fit; -1 takes one per core. None takes as many as the work pays for and
+    the surroundings leave. The result is the same, bit for bit.
+""",
+    "attributes": """
+coefs_ : list of arrays of shape (fan_in, fan_out)
+    Weight matrices, layer by layer.
+intercepts_ : list of arrays of shape (fan_out,)
+    Biases, layer by layer.
+n_layers_ : int
+    Layers, input and output included.
+n_outputs_ : int
+    Outputs of the network.
+out_activation_ : {out_activations}
+    Activation of the outputs.
+n_iter_ : int
+    Epochs of the last `fit` and of the calls of `partial_fit` since.
+t_ : int
+    Rows that a stochastic solver has seen since the weights were initialized.
+loss_ : float
+    Last value of the objective; of a stochastic solver, its mean over the last epoch.
+best_loss_ : float or None
+    Smallest of them in the last run; None with early stopping.
+loss_curve_ : list of float
+    Objective of every epoch since the weights were initialized.
+validation_scores_ : list of float or None
+    Validation score of every epoch; None without early stopping.
+best_validation_score_ : float or None
+    Largest of them in the last run; None without early stopping.
+history_ : dict of arrays of shape (n_epochs,)
+    What is known of every epoch since the weights were initialized: "loss" (the data term),
+    "penalty", "validation_loss", "validation_score", "learning_rate" and "n_nonzero", the number
+    of weights that are not zero. What was not measured is NaN.
+n_features_in_ : int
+    Features of X.
+feature_names_in_ : array of shape (n_features_in_,)
+    Names of the features, where all of them are strings.
+""",
+    "references": """
+.. [1] Kingma & Ba (2015). Adam: a method for stochastic optimization. ICLR.
+.. [2] Srivastava et al. (2014). Dropout: a simple way to prevent neural networks from
+   overfitting. JMLR 15.
+.. [3] Loshchilov & Hutter (2019). Decoupled weight decay regularization. ICLR.
+.. [4] Clevert, Unterthiner & Hochreiter (2016). Fast and accurate deep network learning by
+   exponential linear units. ICLR.
+.. [5] Klambauer et al. (2017). Self-normalizing neural networks. NeurIPS.
+.. [6] Hendrycks & Gimpel (2016). Gaussian error linear units. arXiv:1606.08415.
+.. [7] Loshchilov & Hutter (2017). SGDR: stochastic gradient descent with warm restarts. ICLR.
+.. [8] Smith & Topin (2018). Super-convergence: very fast training of neural networks using
+   large learning rates. arXiv:1708.07120.
+""",
+}
+
+
+def documented(**details):
+    """Return a decorator that fills the shared parts into the docstring of an estimator.
+
+    A line ``<name>`` becomes the part of that name, in which ``details`` take their places.
+    """
+
+    def fill(Estimator):
+        lines = []
+        for line in (Estimator.__doc__ or "").splitlines():
+            name = line.strip()[1:-1]
+            if line.strip() == f"<{name}>" and name in SHARED:
+                indent = line[: line.index("<")]
+                text = SHARED[name].strip("\n")
+                for key, value in details.items():
+                    text = text.replace(f"{{{key}}}", value)
+                lines += [(indent + part).rstrip() for part in text.splitlines()]
+            else:
+                lines.append(line)
+        Estimator.__doc__ = "\n".join(lines) or None
+        return Estimator
+
+    return fill
