@@ -165,9 +165,7 @@ class Engine:
             kind=np.empty(0, self.dtype),
             layout=layout,
             report=np.zeros(5),
-            objective=Objective(
-                network.loss, float(network.parameter), network.link, network.seed
-            ),
+            objective=Objective(network.loss, float(network.parameter), network.link, network.seed),
             rule=rule,
             train=sources[0],
             valid=sources[1],

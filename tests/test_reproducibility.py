@@ -204,8 +204,17 @@ def test_dropout_keeps_the_expected_activation(rate):
     rng = np.random.default_rng(0)
     hidden = [np.zeros((1, n_units)), rng.uniform(0.5, 1.5, n_units)]  # constant units
     outgoing = [np.ones((n_units, 1)) / n_units, np.zeros(1)]
-    network = MLPRegressor((n_units,), solver="sgd", momentum=0.0, l2=0.0, dropout=rate,
-                           learning_rate_init=1e-300, batch_size=n, max_iter=1, random_state=0)
+    network = MLPRegressor(
+        (n_units,),
+        solver="sgd",
+        momentum=0.0,
+        l2=0.0,
+        dropout=rate,
+        learning_rate_init=1e-300,
+        batch_size=n,
+        max_iter=1,
+        random_state=0,
+    )
     network.fit(np.zeros((n, 1)), np.zeros(n), coef_init=[hidden[0], outgoing[0]],
                 intercept_init=[hidden[1], outgoing[1]])  # fmt: skip
     mean = hidden[1].mean()

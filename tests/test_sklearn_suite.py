@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 SKIPPED = {
-    "test_gradient": "calls a private method; gradients are tested in test_gradients.py",
+    "test_gradient": "calls a private method; gradients are tested in test_objective.py",
     "test_learning_rate_warmstart": "reads the rate after the last epoch, which is kept nowhere",
     "test_early_stopping_stratified": "wants an error where a warning and a plain split follow",
 }
