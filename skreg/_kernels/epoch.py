@@ -97,9 +97,10 @@ def batch_weight(job, source, n_rows):
 @jit
 def report_losses(job, n_rows, total):
     """Add the batch's loss and weight to the report."""
-    losses = doubles(job, LOSSES)
+    losses, loss = doubles(job, LOSSES), 0.0
     for i in range(n_rows):
-        job.report[LOSS_SUM] += losses[i]
+        loss += losses[i]
+    job.report[LOSS_SUM] += loss
     job.report[WEIGHT_SUM] += total
 
 
