@@ -15,9 +15,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._architecture import initial_parameters, views
 from skreg._engine import Network, Rows
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
-from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY
+from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY, SQUARED_ERROR
 from skreg._kernels.solvers import ADAM, SOLVERS, Rule
-from skreg._parameters import activation_names, dropout_rates, hidden_units, strengths
+from skreg._parameters import (
+    activation_names,
+    dropout_rates,
+    fill_starting_values,
+    hidden_units,
+    strengths,
+)
 from skreg._prediction import predict_outputs
 from skreg._runs import LbfgsRun, StochasticRun
 from skreg._schedules import SCHEDULES
@@ -29,6 +35,8 @@ from skreg._sklearn import (
     fit_context,
 )
 from skreg._validation import Validation, check_scoring_name, split_validation
+
+FEW_NUMBERS = 2**18  # whose checks would take as long as the prediction
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -283,7 +291,7 @@ class BaseMLP(BaseEstimator, ABC):
         for name, given, parts in zip(
             ("coef_init", "intercept_init"), starting, views(flat, units), strict=True
         ):
-            _fill(name, given, parts)
+            fill_starting_values(name, given, parts)
         return flat
 
     def _glorot_factors(self):
@@ -293,7 +301,7 @@ class BaseMLP(BaseEstimator, ABC):
         last = names[-1] if names else self.activation
         return [2.0 if name == "logistic" else 6.0 for name in (*names, last)]
 
-    def _network(self, units, seed, link=LINK_IDENTITY):
+    def _network(self, units, seed):
         n_hidden = len(units) - 2
         names = activation_names(self.activation, n_hidden)
         loss, parameter = self._loss()
@@ -303,7 +311,7 @@ class BaseMLP(BaseEstimator, ABC):
             activations=(*(ACTIVATIONS[name] for name in names), IDENTITY),
             loss=loss,
             parameter=parameter,
-            link=link,
+            link=LINK_IDENTITY,
             dropout=(float(self.input_dropout), *drop),
             seed=seed,
         )
@@ -350,13 +358,30 @@ class BaseMLP(BaseEstimator, ABC):
         return self._outputs(X, self.out_activation_ if hasattr(self, "coefs_") else None)
 
     def _outputs(self, X, link):
-        check_is_fitted(self)
+        if not hasattr(self, "coefs_"):  # asking first saves a tenth of a one-row prediction
+            check_is_fitted(self)
         dtype = self.coefs_[0].dtype
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
-        X = X.tocsr() if sp.issparse(X) else X
+        if not self._is_ready(X, dtype):
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+            X = X.tocsr() if sp.issparse(X) else X
         units = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
-        network = self._network(units, 0, LINK_CODES[link])
+        names = activation_names(self.activation, len(units) - 2)
+        codes = (*(ACTIVATIONS[name] for name in names), IDENTITY)
+        nothing_dropped = (0.0,) * (len(units) - 1)
+        network = Network(units, codes, SQUARED_ERROR, 0.0, LINK_CODES[link], nothing_dropped, 0)
         return predict_outputs(network, (self.coefs_, self.intercepts_), X, self.n_jobs)
+
+    def _is_ready(self, X, dtype):
+        """Return whether a few rows pass every check as they are; the full ones cost more."""
+        return (
+            type(X) is np.ndarray
+            and X.dtype == dtype
+            and X.ndim == 2
+            and 0 < X.size <= FEW_NUMBERS
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
 
     def __sklearn_tags__(self):
         """Say that sparse input is welcome."""
@@ -369,20 +394,3 @@ def _derived_seed(random_state):
     """Return a seed for the counter-based generator without drawing from ``random_state``."""
     _, key, position, *_ = random_state.get_state()
     return zlib.crc32(np.asarray(key).tobytes() + int(position).to_bytes(4, "little"))
-
-
-def _fill(name, given, parts):
-    """Copy starting values into the views of the flat vector."""
-    if given is None:
-        return
-    shapes = [part.shape for part in parts]
-    found = [np.shape(array) for array in given]
-    if found != shapes:
-        raise ValueError(
-            f"{name} has arrays of shapes {found}, but the network needs {shapes}; "
-            "give one array per layer."
-        )
-    for part, array in zip(parts, given, strict=True):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} contains NaN or infinity; starting values must be finite.")
-        part[:] = array

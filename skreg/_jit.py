@@ -32,6 +32,10 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 
 SAFE_FLAGS = {"contract", "nsz"}
+# Older llvmlite puts an attribute on the return value instead (seen with 0.44): there, functions
+# that should stay apart are inlined, which costs compile time only.
+CAN_MARK_FUNCTIONS = tuple(map(int, llvmlite.__version__.split(".")[:2])) >= (0, 50)
+
 OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy", "fastmath": SAFE_FLAGS}
 
 
@@ -167,7 +171,7 @@ class KernelDispatcher(CPUDispatcher):
     def _compile_part(self, args):
         if args not in self._parts:
             part = self._compile(args, None, _Part)
-            if self.stays_apart:
+            if self.stays_apart and CAN_MARK_FUNCTIONS:
                 code = part.library.get_function(part.fndesc.mangled_name)
                 code.add_function_attribute("noinline")
             self._parts[args] = part

@@ -75,3 +75,20 @@ def _check_length(name, value, found, expected, what):
             f"{name}={value!r} has {found} values, but the network has {expected} {what}; "
             f"give one value for all, or {expected}."
         )
+
+
+def fill_starting_values(name, given, parts):
+    """Copy starting values into the views of the flat vector."""
+    if given is None:
+        return
+    shapes = [part.shape for part in parts]
+    found = [np.shape(array) for array in given]
+    if found != shapes:
+        raise ValueError(
+            f"{name} has arrays of shapes {found}, but the network needs {shapes}; "
+            "give one array per layer."
+        )
+    for part, array in zip(parts, given, strict=True):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} contains NaN or infinity; starting values must be finite.")
+        part[:] = array

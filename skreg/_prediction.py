@@ -4,14 +4,15 @@ import numba
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import aligned_zeros, n_parameters
+from skreg._architecture import n_parameters
 from skreg._engine import CHUNK_ROWS, Engine, Rows
 from skreg._kernels.few import layer_of_few
 from skreg._kernels.losses import LINK_IDENTITY, OutputShape, apply_link
 from skreg._kernels.simd import lanes
 from skreg._threads import Threads
 
-FEW_ROWS = 16  # packing the weights pays from here on
+# Up to so many rows the weights are not packed; sparse rows are made dense for that.
+FEW_ROWS, FEW_SPARSE_ROWS = 256, 16
 
 
 def predict_outputs(network, parameters, X, n_jobs):
@@ -27,7 +28,8 @@ def predict_outputs(network, parameters, X, n_jobs):
     n_jobs : int or None
         Threads.
     """
-    if X.shape[0] <= FEW_ROWS and not numba.config.DISABLE_JIT:
+    few = FEW_SPARSE_ROWS if sp.issparse(X) else FEW_ROWS
+    if X.shape[0] <= few and not numba.config.DISABLE_JIT:
         return _outputs_of_few(network, parameters, X)
     flops = 2.0 * n_parameters(network.units) * CHUNK_ROWS
     dtype = parameters[0][0].dtype
@@ -44,10 +46,12 @@ def _outputs_of_few(network, parameters, X):
     coefs, intercepts = parameters
     dtype, n_rows = coefs[0].dtype, X.shape[0]
     X = X.toarray() if sp.issparse(X) else X
-    values, lead = np.array(X, dtype=dtype).reshape(-1), X.shape[1]
+    if not (X.flags.c_contiguous and X.flags.writeable and X.dtype == dtype):
+        X = np.array(X, dtype=dtype, order="C")  # the kernels are compiled for this type alone
+    values, lead = X.reshape(-1), X.shape[1]
     for coef, intercept, code in zip(coefs, intercepts, network.activations, strict=True):
         width = -(-intercept.size // lanes(dtype)) * lanes(dtype)
-        bias, out = np.zeros(width, dtype), aligned_zeros(n_rows * width, dtype)
+        bias, out = np.zeros(width, dtype), np.zeros(n_rows * width, dtype)
         bias[: intercept.size] = intercept
         layer_of_few(values, lead, np.ascontiguousarray(coef), bias, code, out)
         values, lead = out, width

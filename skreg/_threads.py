@@ -8,8 +8,8 @@ import joblib
 import numba
 from joblib.parallel import get_active_backend
 
-# Meeting twice per mini-batch costs about a microsecond; a second thread pays from a few of them.
-FLOPS_PER_THREAD = 4e5
+# Measured: two threads gain nothing at 1.4e6 operations per batch and a quarter at 7e6 to 9e6.
+FLOPS_PER_THREAD = 2e6
 
 _lock = threading.Lock()
 _in_use = 0

@@ -9,7 +9,8 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels.activations import LOGISTIC, SOFTPLUS, activate_values
-from skreg._kernels.simd import STORE, VECTOR_BYTES, multiply_add, row_tile_1, row_tile_4
+from skreg._kernels.matmul import ROWS, STORE, Numbers, Panels, product
+from skreg._kernels.simd import VECTOR_BYTES, row_tile_1, row_tile_4
 
 
 @jit
@@ -31,33 +32,57 @@ def layer_of_few(values, lead, coef, bias, code, out):
     """
     fan_in, fan_out = coef.shape
     weights = coef.reshape(fan_in * fan_out)
-    n_rows = values.size // lead
-    for i in range(n_rows):
-        _products(values, i * lead, weights, (fan_in, fan_out), out, i * bias.size)
-    activate_values(code, out, bias, bias.size, n_rows)
+    n_rows, stride = values.size // lead, bias.size
+    width = VECTOR_BYTES // weights.itemsize
+    whole = fan_out // width * width
+    _multiply(
+        Numbers(values, 0, lead, 1),
+        Panels(weights, 0, fan_out, width),
+        Panels(out, 0, stride, width),
+        (n_rows, fan_in, whole),
+    )
+    if whole < fan_out:
+        rest = _padded_rest(weights, fan_in, fan_out, whole, width)
+        _multiply(
+            Numbers(values, 0, lead, 1),
+            Panels(rest, 0, width, width),
+            Panels(out, whole, stride, width),
+            (n_rows, fan_in, fan_out - whole),
+        )
+    activate_values(code, out, bias, stride, n_rows)
     if code == LOGISTIC or code == SOFTPLUS:
         for i in range(n_rows):
-            for j in range(fan_out, bias.size):
-                out[i * bias.size + j] = 0
+            for j in range(fan_out, stride):
+                out[i * stride + j] = 0
 
 
 @jit
-def _products(values, at, weights, shape, out, goal):
-    """Compute the products of the row at ``values[at:]``: vectors first, then what is left."""
-    fan_in, fan_out = shape
-    width = VECTOR_BYTES // weights.itemsize
+def _padded_rest(weights, fan_in, fan_out, first, width):
+    """Return the columns from ``first`` on as one panel, padded with zeros to a whole vector."""
+    rest = np.zeros(fan_in * width, weights.dtype)
+    for k in range(fan_in):
+        for j in range(fan_out - first):
+            rest[k * width + j] = weights[k * fan_out + first + j]
+    return rest
+
+
+@jit
+def _multiply(a, b, c, shape):
+    """Compute ``C = A B``: whole tiles of rows first, then row by row."""
+    n_rows, depth, n_columns = shape
+    tiled = n_rows // ROWS * ROWS
     mode = np.int64(STORE)
-    j = 0
-    while j + 4 * width <= fan_out:
-        row_tile_4(values, at, 0, 1, weights, j, fan_out, width, fan_in, out, goal + j, 0, width,
-                   mode)  # fmt: skip
-        j += 4 * width
-    while j + width <= fan_out:
-        row_tile_1(values, at, 0, 1, weights, j, fan_out, width, fan_in, out, goal + j, 0, width,
-                   mode)  # fmt: skip
-        j += width
-    for column in range(j, fan_out):
-        total = values.dtype.type(0)
-        for k in range(fan_in):
-            total = multiply_add(values[at + k], weights[k * fan_out + column], total)
-        out[goal + column] = total
+    product(a, b, c, tiled, depth, n_columns, mode)
+    width = VECTOR_BYTES // b.values.itemsize
+    n_panels = (n_columns + width - 1) // width
+    for i in range(tiled, n_rows):
+        a_i, c_i = a.start + i * a.row, c.start + i * c.row
+        p = 0
+        while p + 4 <= n_panels:
+            row_tile_4(a.values, a_i, 0, a.column, b.values, b.start + p * b.panel, b.row, b.panel,
+                       depth, c.values, c_i + p * c.panel, 0, c.panel, mode)  # fmt: skip
+            p += 4
+        while p < n_panels:
+            row_tile_1(a.values, a_i, 0, a.column, b.values, b.start + p * b.panel, b.row, b.panel,
+                       depth, c.values, c_i + p * c.panel, 0, c.panel, mode)  # fmt: skip
+            p += 1
