@@ -127,7 +127,7 @@ history_ : dict of arrays of shape (n_epochs,)
     of weights that are not zero. What was not measured is NaN.
 n_features_in_ : int
     Features of X.
-feature_names_in_ : array of shape (n_features_in_,)
+feature_names_in_ : array of shape (n_features,)
     Names of the features, where all of them are strings.
 """,
     "references": """
