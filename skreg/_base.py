@@ -378,7 +378,7 @@ class BaseMLP(BaseEstimator, ABC):
             and X.dtype == dtype
             and X.ndim == 2
             and 0 < X.size <= FEW_NUMBERS
-            and X.shape[1] == self.n_features_in_
+            and X.shape[1] == getattr(self, "n_features_in_", None)
             and not hasattr(self, "feature_names_in_")
             and bool(np.isfinite(X).all())
         )
