@@ -47,9 +47,11 @@ class Sizes(NamedTuple):
     turned: int
     memory: int
     tiles: int
+    rows: int  # of a batch
+    input: int  # numbers of a batch's input rows
 
 
-def make_layout(units, activations, dtype, n_rows, is_sparse=False):
+def make_layout(units, activations, dtype, n_rows, is_sparse=False, has_input_delta=False):
     """Return the layout table of a network and its `Sizes`, for batches of ``n_rows``.
 
     Parameters
@@ -64,6 +66,8 @@ def make_layout(units, activations, dtype, n_rows, is_sparse=False):
         Largest number of rows in a batch.
     is_sparse : bool
         Whether the input never lies in the workspace.
+    has_input_delta : bool
+        Whether the loss is differentiated with respect to the input as well.
 
     Returns
     -------
@@ -76,11 +80,13 @@ def make_layout(units, activations, dtype, n_rows, is_sparse=False):
     lead = np.array([_lead(n, dtype) for n in units])
     level_sizes = lead * _round_up(n_rows, ROWS)
     values, n_values = _places(np.append(0 if is_sparse else level_sizes[0], level_sizes[1:]))
-    deltas, n_deltas = _places(np.append(0, level_sizes[1:]))
+    deltas, n_deltas = _places(np.append(level_sizes[0] * has_input_delta, level_sizes[1:]))
     panels, rows = _round_up(fan_out, width) // width, _round_up(fan_in, ROWS)
     weights, n_weights = _places(panels * width * rows)
     biases, n_biases = _places(panels * width)
-    turned, n_turned = _places(np.append(0, _round_up(fan_in, width)[1:] * fan_out[1:]))
+    turned_sizes = _round_up(fan_in, width) * fan_out
+    turned_sizes[0] *= has_input_delta
+    turned, n_turned = _places(turned_sizes)
     tiles, n_tiles = _places(rows // ROWS)
     table = np.zeros((job.N_FIELDS, len(units)), dtype=np.int64)
     table[job.UNITS] = units
@@ -89,7 +95,10 @@ def make_layout(units, activations, dtype, n_rows, is_sparse=False):
     table[job.PANELS, :-1], table[job.ROWS_OF, :-1] = panels, rows
     table[job.WEIGHTS_AT, :-1], table[job.BIASES_AT, :-1] = weights, n_weights + biases
     table[job.TURNED_AT, :-1], table[job.TILES_AT] = turned, np.append(tiles, n_tiles)
-    return table, Sizes(n_weights, n_weights + n_biases, n_turned, n_values + n_deltas, n_tiles)
+    n_memory = n_values + n_deltas
+    return table, Sizes(
+        n_weights, n_weights + n_biases, n_turned, n_memory, n_tiles, n_rows, int(level_sizes[0])
+    )
 
 
 def _places(sizes):

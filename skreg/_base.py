@@ -4,7 +4,6 @@ import copy
 import warnings
 import zlib
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,76 +12,30 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._architecture import initial_parameters, views
-from skreg._engine import Network, Rows
+from skreg._constraints import CONSTRAINTS
+from skreg._fitted import FittedMixin
+from skreg._inputs import check_rows, check_validation, read_columns
+from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY, SQUARED_ERROR
-from skreg._kernels.solvers import ADAM, SOLVERS, Rule
-from skreg._parameters import (
-    activation_names,
-    dropout_rates,
-    fill_starting_values,
-    hidden_units,
-    strengths,
-)
+from skreg._kernels.solvers import SOLVERS
+from skreg._parameters import activation_names, dropout_rates, fill_starting_values, hidden_units
+from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs
+from skreg._regularization import refuse_combinations
 from skreg._runs import LbfgsRun, StochasticRun
-from skreg._schedules import SCHEDULES
-from skreg._sklearn import (
-    Interval,
-    Options,
-    StrOptions,
-    check_sample_weight,
-    fit_context,
-)
-from skreg._validation import Validation, check_scoring_name, split_validation
+from skreg._sklearn import fit_context
+from skreg._validation import check_scoring_name, split_validation
 
 FEW_NUMBERS = 2**18  # whose checks would take as long as the prediction
 
 
-class BaseMLP(BaseEstimator, ABC):
+class BaseMLP(FittedMixin, BaseEstimator, ABC):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
-    _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "l1": [Interval(Real, 0, None, closed="left"), "array-like"],
-        "l2": [Interval(Real, 0, None, closed="left"), "array-like"],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "input_dropout": [Interval(Real, 0, 1, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "polish": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "scoring": [str, callable, None],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dtype": [
-            StrOptions({"float32", "float64"}),
-            Options(type, {np.float32, np.float64}),
-            None,
-        ],
-        "n_jobs": [Integral, None],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
+
+    _columns = None  # those that a compressed network reads; None reads all
 
     # What the two kinds of estimators answer differently.
 
@@ -109,6 +62,10 @@ class BaseMLP(BaseEstimator, ABC):
     def _class_weights(self, target, weight):
         """Return the sample weights times the class weights."""
         return weight
+
+    def _smoothing(self):
+        """Return how much of every label is spread over all classes in training."""
+        return 0.0
 
     def _stratify(self, target):
         """Return labels by which a validation split is stratified, or None."""
@@ -164,12 +121,12 @@ class BaseMLP(BaseEstimator, ABC):
     # Fitting.
 
     def _fit(self, rows, validation, starting, incremental):
-        self._check_combinations()
+        refuse_combinations(self, sp.issparse(rows[0]))
         check_scoring_name(self.scoring)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         fitted = copy.copy(self)  # this estimator changes only when all has gone well
-        train_rows, index = fitted._check_rows(rows, first_pass, incremental)
-        own = fitted._check_validation(validation)
+        train_rows, index = check_rows(fitted, rows, first_pass, incremental)
+        own = check_validation(fitted, validation)
         if incremental and self.early_stopping and own is None:
             raise ValueError("partial_fit does not support early_stopping=True")
         random_state = check_random_state(self.random_state)
@@ -181,89 +138,13 @@ class BaseMLP(BaseEstimator, ABC):
         network = fitted._network(units, seed)
         run = StochasticRun if self.solver in SOLVERS else LbfgsRun
         run = run(fitted, network, train_rows, index, own)
-        run.flat = flat
+        clear_excluded(flat, units, run.penalties)
+        run.flat, run.anchor = flat, fitted._anchor_of(flat, run.penalties, incremental)
         del flat  # one copy of the weights less while training
         run.start(random_state, incremental)
         vars(self).clear()
         vars(self).update(vars(fitted))
         return self
-
-    def _check_combinations(self):
-        """Refuse what L-BFGS, which needs one deterministic gradient, cannot carry."""
-        if self.solver in SOLVERS:
-            return
-        for name in ("dropout", "input_dropout", "weight_decay", "clip_norm"):
-            value = getattr(self, name)
-            if value is not None and np.any(np.asarray(value) != 0):
-                raise ValueError(
-                    f"{name}={value!r} needs mini-batches, which solver='lbfgs' does not have; "
-                    "choose solver='adam' or 'sgd', or regularize with l1 and l2."
-                )
-
-    def _compute_dtype(self):
-        return [np.float64, np.float32] if self.dtype is None else [np.dtype(self.dtype)]
-
-    def _check_rows(self, rows, first_pass, incremental):
-        """Validate the training rows; return them and the index of those that weigh something."""
-        X, y, sample_weight = rows
-        X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True,
-            y_numeric=self._y_numeric, dtype=self._compute_dtype(), reset=first_pass,
-        )  # fmt: skip
-        X = X.tocsr() if sp.issparse(X) else X
-        weight = self._check_weight("sample_weight", sample_weight, X)
-        target = self._encode(y, first_pass, incremental)
-        weight = self._class_weights(target, weight)
-        index = np.arange(X.shape[0])
-        if weight is not None and not weight.all():
-            index = np.flatnonzero(weight)
-        if not index.size:
-            raise ValueError(
-                f"class_weight={self.class_weight!r} times sample_weight is zero for every row; "
-                "give some class a positive weight."
-            )
-        return Rows(X, target, weight), index
-
-    def _check_weight(self, name, sample_weight, X):
-        if sample_weight is None:
-            return None
-        try:
-            weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-        except ValueError as error:
-            if name == "sample_weight":  # scikit-learn's words say so
-                raise
-            raise ValueError(f"{name}: {error}") from error
-        if not weight.any():
-            raise ValueError(
-                f"Sample weights must contain at least one non-zero number, but {name} has none."
-            )
-        return weight
-
-    def _check_validation(self, validation):
-        """Validate a validation set of one's own; return a `Validation` or None."""
-        X_val, y_val, sample_weight_val = validation
-        if X_val is None and y_val is None:
-            if sample_weight_val is not None:
-                raise ValueError("sample_weight_val needs X_val and y_val; give all three.")
-            return None
-        if X_val is None or y_val is None:
-            given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-            raise ValueError(f"{given} was given without {missing}; give both or neither.")
-        try:
-            X = validate_data(
-                self, X_val, accept_sparse=["csr", "csc"], dtype=self._compute_dtype(), reset=False
-            )
-        except ValueError as error:
-            raise ValueError(f"X_val: {error}") from error
-        y_val = y_val if hasattr(y_val, "shape") else np.asarray(y_val)
-        if len(y_val.shape) == 0 or X.shape[0] != y_val.shape[0]:
-            raise ValueError(
-                f"X_val has {X.shape[0]} rows, but y_val has the shape {y_val.shape}; "
-                "give one target per row."
-            )
-        weight = self._check_weight("sample_weight_val", sample_weight_val, X)
-        X = X.tocsr() if sp.issparse(X) else X
-        return Validation(Rows(X, self._encode_validation(y_val), weight), None, y_val)
 
     def _units(self, rows, first_pass):
         hidden = hidden_units(self.hidden_layer_sizes)
@@ -287,12 +168,21 @@ class BaseMLP(BaseEstimator, ABC):
             flat = flat.astype(dtype, copy=False)
         if first_pass or not hasattr(self, "history_"):  # the weights may have been set by hand
             self.t_, self.n_iter_, self.history_ = 0, 0, None
-            self._solver_state = self._progress_state = None
+            self._solver_state = self._progress_state = self._anchor = None
         for name, given, parts in zip(
             ("coef_init", "intercept_init"), starting, views(flat, units), strict=True
         ):
             fill_starting_values(name, given, parts)
         return flat
+
+    def _anchor_of(self, flat, penalties, incremental):
+        """Return the weights that ``l2_anchor`` pulls to, those of the first `partial_fit`."""
+        if not penalties.l2_anchor.any():
+            self._anchor = None
+        elif not (incremental and self._solver_state and self._solver_state["incremental"]
+                  and self._anchor is not None):  # fmt: skip
+            self._anchor = flat.copy()
+        return self._anchor
 
     def _glorot_factors(self):
         """Return scikit-learn's factor of the initial variance for each weight matrix."""
@@ -314,26 +204,12 @@ class BaseMLP(BaseEstimator, ABC):
             link=LINK_IDENTITY,
             dropout=(float(self.input_dropout), *drop),
             seed=seed,
+            smoothing=self._smoothing(),
         )
 
     def _set_outputs(self, target):
         self.n_outputs_ = self._n_outputs(target)
         self.n_layers_ = len(hidden_units(self.hidden_layer_sizes)) + 2
-
-    def _rule(self):
-        return Rule(
-            SOLVERS.get(self.solver, ADAM),
-            float(self.momentum),
-            int(self.nesterovs_momentum),
-            float(self.beta_1),
-            float(self.beta_2),
-            float(self.epsilon),
-            float(self.weight_decay),
-            float(self.clip_norm or 0.0),
-        )
-
-    def _strengths(self, n_matrices):
-        return strengths("l1", self.l1, n_matrices), strengths("l2", self.l2, n_matrices)
 
     def _batch_size(self, n_samples):
         if isinstance(self.batch_size, str):
@@ -363,7 +239,7 @@ class BaseMLP(BaseEstimator, ABC):
         dtype = self.coefs_[0].dtype
         if not self._is_ready(X, dtype):
             X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
-            X = X.tocsr() if sp.issparse(X) else X
+            X = read_columns(self, X.tocsr() if sp.issparse(X) else X)
         units = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
         names = activation_names(self.activation, len(units) - 2)
         codes = (*(ACTIVATIONS[name] for name in names), IDENTITY)
@@ -380,6 +256,7 @@ class BaseMLP(BaseEstimator, ABC):
             and 0 < X.size <= FEW_NUMBERS
             and X.shape[1] == getattr(self, "n_features_in_", None)
             and not hasattr(self, "feature_names_in_")
+            and self._columns is None
             and bool(np.isfinite(X).all())
         )
 

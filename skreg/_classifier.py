@@ -1,17 +1,18 @@
 """The multi-layer perceptron classifier."""
 
 import copy
+from numbers import Real
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 
 from skreg._base import BaseMLP
 from skreg._docs import documented
-from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS
+from skreg._fitted import class_probabilities
+from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS, SOFT_LOG_LOSS
 from skreg._labels import (
     BINARY,
     MULTICLASS,
@@ -22,9 +23,11 @@ from skreg._labels import (
     label_codes,
     label_type,
     unseen_labels,
+    weighted_by_class,
 )
 from skreg._scores import accuracy
-from skreg._sklearn import StrOptions, check_partial_fit_first_call, fit_context
+from skreg._sklearn import Interval, StrOptions, check_partial_fit_first_call, fit_context
+from skreg.augmentation import mixes_targets
 
 
 @documented(score="accuracy", out_activations='{"softmax", "logistic"}')
@@ -39,6 +42,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ----------
     <layers>
     <regularization>
+    label_smoothing : float, default=0.0
+        Share of every label, in [0, 1), that is spread evenly over all classes in training
+        [13]_; labels of multilabel data move by half of it towards the other value.
+    <polish>
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, which multiply the sample weights: a dict from labels to numbers
         of at least 0, 1 where a label is missing, or "balanced" for
@@ -63,7 +70,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     -----
     `fit` minimizes, over weight matrices ``W`` and biases ``b``::
 
-        sum_i s_i * loss_i / sum_i s_i + sum_k (l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2)
+        sum_i s_i * loss_i / sum_i s_i + sum_k (
+            l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2
+            + group_l1_k * sum_g sqrt(size_g) * |W_g|_2 + l2_anchor_k / 2 * |W_k - A_k|_2 ** 2
+        )
 
     where ``s`` is sample weight times class weight and ``loss`` the log loss, which of several
     labels adds up. Biases are never penalized, and the strengths mean the same for every batch
@@ -72,6 +82,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     References
     ----------
     <references>
+    .. [13] Szegedy et al. (2016). Rethinking the Inception architecture for computer vision. CVPR.
 
     Examples
     --------
@@ -92,6 +103,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     _parameter_constraints: dict = {
         **BaseMLP._parameter_constraints,
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -109,6 +121,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         input_dropout=0.0,
         weight_decay=0.0,
         clip_norm=None,
+        group_l1=0.0,
+        feature_groups=None,
+        feature_penalty=None,
+        max_norm=None,
+        l2_anchor=0.0,
+        frozen_layers=None,
+        weight_averaging=0.0,
+        augmentation=None,
+        label_smoothing=0.0,
         polish=3,
         class_weight=None,
         batch_size="auto",
@@ -143,6 +164,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.input_dropout = input_dropout
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
+        self.group_l1 = group_l1
+        self.feature_groups = feature_groups
+        self.feature_penalty = feature_penalty
+        self.max_norm = max_norm
+        self.l2_anchor = l2_anchor
+        self.frozen_layers = frozen_layers
+        self.weight_averaging = weight_averaging
+        self.augmentation = augmentation
+        self.label_smoothing = label_smoothing
         self.polish = polish
         self.class_weight = class_weight
         self.batch_size = batch_size
@@ -248,25 +278,29 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         labels = (raw > 0).astype(np.intp)
         return sp.csr_matrix(labels) if self._sparse_labels else labels
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, n_draws=None, *, random_state=None):
         """Predict probabilities.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
+        n_draws : int or None, default=None
+            Average the probabilities of so many networks with units dropped as in training
+            (Monte-Carlo dropout, see `sample_predictions`); None takes the plain network.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the draws; None takes the estimator's ``random_state``.
 
         Returns
         -------
         probabilities : array of shape (n_samples, n_classes)
             In the order of ``classes_``; for multilabel data, of each label on its own.
         """
+        if n_draws is not None:
+            return self._draw_moments(X, n_draws, random_state)[0]
         if getattr(self, "_label_type", None) != BINARY:
             return self._linked(X)
-        raw = self._raw(X)
-        if self.classes_.size == 1:
-            return np.ones_like(raw)
-        return expit(np.hstack([-raw, raw]))  # 1 - p would round small probabilities to zero
+        return class_probabilities(self._raw(X), self.classes_.size)
 
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities, exact where these underflow.
@@ -338,37 +372,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _class_weights(self, target, weight):
         if self.class_weight is None:
             return weight
-        if self._label_type == MULTILABEL:
-            raise ValueError(
-                f"class_weight={self.class_weight!r} is not defined for multilabel data, where a "
-                "row has several labels; weight the rows with sample_weight."
-            )
-        codes = target[:, 0].astype(np.intp)
-        counts = np.bincount(codes, weights=weight, minlength=self.classes_.size)
-        if isinstance(self.class_weight, str):
-            seen = counts > 0
-            factors = np.zeros(self.classes_.size)
-            factors[seen] = counts.sum() / (seen.sum() * counts[seen])
-        else:
-            factors = self._given_class_weights(codes)
-        return factors[codes] * (1.0 if weight is None else weight)
-
-    def _given_class_weights(self, codes):
-        factors = compute_class_weight(
-            self.class_weight, classes=self.classes_, y=self.classes_[codes]
-        )
-        if not np.isfinite(factors).all() or (factors < 0).any():
-            raise ValueError(
-                f"class_weight={self.class_weight!r} must be finite and >= 0 for every class; "
-                "0 leaves a class out."
-            )
-        return factors
+        return weighted_by_class(self.class_weight, target, weight, self.classes_, self._label_type)
 
     def _stratify(self, target):
         return None if self._label_type == MULTILABEL else target[:, 0]
 
+    def _smoothing(self):
+        return float(self.label_smoothing)
+
     def _loss(self):
-        return (LOG_LOSS if self._label_type == MULTICLASS else BINARY_LOG_LOSS), 0.0
+        if self._label_type != MULTICLASS:
+            return BINARY_LOG_LOSS, 0.0
+        is_soft = self.label_smoothing > 0 or mixes_targets(self.augmentation)
+        return (SOFT_LOG_LOSS if is_soft else LOG_LOSS), 0.0
 
     def _n_outputs(self, target):
         return self.classes_.size if self._label_type == MULTICLASS else target.shape[1]

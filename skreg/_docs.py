@@ -32,10 +32,37 @@ weight_decay : float, default=0.0
 clip_norm : float, default=None
     Largest Euclidean norm of the whole gradient of a batch, above 0; longer gradients are
     scaled down to it. None never scales.
+group_l1 : float or sequence of float, default=0.0
+    Strength of the group lasso, given like ``l1``: ``group_l1 * sqrt(size) * norm`` for every
+    group [9]_ [10]_. A group is what goes out of one unit, a row of a weight matrix: in the first
+    matrix whole input features are set to zero, in the others hidden units.
+feature_groups : list of lists of int or str, default=None
+    Columns of X, by index or name, that live and die together under ``group_l1``, such as a
+    one-hot block, and that `FeatureSwap` swaps together. Columns not named are groups of one.
+feature_penalty : array-like of shape (n_features,), default=None
+    Factors of at least 0 that multiply ``l1``, ``l2`` and ``group_l1`` for each feature, in the
+    first matrix: 0 exempts a feature, ``inf`` excludes it.
+max_norm : float or sequence of float, default=None
+    Largest Euclidean norm of a unit's incoming weights, above 0, for all weight matrices or for
+    each (None or ``inf``: no bound). Longer ones are scaled down after every step [2]_.
+l2_anchor : float or sequence of float, default=0.0
+    Strength of half the squared distance of the weights to those that training starts from, given
+    like ``l1``: what keeps a network near ``coef_init`` or near the weights of a warm start
+    [11]_.
+frozen_layers : sequence of int, default=None
+    Layers, counted from 0 at the input, whose weights and biases do not move and are not
+    penalized.
+weight_averaging : float, default=0.0
+    Decay, in [0, 1), of an exponential moving average of all weights and biases, which begins at
+    the starting weights; prediction and validation use the average [12]_. 0 keeps none.
+augmentation : transform of `skreg.augmentation`, list of them or None, default=None
+    What changes every training batch, in this order; never validation or prediction.
+""",
+    "polish": """
 polish : int, default=3
     Proximal steps on the gradient of all rows after the last epoch of a stochastic `fit` with
-    ``l1 > 0``: weights that flicker around zero settle. They never raise the objective; 0
-    turns them off.
+    ``l1 > 0`` or ``group_l1 > 0``: weights that flicker around zero settle. They never raise the
+    objective; 0 turns them off.
 """,
     "training": """
 batch_size : int or "auto", default="auto"
@@ -123,8 +150,9 @@ best_validation_score_ : float or None
     Largest of them in the last run; None without early stopping.
 history_ : dict of arrays of shape (n_epochs,)
     What is known of every epoch since the weights were initialized: "loss" (the data term),
-    "penalty", "validation_loss", "validation_score", "learning_rate" and "n_nonzero", the number
-    of weights that are not zero. What was not measured is NaN.
+    "penalty" and its terms "l1", "l2", "group_l1" and "l2_anchor", "validation_loss",
+    "validation_score", "learning_rate" and "n_nonzero", the number of weights that are not zero.
+    What was not measured is NaN.
 n_features_in_ : int
     Features of X.
 feature_names_in_ : array of shape (n_features,)
@@ -142,6 +170,14 @@ feature_names_in_ : array of shape (n_features,)
 .. [7] Loshchilov & Hutter (2017). SGDR: stochastic gradient descent with warm restarts. ICLR.
 .. [8] Smith & Topin (2018). Super-convergence: very fast training of neural networks using
    large learning rates. arXiv:1708.07120.
+.. [9] Yuan & Lin (2006). Model selection and estimation in regression with grouped variables.
+   JRSS B 68.
+.. [10] Scardapane et al. (2017). Group sparse regularization for deep neural networks.
+   Neurocomputing 241.
+.. [11] Li, Grandvalet & Davoine (2018). Explicit inductive bias for transfer learning with
+   convolutional networks. ICML.
+.. [12] Polyak & Juditsky (1992). Acceleration of stochastic approximation by averaging. SIAM
+   Journal on Control and Optimization 30.
 """,
 }
 

@@ -1,113 +1,21 @@
 """The engine room: arrays in, a team of threads over one compiled `Job`, numbers out."""
 
+import contextlib
 import threading
-from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
-from skreg._architecture import (
-    aligned_zeros,
-    make_layout,
-    n_parameters,
-    pack_parameters,
-    unpack_parameters,
-)
+from skreg._architecture import n_parameters, pack_parameters, unpack_parameters
 from skreg._compilation import note_when_slow
+from skreg._job import Task, build_job
 from skreg._kernels import epoch
 from skreg._kernels import job as slots
-from skreg._kernels.job import LOSS_SUM, RATE, STEPS, WEIGHT_SUM, Job, Objective, Source
+from skreg._kernels.job import DRAW, LOSS_SUM, PENALTY_SUMS, RATE, STEPS, WEIGHT_SUM
 from skreg._kernels.matmul import pack
-from skreg._kernels.simd import lanes
-from skreg._kernels.solvers import ADAM, SGD, Rule
+from skreg._kernels.structure import prox_all
 from skreg._kernels.team import ABORT, COMMAND, new_team
 
-CHUNK_ROWS = 256  # rows at a time where no update follows: enough to fill tiles, small in cache
-
-
-class Network(NamedTuple):
-    """What a network computes: its units, codes of activations, loss and link, dropout rates.
-
-    ``units`` and ``activations`` are as in `make_layout`; ``dropout`` has one rate per level but
-    the last, the first being that of the input.
-    """
-
-    units: tuple
-    activations: tuple
-    loss: int
-    parameter: float
-    link: int
-    dropout: tuple
-    seed: int
-
-
-class Rows(NamedTuple):
-    """Validated rows: X (n, features), target (n, n_targets) or None, weight (n,) or None."""
-
-    X: object
-    target: object = None
-    weight: object = None
-
-
 MOMENT_SLOTS = {"first": slots.FIRST, "second": slots.SECOND}
-NO_RULE = Rule(SGD, 0.0, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
-
-
-NO_ROWS = Rows(np.empty((0, 1)))
-
-
-class _Table:
-    """The table of addresses of a `Job`, with the arrays behind it, which it keeps alive."""
-
-    def __init__(self, dtype):
-        self.dtype = dtype
-        self.addresses = np.zeros((slots.N_SLOTS, 2), dtype=np.int64)
-        self.arrays = {}
-
-    def put(self, slot, array):
-        self.arrays[slot] = array
-        self.addresses[slot] = array.ctypes.data, array.size
-
-    def new(self, slot, size, dtype=None):
-        self.put(slot, aligned_zeros(size, self.dtype if dtype is None else dtype))
-
-    def source(self, slot, rows):
-        """Enter rows; arrays of the right dtype and contiguous in either order are not copied."""
-        X, target, weight = rows
-        n_targets = 0 if target is None else target.shape[1]
-        self.put(slot + slots.Y, self._vector([] if target is None else target))
-        self.put(slot + slots.Y_WEIGHT, self._vector([] if weight is None else weight))
-        steps = self._sparse(slot, X) if sp.issparse(X) else self._dense(slot, X)
-        return Source(slot, *steps, n_targets, int(weight is not None))
-
-    def _vector(self, array, dtype=None):
-        return np.ascontiguousarray(array, dtype=dtype or self.dtype).reshape(-1)
-
-    def _dense(self, slot, X):
-        by_columns = X.flags.f_contiguous and not X.flags.c_contiguous
-        self.put(slot + slots.X, self._vector(X.T if by_columns else X))
-        return (1, X.shape[0]) if by_columns else (max(X.shape[1], 1), 1)
-
-    def _sparse(self, slot, X):
-        X = X if X.has_sorted_indices else X.sorted_indices()
-        self.put(slot + slots.X, self._vector(X.data))
-        self.put(slot + slots.X_COLUMNS, self._vector(X.indices, np.int32))
-        self.put(slot + slots.X_STARTS, self._vector(X.indptr, np.int64))
-        return 0, 0
-
-
-def _most_entries(X, n_rows):
-    """Return how many stored entries the fullest batch of ``n_rows`` rows can have."""
-    if not sp.issparse(X):
-        return 0
-    counts = np.diff(X.indptr)
-    if counts.size <= n_rows:
-        return int(counts.sum())
-    return int(np.partition(counts, -n_rows)[-n_rows:].sum())
-
-
-def _index(index, n_rows):
-    return np.arange(n_rows) if index is None else np.array(index, dtype=np.int64)
 
 
 class Engine:
@@ -118,88 +26,18 @@ class Engine:
     network : Network
     dtype : numpy dtype
         Of all computations.
-    train : Rows
-    valid : Rows or None
-        None validates on rows of ``train``.
-    train_index, valid_index : array of int, optional
-        Which rows are trained and validated on; None takes all.
-    rule : Rule
-        The solver.
-    strengths : tuple of two sequences
-        l1 and l2, one per weight matrix.
-    batch_size : int
-    n_threads : int
-    for_training : bool
-        False leaves out gradients and moments: prediction needs none.
+    **details
+        The other fields of `Task`.
     """
 
-    def __init__(self, network, dtype, *, train=NO_ROWS, valid=NO_ROWS, train_index=None,
-                 valid_index=None, rule=NO_RULE, strengths=None, batch_size=1, n_threads=1,
-                 for_training=True):  # fmt: skip
-        self.dtype = np.dtype(dtype)
-        self.network = network
+    def __init__(self, network, dtype, **details):
+        self.task = task = Task(network, np.dtype(dtype), **details)
+        self.dtype, self.network = task.dtype, network
         self.n_seen = 0  # samples since the weights were initialized
-        self.table = table = _Table(self.dtype)
-        shared = valid is None
-        valid = train if shared else valid
-        order = _index(train_index, train.X.shape[0])
-        valid_rows = _index(valid_index, valid.X.shape[0])
-        n_rows = max(batch_size, min(CHUNK_ROWS, max(order.size, valid_rows.size)))
-        is_sparse = all(sp.issparse(rows.X) or rows is NO_ROWS for rows in (train, valid))
-        layout, sizes = make_layout(
-            network.units, network.activations, self.dtype, n_rows, is_sparse
-        )
-        source = table.source(slots.TRAIN_SLOT, train)
-        sources = source, source if shared else table.source(slots.VALID_SLOT, valid)
-        self._new_parameters(sizes, rule, for_training)
-        self._new_batch(sizes, n_rows, max(source.n_targets for source in sources))
-        n_entries = max(_most_entries(train.X, n_rows), _most_entries(valid.X, n_rows))
-        table.new(slots.SPARSE, n_entries)
-        table.new(slots.COLUMNS, n_entries, np.int32)
-        table.put(slots.ORDER, order)
-        table.put(slots.VALID_ROWS, valid_rows)
-        table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
-        self._put_strengths(strengths, layout)
-        self.job = Job(
-            table=table.addresses,
-            kind=np.empty(0, self.dtype),
-            layout=layout,
-            report=np.zeros(5),
-            objective=Objective(network.loss, float(network.parameter), network.link, network.seed),
-            rule=rule,
-            train=sources[0],
-            valid=sources[1],
-            batch_size=batch_size,
-            chunk_size=n_rows,
-        )
-        self._start_team(n_threads)
-
-    def _new_parameters(self, sizes, rule, for_training):
-        full = sizes.parameters if for_training else 0
-        self.table.new(slots.WEIGHTS, sizes.parameters)
-        self.table.new(slots.FIRST, full)
-        self.table.new(slots.SECOND, full if rule.solver == ADAM else 0)
-        self.table.new(slots.GRADIENT, full)
-        self.table.new(slots.TURNED, sizes.turned if for_training else 0)
+        self._team = new_team(task.n_threads)
+        self.job, self.table, sizes = build_job(task, self._team)
         self.n_weights = sizes.weights
-
-    def _new_batch(self, sizes, n_rows, n_targets):
-        self.table.new(slots.MEMORY, sizes.memory)
-        self.table.new(slots.TARGET, n_rows * n_targets)
-        self.table.new(slots.SAMPLE_WEIGHT, n_rows)
-        self.table.new(slots.LOSSES, n_rows, np.float64)
-        self.table.new(slots.STARTS, n_rows + 1, np.int64)
-        self.table.new(slots.SUMS, sizes.tiles * lanes(self.dtype))
-        self.table.new(slots.SQUARES, sizes.tiles * lanes(self.dtype))
-
-    def _put_strengths(self, strengths, layout):
-        n_matrices = layout.shape[1] - 1
-        l1, l2 = strengths or (np.zeros(n_matrices), np.zeros(n_matrices))
-        self.table.put(slots.L1, np.array(l1, self.dtype))
-        self.table.put(slots.L2, np.array(l2, self.dtype))
-        rates = np.array(self.network.dropout, dtype=np.float64)
-        layout[slots.THRESHOLD, : rates.size] = np.minimum(np.rint(rates * 2.0**32), 2**32 - 1)
-        self.table.put(slots.FACTORS, (1.0 / (1.0 - rates)).astype(self.dtype))
+        self._start_team(task.n_threads)
 
     @property
     def order(self):
@@ -212,7 +50,6 @@ class Engine:
         return self.table.arrays[slots.WEIGHTS]
 
     def _start_team(self, n_threads):
-        self._team = new_team(n_threads)
         self._error, self._is_new = None, True
         self._members = [
             threading.Thread(target=self._serve, args=(tid,), daemon=True)
@@ -322,24 +159,69 @@ class Engine:
         self.store(flat)
         return flat
 
+    def set_anchor(self, flat):
+        """Take the parameters that the penalty on the distance pulls to."""
+        if self.table.arrays[slots.ANCHOR].size:
+            pack_parameters(self.job.layout, flat, self.table.arrays[slots.ANCHOR])
+
+    def set_average(self, flat):
+        """Take the average of the parameters so far, if one is kept."""
+        if self.keeps_average:
+            pack_parameters(self.job.layout, flat, self.table.arrays[slots.AVERAGE])
+
+    @property
+    def keeps_average(self):
+        """Whether predictions come from an average of the parameters."""
+        return self.task.rule.averaging > 0
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """Let the average of the parameters, where one is kept, stand for the parameters."""
+        if not self.keeps_average:
+            yield
+            return
+        self.table.swap(slots.WEIGHTS, slots.AVERAGE)
+        try:
+            yield
+        finally:
+            self.table.swap(slots.WEIGHTS, slots.AVERAGE)
+
+    def prox(self, flat, metric):
+        """Return ``argmin_v 1/2 sum (v - flat)^2 / metric + kinks(v)``, norms kept to their bounds.
+
+        Overwrites the engine's parameters.
+        """
+        pack_parameters(self.job.layout, flat.astype(self.dtype), self.weights)
+        gradient = self.table.arrays[slots.GRADIENT]
+        pack_parameters(self.job.layout, metric.astype(self.dtype), gradient)
+        prox_all(0, self._team._replace(n_threads=1), self.job)
+        return self.parameters()
+
     def is_finite(self):
         """Return whether all parameters are finite numbers."""
         return bool(np.isfinite(self.weights).all())
 
     def train_epoch(self, learning_rate):
-        """Run an epoch over `order`; return the mean data loss and the mean penalty."""
+        """Run an epoch over `order`; return the mean data loss and the mean of each penalty."""
         self.job.report[RATE] = learning_rate
         self._command(epoch.TRAIN)
-        loss, weight, penalty = self.job.report[LOSS_SUM:]
-        return (loss / weight, penalty / weight) if weight > 0 else (0.0, 0.0)
+        weight = self.job.report[WEIGHT_SUM]
+        means = self.job.report[[LOSS_SUM, *range(PENALTY_SUMS, slots.N_REPORTS)]]
+        means = means / weight if weight > 0 else np.zeros_like(means)
+        return float(means[0]), means[1:]
 
     def gradient(self):
         """Accumulate the gradient of the summed data loss; return that sum and the weight."""
         self._command(epoch.GRADIENT)
         return self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
 
-    def evaluate(self):
-        """Return outputs behind the link (n, n_outputs) of the validation rows, and mean loss."""
+    def evaluate(self, draw=-1):
+        """Return outputs behind the link (n, n_outputs) of the validation rows, and mean loss.
+
+        A ``draw`` of at least 0 drops units: it numbers the masks of the first chunk of rows,
+        and one more those of every next.
+        """
+        self.job.report[DRAW] = draw
         self._command(epoch.EVALUATE)
         outputs = self.table.arrays[slots.OUTPUTS].reshape(-1, self.network.units[-1])
         loss, weight = self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]

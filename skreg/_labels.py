@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import (
     check_classification_targets,
     type_of_target,
@@ -97,3 +98,37 @@ def unseen_labels(y, classes):
     if (found.dtype.kind in "OUST") != (np.asarray(classes).dtype.kind in "OUST"):
         return found  # numbers and strings: nothing in common
     return np.setdiff1d(found, classes)
+
+
+def weighted_by_class(class_weight, target, weight, classes, kind):
+    """Return the sample weights times the class weights.
+
+    Parameters
+    ----------
+    class_weight : dict or "balanced"
+    target : array of shape (n_samples, 1)
+        Codes of the classes.
+    weight : array of shape (n_samples,) or None
+    classes : array of shape (n_classes,)
+    kind : str
+        Of the labels; multilabel data are refused.
+    """
+    if kind == MULTILABEL:
+        raise ValueError(
+            f"class_weight={class_weight!r} is not defined for multilabel data, where a "
+            "row has several labels; weight the rows with sample_weight."
+        )
+    codes = target[:, 0].astype(np.intp)
+    counts = np.bincount(codes, weights=weight, minlength=classes.size)
+    if isinstance(class_weight, str):
+        seen = counts > 0
+        factors = np.zeros(classes.size)
+        factors[seen] = counts.sum() / (seen.sum() * counts[seen])
+    else:
+        factors = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+        if not np.isfinite(factors).all() or (factors < 0).any():
+            raise ValueError(
+                f"class_weight={class_weight!r} must be finite and >= 0 for every class; "
+                "0 leaves a class out."
+            )
+    return factors[codes] * (1.0 if weight is None else weight)

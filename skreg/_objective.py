@@ -1,6 +1,6 @@
 """The objective as a function of all parameters: for L-BFGS, for the polish, for gradient tests.
 
-``J(W, b) = sum_i s_i loss_i / sum_i s_i + sum_k ( l1_k |W_k|_1 + l2_k / 2 |W_k|_2^2 )``
+``J(W, b) = sum_i s_i loss_i / sum_i s_i + penalties``, see `skreg._penalties`.
 """
 
 from typing import NamedTuple
@@ -8,15 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.optimize
 
-from skreg._architecture import n_parameters, views
-
-
-def parameter_strengths(units, strengths):
-    """Spread strengths per matrix over a flat vector of all parameters; biases get zero."""
-    flat = np.zeros(n_parameters(units))
-    for coef, strength in zip(views(flat, units)[0], strengths, strict=True):
-        coef[:] = strength
-    return flat
+from skreg._penalties import Terms, movable
 
 
 class Objective:
@@ -25,26 +17,34 @@ class Objective:
     Parameters
     ----------
     engine : Engine
-    l1, l2 : array of shape (n_matrices,)
+    penalties : Penalties
+    anchor : array of shape (n_parameters,), optional
+        What ``l2_anchor`` pulls the weights to.
     """
 
-    def __init__(self, engine, l1, l2):
-        self.engine = engine
+    def __init__(self, engine, penalties, anchor=None):
+        self.engine, self.penalties = engine, penalties
         units = engine.network.units
-        self.l1, self.l2 = parameter_strengths(units, l1), parameter_strengths(units, l2)
+        self.terms = Terms(units, penalties, anchor)
+        self.l1 = self.terms.l1
+        is_partly_fixed = penalties.frozen.any() or penalties.factors is not None
+        self._movable = movable(units, penalties) if is_partly_fixed else 1.0
         self.loss = np.nan  # data term of the latest evaluation
 
     def smooth(self, flat):
-        """Return data term plus l2 term and their gradient at ``flat``, in double precision."""
+        """Return data term plus smooth penalties and their gradient, in double precision."""
         self.engine.load(flat.astype(self.engine.dtype))
         total, weight = self.engine.gradient()
         self.loss = total / weight
-        gradient = self.engine.gradient_vector() / weight + self.l2 * flat
-        return self.loss + 0.5 * np.dot(self.l2 * flat, flat), gradient
+        value, gradient = self.terms.smooth(flat)
+        gradient += self.engine.gradient_vector() / weight
+        return self.loss + value, gradient * self._movable
 
-    def penalty(self, flat):
-        """Return the value of all penalties at ``flat``."""
-        return float(np.dot(self.l1, np.abs(flat)) + 0.5 * np.dot(self.l2 * flat, flat))
+    def prox(self, flat, metric):
+        """Solve ``min_v 1/2 sum (v - flat)^2 / metric + kinks(v)``, norms kept to their bounds."""
+        if self.penalties.group_l1.any() or np.isfinite(self.penalties.max_norm).any():
+            return self.engine.prox(flat, np.broadcast_to(metric, flat.shape))
+        return np.sign(flat) * np.maximum(np.abs(flat) - metric * self.l1, 0)
 
 
 class Split:
@@ -69,6 +69,11 @@ class Split:
         x = np.concatenate([flat, np.maximum(-flat[self.split], 0)])
         x[self.split] = np.maximum(x[self.split], 0)
         return x
+
+    def overlap(self, x):
+        """Return how much more the l1 term of ``x`` is than that of the parameters it stands for."""
+        positive, negative = x[self.split], x[self.l1.size :]
+        return 2.0 * float(self.l1[self.split] @ np.minimum(positive, negative))
 
     def bounds(self):
         """Return the bounds on ``x``, or None where nothing is split."""
@@ -123,7 +128,7 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
     Returns
     -------
     scipy.optimize.OptimizeResult
-        Its ``x`` are the flat parameters.
+        Its ``x`` are the flat parameters, and ``value`` is J there.
     """
     split = Split(objective.l1)
 
@@ -148,7 +153,8 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
             "ftol": _relative_reduction(split, options.tol),
         },
     )
-    result.x = split.join(result.x)
+    result.x, overlap = split.join(result.x), split.overlap(result.x)
+    result.value = result.fun - overlap
     if result.status == LINE_SEARCH_FAILED and objective.engine.dtype == np.float32:
         result.status = 0  # rounding hides any further decrease: this is the minimum in float32
     return result
@@ -179,17 +185,18 @@ def polish(objective, n_steps, metric):
     -------
     n_accepted : int
     """
-    engine, l1 = objective.engine, objective.l1
+    engine, kinks = objective.engine, objective.terms.kinks
     best = engine.parameters().astype(np.float64)
     smooth, gradient = objective.smooth(best)
-    lowest = smooth + np.dot(l1, np.abs(best))
+    lowest = smooth + kinks(best)
     step, n_accepted = FIRST_TRIAL * metric, 0
     for _ in range(n_steps * TRIALS_PER_STEP):
         if n_accepted == n_steps:
             break
-        trial = _proximal_step(best, gradient, step, l1).astype(engine.dtype).astype(np.float64)
+        trial = objective.prox(best - step * gradient, step)
+        trial = trial.astype(engine.dtype).astype(np.float64)
         smooth, trial_gradient = objective.smooth(trial)
-        value = smooth + np.dot(l1, np.abs(trial))
+        value = smooth + kinks(trial)
         if value <= lowest:
             best, gradient, lowest = trial, trial_gradient, value
             n_accepted += 1
@@ -198,12 +205,6 @@ def polish(objective, n_steps, metric):
             step = step * SHORTEN
     engine.load(best.astype(engine.dtype))
     return n_accepted
-
-
-def _proximal_step(flat, gradient, step, l1):
-    """Solve ``min_v 1/2 |v - (flat - step gradient)|^2 / step + l1 |v|_1``."""
-    moved = flat - step * gradient
-    return np.sign(moved) * np.maximum(np.abs(moved) - step * l1, 0)
 
 
 def solver_metric(engine, rate, epsilon, beta_2):

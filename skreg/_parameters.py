@@ -45,6 +45,103 @@ def strengths(name, value, n_matrices):
     return values
 
 
+def max_norms(name, value, n_matrices):
+    """Return one largest norm per weight matrix: positive, infinite where there is none."""
+    if value is None:
+        return np.full(n_matrices, np.inf)
+    if not isinstance(value, numbers.Real):
+        value = [np.inf if norm is None else norm for norm in value]
+    norms = _per_layer(name, value, n_matrices, "weight matrices")
+    if not (norms > 0).all():
+        raise ValueError(f"{name}={value!r} must be > 0 everywhere; None sets no bound.")
+    return norms
+
+
+def frozen_matrices(name, value, n_matrices):
+    """Return which weight matrices do not move, from their indices."""
+    frozen = np.zeros(n_matrices, dtype=bool)
+    for index in () if value is None else value:
+        if not isinstance(index, numbers.Integral) or not -n_matrices <= index < n_matrices:
+            raise ValueError(
+                f"{name}={value!r} names a layer {index!r}, but the network has {n_matrices} "
+                f"layers with weights; give integers from 0 to {n_matrices - 1}, or negative ones "
+                "from the end."
+            )
+        frozen[index] = True
+    if frozen.all():
+        raise ValueError(f"{name}={value!r} freezes every layer; leave at least one to train.")
+    return frozen
+
+
+def feature_factors(name, value, n_features):
+    """Return one penalty factor per feature, at least 0, or None."""
+    if value is None:
+        return None
+    factors = np.asarray(value, dtype=np.float64)
+    if factors.shape != (n_features,):
+        raise ValueError(
+            f"{name} has the shape {factors.shape}, but X has {n_features} features; "
+            "give one factor per feature."
+        )
+    if not (factors >= 0).all() or np.isinf(factors).all():
+        raise ValueError(
+            f"{name}={value!r} must hold numbers >= 0: 0 exempts a feature, inf excludes it, and "
+            "at least one feature must stay."
+        )
+    return factors
+
+
+def column_groups(name, value, n_features, feature_names=None):
+    """Return groups of columns as index arrays that hold every feature once, or None.
+
+    Columns that no group names are groups of their own.
+    """
+    if value is None:
+        return None
+    columns = {} if feature_names is None else {n: i for i, n in enumerate(feature_names)}
+    groups, seen = [], set()
+    for group in value:
+        if isinstance(group, str) or not np.iterable(group):
+            raise ValueError(f"{name}={value!r} must be a list of lists of columns.")
+        members = [_column(name, column, n_features, columns) for column in group]
+        for column, member in zip(group, members, strict=True):
+            if member in seen:
+                raise ValueError(
+                    f"{name} names the column {column!r} twice; groups must not overlap."
+                )
+            seen.add(member)
+        if members:
+            groups.append(np.array(sorted(members)))
+    groups += [np.array([column]) for column in range(n_features) if column not in seen]
+    return tuple(sorted(groups, key=lambda members: members[0]))
+
+
+def _column(name, column, n_features, columns):
+    if isinstance(column, str):
+        if column in columns:
+            return columns[column]
+        known = "X has no column names" if not columns else f"columns of X: {list(columns)}"
+        raise ValueError(f"{name} names an unknown column {column!r}; {known}.")
+    if isinstance(column, numbers.Integral) and -n_features <= column < n_features:
+        return int(column) % n_features
+    raise ValueError(
+        f"{name} names a column {column!r}, but X has {n_features} features; give indices from 0 "
+        f"to {n_features - 1} or names."
+    )
+
+
+def equal_factors(factors, groups):
+    """Refuse factors that differ within a group of columns."""
+    if factors is None or groups is None:
+        return
+    for group in groups:
+        if np.unique(factors[group]).size > 1:
+            raise ValueError(
+                f"feature_penalty={factors[group].tolist()} differs within the feature group "
+                f"{group.tolist()}; columns of one group need one factor."
+            )
+
+
 def dropout_rates(name, value, n_layers):
     """Return one dropout rate in [0, 1) per hidden layer (or per input: one)."""
     rates = _per_layer(name, value, n_layers, "hidden layers")

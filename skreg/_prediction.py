@@ -5,7 +5,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skreg._architecture import n_parameters
-from skreg._engine import CHUNK_ROWS, Engine, Rows
+from skreg._engine import Engine
+from skreg._job import CHUNK_ROWS, Rows
 from skreg._kernels.few import layer_of_few
 from skreg._kernels.losses import LINK_IDENTITY, OutputShape, apply_link
 from skreg._kernels.simd import lanes

@@ -40,6 +40,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     quantile : float, default=0.5
         The quantile that loss="quantile" predicts, in (0, 1).
     <regularization>
+    <polish>
     <training>
 
     Attributes
@@ -57,7 +58,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     -----
     `fit` minimizes, over weight matrices ``W`` and biases ``b``::
 
-        sum_i s_i * loss_i / sum_i s_i + sum_k (l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2)
+        sum_i s_i * loss_i / sum_i s_i + sum_k (
+            l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2
+            + group_l1_k * sum_g sqrt(size_g) * |W_g|_2 + l2_anchor_k / 2 * |W_k - A_k|_2 ** 2
+        )
 
     where ``s`` is the sample weight; the losses of several outputs add up. Biases are never
     penalized, and the strengths mean the same for every batch size and number of rows.
@@ -108,6 +112,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         input_dropout=0.0,
         weight_decay=0.0,
         clip_norm=None,
+        group_l1=0.0,
+        feature_groups=None,
+        feature_penalty=None,
+        max_norm=None,
+        l2_anchor=0.0,
+        frozen_layers=None,
+        weight_averaging=0.0,
+        augmentation=None,
         polish=3,
         batch_size="auto",
         learning_rate="constant",
@@ -144,6 +156,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.input_dropout = input_dropout
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
+        self.group_l1 = group_l1
+        self.feature_groups = feature_groups
+        self.feature_penalty = feature_penalty
+        self.max_norm = max_norm
+        self.l2_anchor = l2_anchor
+        self.frozen_layers = frozen_layers
+        self.weight_averaging = weight_averaging
+        self.augmentation = augmentation
         self.polish = polish
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -193,19 +213,43 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         return self._partial_fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
 
-    def predict(self, X):
+    def predict(self, X, return_std=False, *, n_draws=100, random_state=None):
         """Predict the targets of rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
+        return_std : bool, default=False
+            Whether to predict from draws of networks with units dropped as in training
+            (Monte-Carlo dropout, see `sample_predictions`), and to return how far they lie apart.
+        n_draws : int, default=100
+            Draws of every row, with ``return_std=True``.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the draws; None takes the estimator's ``random_state``.
 
         Returns
         -------
         y : array of shape (n_samples,) or (n_samples, n_outputs)
-            On the scale of the targets: behind the output link of the loss.
+            On the scale of the targets: behind the output link of the loss. With
+            ``return_std=True`` it is the mean of the draws instead of the plain network.
+        std : array of the shape of ``y``
+            Standard deviation of the draws, with ``return_std=True`` only. It is what the
+            network does not know; the noise of the targets comes on top.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skreg import MLPRegressor
+        >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
+        >>> network = MLPRegressor((64,), dropout=0.1, max_iter=100, random_state=0)
+        >>> y, std = network.fit(X, X[:, 0] ** 2).predict([[0.0], [5.0]], return_std=True)
+        >>> bool(std[1] > 2 * std[0])  # far from the data the draws disagree
+        True
         """
+        if return_std:
+            mean, std = self._draw_moments(X, n_draws, random_state)
+            return (mean.ravel(), std.ravel()) if mean.shape[1] == 1 else (mean, std)
         y = self._linked(X)
         return y.ravel() if y.shape[1] == 1 else y
 

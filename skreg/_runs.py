@@ -1,13 +1,16 @@
 """A run of a solver for an estimator: build the engine, train, write down what was learned."""
 
 import warnings
+import zlib
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._architecture import n_parameters, views
-from skreg._engine import CHUNK_ROWS, NO_ROWS, Engine
+from skreg._engine import Engine
+from skreg._job import CHUNK_ROWS, NO_ROWS
 from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish, solver_metric
+from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
 from skreg._sklearn import check_optimize_result
 from skreg._threads import Threads
@@ -32,6 +35,11 @@ KEPT = (
 )
 
 
+def digest(flat):
+    """Return a number that tells parameters from others."""
+    return zlib.crc32(np.ascontiguousarray(flat))
+
+
 class Run:
     """What the runs of all solvers share.
 
@@ -50,13 +58,15 @@ class Run:
     ----------
     flat : array of shape (n_parameters,)
         Parameters to start from; set before `start`, given up there.
+    anchor : array of shape (n_parameters,) or None
+        What ``l2_anchor`` pulls the weights to; set before `start`.
     """
 
     def __init__(self, estimator, network, rows, index, validation):
         self.estimator, self.network = estimator, network
         self.rows, self.index, self.validation = rows, index, validation
         self.history = History(estimator.history_)
-        self.strengths = estimator._strengths(len(network.units) - 1)
+        self.penalties = network_penalties(estimator, len(network.units) - 1)
         self.watches = estimator.early_stopping and validation is not None
 
     def engine(self, n_threads, batch_size):
@@ -67,8 +77,9 @@ class Run:
             valid, valid_index = validation.rows, validation.index
         return Engine(
             self.network, self.rows.X.dtype, train=self.rows, train_index=self.index,
-            valid=valid, valid_index=valid_index, rule=self.estimator._rule(),
-            strengths=self.strengths, batch_size=batch_size, n_threads=n_threads,
+            valid=valid, valid_index=valid_index, rule=solver_rule(self.estimator),
+            penalties=self.penalties, augmentation=batch_augmentation(self.estimator),
+            batch_size=batch_size, n_threads=n_threads,
         )  # fmt: skip
 
     def threads(self, n_rows):
@@ -82,8 +93,9 @@ class Run:
         score = score_function(self.estimator, self.validation, self.rows)
 
         def validate():
-            raw, loss = engine.evaluate()
-            return loss, score(engine, raw, loss)
+            with engine.averaged():
+                raw, loss = engine.evaluate()
+                return loss, score(engine, raw, loss)
 
         return validate
 
@@ -114,9 +126,8 @@ class StochasticRun(Run):
         batch_size = estimator._batch_size(self.index.size)
         progress = self._progress(incremental)
         with self.threads(batch_size) as n_threads, self.engine(n_threads, batch_size) as engine:
-            engine.load(self.flat)
-            self.flat = None
             self._resume(engine)
+            self.flat = None
             plan = self._plan(incremental)
             shuffler = Shuffler(engine.order, random_state) if estimator.shuffle else None
             validate = self.validator(engine)
@@ -125,6 +136,9 @@ class StochasticRun(Run):
             self._keep_state(engine, progress, incremental)
             engine.release()
             flat = engine.parameters()
+            if engine.keeps_average:
+                state = {"weights": self.raw, "average": digest(flat)}
+                estimator._solver_state.update(state)
         earlier = estimator.n_iter_ if incremental else 0
         self.keep(flat, earlier + n_epochs, progress.patience)
 
@@ -152,9 +166,15 @@ class StochasticRun(Run):
         return progress
 
     def _resume(self, engine):
-        """Give the engine the moments of an earlier run of the same solver."""
+        """Give the engine the weights, and the moments of an earlier run of the same solver."""
         engine.n_seen = self.estimator.t_
         state = self.estimator._solver_state
+        # Predictions come from the average; training goes on from where the solver was, unless
+        # somebody has changed the weights in between.
+        goes_on = engine.keeps_average and state and state.get("average") == digest(self.flat)
+        engine.load(state["weights"] if goes_on else self.flat)
+        engine.set_average(self.flat)
+        engine.set_anchor(self.anchor)
         if state is not None and state["solver"] == self.estimator.solver:
             engine.load_moments(state)
 
@@ -168,11 +188,16 @@ class StochasticRun(Run):
             message = KEPT.format(n_epochs, estimator.learning_rate_init)
             warnings.warn(message, ConvergenceWarning, stacklevel=6)
         over = diverged or not incremental or progress.patience.exhausted
+        self.raw = engine.parameters() if engine.keeps_average else None
         if progress.best is not None and over:
             engine.load(progress.best)
+        elif engine.keeps_average:
+            with engine.averaged():
+                flat = engine.parameters()
+            engine.load(flat)
         if incremental and progress.patience.exhausted:
             progress.patience.count = 0
-        if not incremental and estimator.polish and self.strengths[0].any():
+        if not incremental and estimator.polish and self.penalties.has_kinks:
             self._polish(engine, progress, validate)
 
     def _polish(self, engine, progress, validate):
@@ -182,7 +207,9 @@ class StochasticRun(Run):
             engine, estimator.learning_rate_init, estimator.epsilon, estimator.beta_2
         )
         try:
-            polish(Objective(engine, *self.strengths), estimator.polish, metric)
+            objective = Objective(engine, self.penalties, self.anchor)
+            polish(objective, estimator.polish, metric)
+            engine.set_average(engine.parameters())  # which is what is validated
             worse = self.watches and validate()[1] < progress.patience.best - estimator.tol
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=7)
@@ -194,7 +221,9 @@ class StochasticRun(Run):
         """Write down what a warm start or the next `partial_fit` goes on from."""
         estimator = self.estimator
         estimator.t_ = engine.n_seen
-        estimator._solver_state = {"solver": estimator.solver, **engine.moments(give_up=True)}
+        moments = engine.moments(give_up=True)
+        solver, state = estimator.solver, {"incremental": incremental}
+        estimator._solver_state = {"solver": solver, **state, **moments}
         estimator._progress_state = progress.as_dict()
         if not incremental:  # the run is over: scores of its validation rows bind no other call
             fresh = self._progress(False).as_dict()
@@ -213,7 +242,7 @@ class LbfgsRun(Run):
         n_before = len(self.history)
         n_rows = min(self.index.size, CHUNK_ROWS)
         with self.threads(n_rows) as n_threads, self.engine(n_threads, 1) as engine:
-            self.objective = Objective(engine, *self.strengths)
+            self.objective = Objective(engine, self.penalties, self.anchor)
             self.validate = self.validator(engine)
             result = self._minimize(flat, options)
             dtype = engine.dtype
@@ -223,7 +252,7 @@ class LbfgsRun(Run):
             n_iter = min(result.nit, estimator.max_iter)
         self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
         if result is not None and not self.watches:
-            estimator.loss_ = result.fun
+            estimator.loss_ = result.value
 
     def _minimize(self, flat, options):
         try:
@@ -239,9 +268,10 @@ class LbfgsRun(Run):
     def _after_iteration(self, flat):
         """Book an iteration; return whether early stopping ends the run."""
         self.latest = flat
-        penalty = self.objective.penalty(flat)
-        loss = self.objective.loss
-        row = {"loss": loss, "penalty": penalty, "n_nonzero": n_nonzero(self.objective.engine)}
+        terms = self.objective.terms.values(flat)
+        penalty, loss = sum(terms.values()), self.objective.loss
+        row = {"loss": loss, "penalty": penalty, **terms}
+        row["n_nonzero"] = n_nonzero(self.objective.engine)
         if self.estimator.verbose:
             print(f"Iteration {len(self.history) + 1}, loss = {loss + penalty:.8f}")
         if self.validate is not None:

@@ -7,12 +7,14 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._kernels.penalties import count_nonzero
+from skreg._penalties import TERMS
 from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning_rate
 from skreg._stopping import Patience
 
 HISTORY_KEYS = (
     "loss",
     "penalty",
+    *TERMS,
     "validation_loss",
     "validation_score",
     "learning_rate",
@@ -159,9 +161,12 @@ def _epoch(engine, plan, progress, history, now):
     n_epochs, validation = now
     epoch = len(history) if plan.incremental else n_epochs
     rate = learning_rate(plan.schedule, epoch, engine.n_seen, progress.divisions)
-    loss, penalty = engine.train_epoch(rate)
+    loss, terms = engine.train_epoch(rate)
+    penalty = float(terms.sum())
     engine.n_seen += engine.order.size
-    row = {"loss": loss, "penalty": penalty, "learning_rate": rate, "n_nonzero": n_nonzero(engine)}
+    row = dict(zip(TERMS, terms.tolist(), strict=True))
+    row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
+    row["n_nonzero"] = n_nonzero(engine)
     if not np.isfinite(loss) and not engine.is_finite():
         history.append(**row)
         return False
@@ -176,7 +181,8 @@ def _epoch(engine, plan, progress, history, now):
         watched = row["validation_score"]
     history.append(**row)
     if progress.patience.observe(watched) and plan.early_stopping:
-        progress.best = engine.parameters()
+        with engine.averaged():
+            progress.best = engine.parameters()
     return True
 
 

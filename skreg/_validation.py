@@ -10,7 +10,7 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import train_test_split
 
 from skreg._architecture import views
-from skreg._engine import Rows
+from skreg._job import Rows
 
 
 class Validation(NamedTuple):

@@ -219,8 +219,10 @@ def test_the_history(solver):
     model.fit(X[TRAIN], LABELS[TRAIN], X_val=X[VALID], y_val=LABELS[VALID])
     history = model.history_
     assert set(history) == {
-        "loss", "penalty", "validation_loss", "validation_score", "learning_rate", "n_nonzero"
-    }  # fmt: skip
+        *("loss", "penalty", "l1", "l2", "group_l1", "l2_anchor"),
+        *("validation_loss", "validation_score", "learning_rate", "n_nonzero"),
+    }
+    assert_allclose(history["penalty"], history["l1"] + history["l2"], rtol=1e-14)
     assert {len(column) for column in history.values()} == {len(model.loss_curve_)} == {6}
     assert_allclose(model.loss_curve_, history["loss"] + history["penalty"])
     weights = np.concatenate([coef.ravel() for coef in model.coefs_])

@@ -17,15 +17,15 @@ from skreg._jit import OPTIONS, KernelCache, jit
 
 PACKAGE = Path(skreg.__file__).parent
 
-# `sgd` stands in solvers.py and calls `soft_threshold`, which stands in penalties.py.
+# `update` stands in solvers.py and calls `prox_l1`, which stands in penalties.py.
 PROGRAM = """
 import numpy as np
 from skreg._kernels import solvers
 w, zeros = np.full(4, 2.0), np.zeros(4)
 segment = solvers.Segment(w, zeros.copy(), zeros[:0], zeros)
 rule = solvers.Rule(solvers.SGD, 0.0, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
-solvers.sgd(rule, solvers.Step(1.0, 1.0, 1.0, 1.0, 1.0), segment, 0.5, 0.0, 1.0)
-stats = getattr(solvers.sgd, "stats", None)
+solvers.update(rule, solvers.Step(1.0, 1.0, 1.0, 1.0, 1.0), segment, 0.5, 0.0, 1.0)
+stats = getattr(solvers.update, "stats", None)
 print(w[0], *(sum(stats[1].values()), sum(stats[2].values())) if stats else ("no", "stats"))
 """
 
@@ -94,7 +94,7 @@ def test_a_loaded_program_compiles_nothing(copy, tmp_path):
 def test_only_what_python_called_is_kept_on_disk(copy, tmp_path):
     run(copy, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     kept = {path.name.split("-")[0] for path in (tmp_path / "cache").rglob("*.nbi")}
-    assert kept == {"solvers.sgd"}
+    assert kept == {"solvers.update"}
 
 
 def test_no_folder_to_write_to_costs_the_cache_only(copy):

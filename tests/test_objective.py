@@ -12,17 +12,17 @@ from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg._architecture import n_parameters, views
-from skreg._engine import Rows
+from skreg._job import Rows
 from skreg._kernels.activations import ACTIVATIONS
 from skreg._objective import (
     LbfgsOptions,
     Objective,
     Split,
     minimize_lbfgs,
-    parameter_strengths,
     polish,
     solver_metric,
 )
+from skreg._penalties import make_penalties
 from tests.kernels import engines
 from tests.kernels.engines import ALL_LOSSES, PARAMETERS
 
@@ -34,7 +34,7 @@ def make_rows(loss, n=11, seed=0, weighted=True, n_features=5, n_outputs=3):
     """Return random rows with targets that fit the loss."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, n_features))
-    if loss == "log_loss":
+    if loss in ("log_loss", "soft_log_loss"):  # a batch turns labels into probabilities
         target = rng.integers(0, n_outputs, size=(n, 1)).astype(float)
     elif loss == "binary_log_loss":
         target = rng.integers(0, 2, size=(n, n_outputs)).astype(float)
@@ -51,6 +51,10 @@ def make_engine(loss="squared_error", activation="tanh", rows=None, units=UNITS)
     )  # fmt: skip
 
 
+def make_objective(engine, l1, l2):
+    return Objective(engine, make_penalties(len(engine.network.units) - 1, l1=l1, l2=l2))
+
+
 def starting_point(units=UNITS, seed=1):
     return np.random.default_rng(seed).normal(scale=0.5, size=n_parameters(units))
 
@@ -62,7 +66,7 @@ def test_gradients_agree_with_finite_differences(loss, activation, penalty):
     l1, l2 = (np.full(3, strength) for strength in PENALTIES[penalty])
     flat = starting_point()
     with make_engine(loss, activation) as engine:
-        objective = Objective(engine, l1, l2)
+        objective = make_objective(engine, l1, l2)
         split = Split(objective.l1)
         x = split.divide(flat) + 1e-3 * (penalty in ("l1", "both"))  # inside the bounds
 
@@ -94,17 +98,12 @@ def test_the_objective_is_the_written_one():
     l1, l2 = np.array([0.1, 0.0, 0.3]), np.array([0.0, 0.2, 0.5])
     rows, flat = make_rows("squared_error"), starting_point()
     with make_engine(rows=rows) as engine:
-        objective = Objective(engine, l1, l2)
+        objective = make_objective(engine, l1, l2)
         smooth, _ = objective.smooth(flat)
         loss, penalty = plain_squared_error(flat, rows, l1, l2)
         assert objective.loss == pytest.approx(loss, rel=1e-13)
-        assert objective.penalty(flat) == pytest.approx(penalty, rel=1e-13)
+        assert sum(objective.terms.values(flat).values()) == pytest.approx(penalty, rel=1e-13)
         assert smooth + objective.l1 @ abs(flat) == pytest.approx(loss + penalty, rel=1e-13)
-
-
-def test_strengths_are_those_of_the_matrices_and_zero_for_biases():
-    flat = parameter_strengths((2, 3, 1), [0.5, 0.25])
-    np.testing.assert_array_equal(flat, [0.5] * 6 + [0.25] * 3 + [0.0] * 4)
 
 
 def test_duplicated_rows_and_scaled_weights_change_nothing():
@@ -114,7 +113,7 @@ def test_duplicated_rows_and_scaled_weights_change_nothing():
     results = []
     for one in (rows, twice, heavy):
         with make_engine("huber", rows=one) as engine:
-            results.append(Objective(engine, [0.1] * 3, [0.2] * 3).smooth(flat))
+            results.append(make_objective(engine, 0.1, 0.2).smooth(flat))
     for value, gradient in results[1:]:
         assert value == pytest.approx(results[0][0], rel=1e-13)
         np.testing.assert_allclose(gradient, results[0][1], rtol=1e-11, atol=1e-14)
@@ -142,7 +141,7 @@ def test_nothing_is_split_without_l1():
 def test_lbfgs_ends_where_the_callback_says_so():
     seen = []
     with make_engine() as engine:
-        objective = Objective(engine, np.zeros(3), np.full(3, 0.1))
+        objective = make_objective(engine, 0.0, 0.1)
         minimize_lbfgs(
             objective, starting_point(), LbfgsOptions(100, 1000, 1e-8),
             lambda flat: seen.append(flat) or len(seen) == 3,
@@ -231,7 +230,7 @@ def test_the_polish_restores_zeros_that_flicker():
     flat[:-1][peer.coef_ == 0] = 1e-3 * np.array([1, -1, 1, -1, 1, -1])
     with make_engine(rows=Rows(X, y[:, None]), units=(10, 1)) as engine:
         engine.load(flat)
-        assert polish(Objective(engine, [0.1], [0.0]), 3, 0.02) == 3
+        assert polish(make_objective(engine, 0.1, 0.0), 3, 0.02) == 3
         np.testing.assert_array_equal(engine.parameters()[:-1] == 0, peer.coef_ == 0)
 
 
@@ -241,7 +240,7 @@ def test_steps_that_would_raise_the_objective_are_shortened_or_left():
     with make_engine(rows=rows) as engine:
         for rate, n_accepted in ((1e12, 0), (5.0, 3)):
             engine.load(flat)
-            assert polish(Objective(engine, l1, l2), 3, rate) == n_accepted
+            assert polish(make_objective(engine, l1, l2), 3, rate) == n_accepted
             if n_accepted == 0:
                 np.testing.assert_array_equal(engine.parameters(), flat)
         value = sum(plain_squared_error(engine.parameters(), rows, l1, l2))

@@ -229,7 +229,7 @@ def test_values_per_layer_of_the_wrong_length(name, sizes, n_matrices):
 )
 def test_what_needs_batches_is_refused_with_lbfgs(parameters):
     ((name, value),) = parameters.items()
-    message = f"{name}={value} needs mini-batches.*solver='adam' or 'sgd'"
+    message = f"{name}={value} needs the steps of a stochastic solver.*solver='adam' or 'sgd'"
     assert_refused(classifier(solver="lbfgs", **parameters), message, X, LABELS)
 
 

@@ -10,13 +10,19 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.gather import gather
 from skreg._kernels.job import (
+    AUGMENT_PLUG,
+    DRAW,
+    FROZEN,
+    GROUP_SUMS,
+    GROUP_TERM,
     LEAD,
     LOSS_SUM,
     LOSSES,
     MEMORY,
     ORDER,
     OUTPUTS,
-    PENALTY_SUM,
+    PENALTY_SUMS,
+    PERTURB_PLUG,
     RATE,
     ROWS_OF,
     SAMPLE_WEIGHT,
@@ -33,11 +39,12 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.learn import clip_step, learn_blocks, update_blocks
+from skreg._kernels.learn import learn
 from skreg._kernels.matmul import ADD, ROWS, STORE
 from skreg._kernels.network import (
     backward_rows,
     bias_gradient,
+    drop_inputs,
     forward_rows,
     link_rows,
     loss_rows,
@@ -45,6 +52,7 @@ from skreg._kernels.network import (
     weight_gradient,
 )
 from skreg._kernels.penalties import add_lanes
+from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.team import COMMAND, meet, share
 
@@ -74,19 +82,43 @@ def run(tid, team, job):
 
 @jit
 def rows_pass(tid, team, job, index, step):
-    """Take this member's rows of the batch ``index`` forward, through the loss and backward."""
+    """Take this member's rows of the batch ``index`` forward, through the loss and backward.
+
+    ``step`` numbers the draws of noise; a negative step is the plain network on plain rows.
+    """
     first, last = share(tid, team.n_threads, index.size, ROWS)
-    if first < last:
-        gather(job, job.train, index, first, last)
-        forward_rows(job, job.train, step, first, last)
-        loss_rows(job, job.train, first, last)
-        backward_rows(job, first, last)
+    gather(job, job.train, index, first, last)
+    if step >= 0 and plug(job, AUGMENT_PLUG) != 0:
+        arguments = (tid, team, job, np.int64(index.size), step)
+        if not call(plug(job, AUGMENT_PLUG), arguments):
+            return
+    if step >= 0 and first < last:
+        drop_inputs(job, job.train, step, first, last)
+    shift = batch_rows(job, index.size, step) - index.size
+    for start in range(0, shift + 1, max(shift, 1)):
+        if start > 0:
+            call(plug(job, PERTURB_PLUG), (job, first, last, shift, step))
+        if first < last:
+            forward_rows(job, job.train, step, first + start, last + start)
+            loss_rows(job, job.train, first + start, last + start)
+            backward_rows(job, first + start, last + start)
+
+
+@jit
+def batch_rows(job, n_rows, step):
+    """Return how many rows of the batch's memory hold a batch of ``n_rows``.
+
+    Where inputs are perturbed, the perturbed rows follow the plain ones from a whole tile on.
+    """
+    if step < 0 or plug(job, PERTURB_PLUG) == 0:
+        return n_rows
+    return (n_rows + ROWS - 1) // ROWS * ROWS + n_rows
 
 
 @jit
 def batch_weight(job, source, n_rows):
     """Return the sum of the sample weights of the batch."""
-    if not source.is_weighted:
+    if not source.is_weighted and plug(job, PERTURB_PLUG) == 0:
         return float(n_rows)
     weight, total = numbers(job, SAMPLE_WEIGHT), 0.0
     for i in range(n_rows):
@@ -107,31 +139,40 @@ def report_losses(job, n_rows, total):
 @jit
 def train_epoch(tid, team, job):
     """Run through all rows in mini-batches, updating the weights after each."""
-    order, sums = integers(job, ORDER), numbers(job, SUMS)
-    n_tiles = job.layout[TILES_AT, job.layout.shape[1] - 1]
+    order = integers(job, ORDER)
     t = np.int64(job.report[STEPS])
     for start in range(0, order.size, job.batch_size):
         index = part(order, start, min(job.batch_size, order.size - start))
         rows_pass(tid, team, job, index, t + 1)
         if not meet(team):
             return
-        total = batch_weight(job, job.train, index.size)
+        n_rows = batch_rows(job, index.size, t + 1)
+        total = batch_weight(job, job.train, n_rows)
         if total > 0:
             t += 1
             step = plan_step(job.rule, job.report[RATE], t, 1.0 / total)
-            learn_blocks(tid, team, job, index.size, step)
-            if job.rule.clip_norm > 0:
-                if not meet(team):
-                    return
-                update_blocks(tid, team, job, clip_step(job, step))
+            if not learn(tid, team, job, n_rows, step):
+                return
         if tid == 0:
-            report_losses(job, index.size, total)
+            report_losses(job, n_rows, total)
         if not meet(team):
             return
         if tid == 0 and total > 0:
-            job.report[PENALTY_SUM] += total * add_lanes(sums, 0, n_tiles, lanes_of(job))
+            report_penalties(job, total)
     if tid == 0:
         job.report[STEPS] = t
+
+
+@jit
+def report_penalties(job, total):
+    """Add each penalty, times the batch's weight, to the report."""
+    sums, groups = numbers(job, SUMS), doubles(job, GROUP_SUMS)
+    n_tiles = job.layout[TILES_AT, job.layout.shape[1] - 1]
+    for term in range(sums.size // (n_tiles * lanes_of(job))):
+        value = add_lanes(sums, term * n_tiles, (term + 1) * n_tiles)
+        job.report[PENALTY_SUMS + term] += total * value
+    for g in range(groups.size):
+        job.report[PENALTY_SUMS + GROUP_TERM] += total * groups[g]
 
 
 @jit
@@ -145,6 +186,8 @@ def full_gradient(tid, team, job):
             return
         mode = STORE if start == 0 else ADD
         for k in range(job.layout.shape[1] - 1):
+            if job.layout[FROZEN, k]:
+                continue
             rows = share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
             weight_gradient(job, job.train, k, rows, index.size, mode)
             if tid == (k + 1) % team.n_threads:
@@ -157,14 +200,19 @@ def full_gradient(tid, team, job):
 
 @jit
 def evaluate(tid, team, job):
-    """Compute raw outputs, loss and weight of the validation rows, in chunks."""
-    rows = integers(job, VALID_ROWS)
+    """Compute raw outputs, loss and weight of the validation rows, in chunks.
+
+    A draw of at least 0 evaluates them with dropout, the masks of a chunk numbered from it on.
+    """
+    rows, step = integers(job, VALID_ROWS), np.int64(job.report[DRAW])
     for start in range(0, rows.size, job.chunk_size):
         index = part(rows, start, min(job.chunk_size, rows.size - start))
         first, last = share(tid, team.n_threads, index.size, ROWS)
         if first < last:
             gather(job, job.valid, index, first, last)
-            forward_rows(job, job.valid, np.int64(-1), first, last)
+            if step >= 0:
+                drop_inputs(job, job.valid, step, first, last)
+            forward_rows(job, job.valid, step, first, last)
             if job.valid.n_targets > 0:
                 loss_rows(job, job.valid, first, last)
             link_rows(job, first, last)
@@ -175,6 +223,7 @@ def evaluate(tid, team, job):
             report_losses(job, index.size, batch_weight(job, job.valid, index.size))
         if not meet(team):
             return
+        step = step + 1 if step >= 0 else step
 
 
 @jit
@@ -192,6 +241,6 @@ def keep_outputs(job, start, first, last):
 @jit
 def turn_all(tid, team, job):
     """Write the transposed copies of all matrices that backward reads."""
-    for k in range(1, job.layout.shape[1] - 1):
+    for k in range(job.lowest, job.layout.shape[1] - 1):
         first, last = share(tid, team.n_threads, job.layout[UNITS, k], ROWS)
         turn(job, k, first, last)

@@ -1,5 +1,7 @@
 """From the user's rows to the batch: features, targets and weights of the rows of an index."""
 
+import numpy as np
+
 from skreg._jit import jit
 from skreg._kernels.job import (
     LEAD,
@@ -14,6 +16,7 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
+from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.sparse import gather_sparse
 
 
@@ -52,12 +55,43 @@ def gather_by_columns(job, source, index, first, last):
 
 
 @jit
+def batch_targets(job, source):
+    """Return how many targets a row of the batch has."""
+    soft = job.objective.loss == SOFT_LOG_LOSS
+    return job.layout[UNITS, job.layout.shape[1] - 1] if soft else source.n_targets
+
+
+@jit
 def gather_targets(job, source, index, first, last):
     """Copy targets and sample weights; rows without weights weigh one."""
-    n_targets = source.n_targets
-    target, targets = numbers(job, source.slot + Y), numbers(job, TARGET)
     weight, weights = numbers(job, source.slot + Y_WEIGHT), numbers(job, SAMPLE_WEIGHT)
+    for i in range(first, last):
+        weights[i] = weight[index[i]] if source.is_weighted else 1
+    if source.n_targets == 0:
+        return
+    if job.objective.loss == SOFT_LOG_LOSS:
+        gather_soft_labels(job, source, index, first, last)
+        return
+    n_targets, target = source.n_targets, numbers(job, source.slot + Y)
+    targets = numbers(job, TARGET)
     for i in range(first, last):
         for j in range(n_targets):
             targets[i * n_targets + j] = target[index[i] * n_targets + j]
-        weights[i] = weight[index[i]] if source.is_weighted else 1
+    if source.smoothing > 0:  # of log-odds: between the two classes of each output
+        keep, half = targets.dtype.type(1.0 - source.smoothing), targets.dtype.type(0.5)
+        for i in range(first * n_targets, last * n_targets):
+            targets[i] = keep * (targets[i] - half) + half
+
+
+@jit
+def gather_soft_labels(job, source, index, first, last):
+    """Turn labels into rows of probabilities, smoothed (Szegedy et al. 2016, section 7)."""
+    target, targets = numbers(job, source.slot + Y), numbers(job, TARGET)
+    n_classes = batch_targets(job, source)
+    keep = targets.dtype.type(1.0 - source.smoothing)
+    spread = targets.dtype.type(source.smoothing / n_classes)
+    for i in range(first, last):
+        row = part(targets, i * n_classes, n_classes)
+        for j in range(n_classes):
+            row[j] = spread
+        row[np.int64(target[index[i]])] += keep

@@ -25,22 +25,39 @@ from skreg._kernels.solvers import Rule
 WEIGHTS, FIRST, SECOND, GRADIENT, TURNED = range(5)
 # One batch: values and deltas of all levels; targets and weights; entries of sparse rows.
 MEMORY, TARGET, SAMPLE_WEIGHT, SPARSE = range(5, 9)
-# Lane sums per tile, of penalties and of squared gradients; strengths per matrix; dropout factors
-# per level; raw outputs of the validation rows.
+# Lane sums per tile, of each penalty and of squared gradients; strengths per matrix; dropout
+# factors per level; raw outputs of the validation rows.
 SUMS, SQUARES, L1, L2, FACTORS, OUTPUTS = range(9, 15)
 # Of float64, int64 and int32: losses of a batch's rows; row numbers; CSR structure of a batch.
 LOSSES, ORDER, VALID_ROWS, STARTS, COLUMNS = range(15, 20)
 # The rows to learn from and those to validate on: slots relative to `Source.slot`.
 X, X_COLUMNS, X_STARTS, Y, Y_WEIGHT = range(5)
-TRAIN_SLOT, VALID_SLOT, N_SLOTS = 20, 25, 30
+TRAIN_SLOT, VALID_SLOT = 20, 25
+# Structure of the penalties, see `skreg._kernels.structure`: strengths per matrix; factors per
+# row of the first matrix; packed averages and anchors of the parameters; squares of columns tile
+# by tile; l1 per row of the first matrix. Of float64 and int64: values of the groups; where
+# groups begin, and their rows.
+GROUP_L1, MAX_NORM, PULL, ANCHOR_PULL, ROW_FACTORS, AVERAGE, ANCHOR, COLUMN_SQUARES = range(30, 38)
+L1_ROWS = 38
+GROUP_SUMS, GROUP_STARTS, GROUP_ROWS = range(39, 42)
+# Augmentation, see `skreg._kernels.augment`: a copy of the batch; tables of the transforms; room
+# for every thread. Of float64 and int64: parameters; where groups begin, and their columns.
+BEFORE, TABLES, ROOM, TRANSFORMS, SWAP_STARTS, SWAP_COLUMNS = range(42, 48)
+# Addresses of functions, see `skreg._kernels.plugs`.
+AUGMENT_PLUG, PERTURB_PLUG, PULL_PLUG, UPDATE_PLUG, SETTLE_PLUG = range(48, 53)
+N_SLOTS = 53
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
 UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS = range(6)  # per level
-PANELS, ROWS_OF, WEIGHTS_AT, BIASES_AT, TURNED_AT, TILES_AT = range(6, 12)  # per matrix
-N_FIELDS = 12
+PANELS, ROWS_OF, WEIGHTS_AT, BIASES_AT, TURNED_AT, TILES_AT, FROZEN = range(6, 13)  # per matrix
+N_FIELDS = 13
 
 # Numbers that change between epochs: what the loop tells the kernels and what they report.
-RATE, STEPS, LOSS_SUM, WEIGHT_SUM, PENALTY_SUM = range(5)
+# A draw of at least 0 numbers the dropout masks with which rows are evaluated.
+RATE, STEPS, DRAW, LOSS_SUM, WEIGHT_SUM, PENALTY_SUMS = range(6)
+L1_TERM, L2_TERM, GROUP_TERM, ANCHOR_TERM = range(4)  # blocks of SUMS, places in PENALTY_SUMS
+N_TERMS = 4
+N_REPORTS = PENALTY_SUMS + N_TERMS
 
 
 class Source(NamedTuple):
@@ -51,12 +68,13 @@ class Source(NamedTuple):
     column_step: int
     n_targets: int
     is_weighted: int
+    smoothing: float  # how much of every label is spread over all classes
 
 
 class Objective(NamedTuple):
     """The loss, its parameter, the link to predictions, and the seed of the noise in front."""
 
-    loss: int
+    loss: int  # SOFT_LOG_LOSS: labels become rows of probabilities as they are gathered
     parameter: float
     link: int  # applied to the outputs of validation rows; the identity leaves them raw
     seed: int
@@ -75,6 +93,7 @@ class Job(NamedTuple):
     valid: Source
     batch_size: int
     chunk_size: int  # rows at a time where no update follows
+    lowest: int  # level down to which deltas are needed; 0 where the input is perturbed
 
 
 def _opener(dtype, doc):

@@ -160,15 +160,17 @@ def _type_abs(context):
     return lambda x: x if isinstance(x, Lanes) else None
 
 
+def _call_llvm(context, builder, name, kind, arguments):
+    """Emit a call of LLVM's function of one vector."""
+    vector = context.get_value_type(kind)
+    name = f"llvm.{name}.v{kind.count}f{kind.dtype.bitwidth}"
+    signature = ir.FunctionType(vector, [vector])
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
+
+
 @lower_builtin(abs, Lanes)
 def _lower_abs(context, builder, signature, arguments):
-    kind = signature.args[0]
-    vector = context.get_value_type(kind)
-    name = f"llvm.fabs.v{kind.count}f{kind.dtype.bitwidth}"
-    absolute = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [vector]), name
-    )
-    return builder.call(absolute, arguments)
+    return _call_llvm(context, builder, "fabs", signature.args[0], arguments)
 
 
 def _lanes_of(array):
@@ -210,6 +212,16 @@ if numba.config.DISABLE_JIT:
     def widened(x):
         """Return the same numbers in float64."""
         return x.astype(np.float64)
+
+    def square_root(x):
+        """Return the square root of every lane."""
+        return np.sqrt(x)
+
+    def total(x):
+        """Return the sum of all lanes, always in the same order."""
+        while x.size > 1:
+            x = x[: x.size // 2] + x[x.size // 2 :]
+        return x[0]
 
     def where(mask, a, b):
         """Return ``a`` in the lanes where ``mask`` is true and ``b`` in the others."""
@@ -309,6 +321,33 @@ else:
             return builder.fpext(arguments[0], context.get_value_type(kind))
 
         return kind(x), generate
+
+    @intrinsic
+    def square_root(context, x):
+        """Return the square root of every lane."""
+
+        def generate(context, builder, signature, arguments):
+            return _call_llvm(context, builder, "sqrt", x, arguments)
+
+        return x(x), generate
+
+    @intrinsic
+    def total(context, x):
+        """Return the sum of all lanes, always in the same order."""
+
+        def generate(context, builder, signature, arguments):
+            value, n = arguments[0], x.count
+            while n > 1:
+                n //= 2
+                low, high = (
+                    ir.Constant(ir.VectorType(ir.IntType(32), n), list(range(start, start + n)))
+                    for start in (0, n)
+                )
+                halves = [builder.shuffle_vector(value, value, mask) for mask in (low, high)]
+                value = builder.fadd(*halves)
+            return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+        return x.dtype(x), generate
 
     @intrinsic
     def where(context, mask, a, b):

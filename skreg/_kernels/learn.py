@@ -10,16 +10,22 @@ from skreg._jit import jit
 from skreg._kernels.job import (
     BIASES_AT,
     FIRST,
+    FROZEN,
     GRADIENT,
     L1,
+    L1_TERM,
     L2,
+    L2_TERM,
     PANELS,
+    PULL_PLUG,
     ROWS_OF,
     SECOND,
+    SETTLE_PLUG,
     SQUARES,
     SUMS,
     TILES_AT,
     UNITS,
+    UPDATE_PLUG,
     WEIGHTS,
     WEIGHTS_AT,
     lanes_of,
@@ -29,30 +35,48 @@ from skreg._kernels.job import (
 from skreg._kernels.matmul import ROWS, STORE
 from skreg._kernels.network import bias_gradient, turn, weight_gradient
 from skreg._kernels.penalties import add_lanes, add_penalty, add_squares
+from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Segment, Step, update
-from skreg._kernels.team import share
+from skreg._kernels.team import meet, share
 
 BLOCK = 64  # rows of fan-in
 
 
 @jit
+def learn(tid, team, job, n_rows, step):
+    """Learn from the deltas of ``n_rows`` rows; return False where the team was aborted."""
+    learn_blocks(tid, team, job, n_rows, step)
+    if job.rule.clip_norm > 0:
+        if not meet(team):
+            return False
+        step = clip_step(job, step)
+        update_blocks(tid, team, job, step)
+    if plug(job, SETTLE_PLUG) != 0:
+        return call(plug(job, SETTLE_PLUG), (tid, team, job, step))
+    return True
+
+
+@jit
 def learn_blocks(tid, team, job, n_rows, step):
     """Sum this member's gradients and take the step, or note their squares for clipping."""
-    clip = job.rule.clip_norm > 0
     for k in range(job.layout.shape[1] - 1):
+        if job.layout[FROZEN, k]:
+            continue
         first, last = share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
         is_sparse = k == 0 and job.train.row_step == 0
         block = last - first if is_sparse else BLOCK
         for row in range(first, last, max(block, 1)):
             rows = (row, min(row + block, last))
             weight_gradient(job, job.train, k, rows, n_rows, np.int64(STORE))
-            if clip:
+            if plug(job, PULL_PLUG) != 0:
+                call(plug(job, PULL_PLUG), (job, np.int64(k), rows, step))
+            if job.rule.clip_norm > 0:
                 square_rows(job, k, rows, step)
             else:
                 update_rows(job, k, rows, step)
         if tid == (k + 1) % team.n_threads:
             bias_gradient(job, k, n_rows, np.int64(STORE))
-            if not clip:
+            if job.rule.clip_norm == 0:
                 update_bias(job, k, step)
 
 
@@ -60,6 +84,8 @@ def learn_blocks(tid, team, job, n_rows, step):
 def update_blocks(tid, team, job, step):
     """Take the step on this member's weights, whose gradients are complete."""
     for k in range(job.layout.shape[1] - 1):
+        if job.layout[FROZEN, k]:
+            continue
         update_rows(job, k, share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS), step)
         if tid == (k + 1) % team.n_threads:
             update_bias(job, k, step)
@@ -79,6 +105,9 @@ def segment(job, start, size):
 @jit
 def update_rows(job, k, rows, step):
     """Take the step on weight rows ``rows[0]:rows[1]`` of matrix k, noting their penalty."""
+    if plug(job, UPDATE_PLUG) != 0:
+        call(plug(job, UPDATE_PLUG), (job, np.int64(k), rows, step))
+        return
     layout, width = job.layout, lanes_of(job)
     l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]
     first, last = rows
@@ -89,7 +118,7 @@ def update_rows(job, k, rows, step):
         at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + first) * width
         part = segment(job, at, (last - first) * width)
         update(job.rule, step, part, l1, l2, step.shrink)
-    if k > 0:
+    if k >= job.lowest:
         turn(job, k, first, min(last, layout[UNITS, k]))
 
 
@@ -103,10 +132,10 @@ def update_bias(job, k, step):
 
 
 @jit
-def _empty_lanes(job, slot, k, row):
-    """Return the lane sums in ``slot`` of the tile of matrix k that begins at ``row``, zeroed."""
+def empty_lanes(job, slot, tile):
+    """Return the lane sums number ``tile`` in ``slot``, zeroed."""
     width = lanes_of(job)
-    sums = part(numbers(job, slot), (job.layout[TILES_AT, k] + row // ROWS) * width, width)
+    sums = part(numbers(job, slot), tile * width, width)
     for j in range(width):
         sums[j] = 0
     return sums
@@ -114,15 +143,18 @@ def _empty_lanes(job, slot, k, row):
 
 @jit
 def penalize_rows(job, k, rows):
-    """Store the lane sums of the penalty of weight rows ``rows[0]:rows[1]``, tile by tile."""
+    """Store the lane sums of the penalties of weight rows ``rows[0]:rows[1]``, tile by tile."""
     layout, width = job.layout, lanes_of(job)
     weights = numbers(job, WEIGHTS)
     l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]
+    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
     for row in range(rows[0], rows[1], ROWS):
-        mine = _empty_lanes(job, SUMS, k, row)
+        tile = layout[TILES_AT, k] + row // ROWS
+        absolute = empty_lanes(job, SUMS, L1_TERM * n_tiles + tile)
+        squared = empty_lanes(job, SUMS, L2_TERM * n_tiles + tile)
         for p in range(layout[PANELS, k]):
             at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
-            add_penalty(weights, at, ROWS, mine, l1, l2)
+            add_penalty(weights, at, ROWS, absolute, squared, l1, l2)
 
 
 @jit
@@ -133,7 +165,7 @@ def square_rows(job, k, rows, step):
     number = job.kind.dtype.type
     l2 = numbers(job, L2)[k] / number(step.scale)  # the gradient is not yet scaled
     for row in range(rows[0], rows[1], ROWS):
-        mine = _empty_lanes(job, SQUARES, k, row)
+        mine = empty_lanes(job, SQUARES, layout[TILES_AT, k] + row // ROWS)
         for p in range(layout[PANELS, k]):
             at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
             add_squares(gradient, weights, l2, at, ROWS, mine)
@@ -144,8 +176,10 @@ def clip_step(job, step):
     """Return ``step`` with the whole gradient, biases included, scaled to the largest norm."""
     layout, gradient = job.layout, numbers(job, GRADIENT)
     n_matrices = layout.shape[1] - 1
-    total = add_lanes(numbers(job, SQUARES), 0, layout[TILES_AT, n_matrices], lanes_of(job))
+    total = add_lanes(numbers(job, SQUARES), 0, layout[TILES_AT, n_matrices])
     for k in range(n_matrices):
+        if layout[FROZEN, k]:
+            continue
         for j in range(layout[UNITS, k + 1]):
             g = np.float64(gradient[layout[BIASES_AT, k] + j])
             total += g * g

@@ -37,7 +37,8 @@ from skreg._kernels.transpose import Vectors, transpose, transpose_inlined, tran
     GAMMA,
     BINARY_LOG_LOSS,
     LOG_LOSS,
-) = range(8)
+    SOFT_LOG_LOSS,
+) = range(9)
 
 LOSSES = {
     "squared_error": SQUARED_ERROR,
@@ -66,6 +67,7 @@ LINKS = {
     GAMMA: "exp",
     BINARY_LOG_LOSS: "logistic",
     LOG_LOSS: "softmax",
+    SOFT_LOG_LOSS: "softmax",
 }
 
 
@@ -171,7 +173,8 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
         Overwritten by the derivatives with respect to ``raw``, times the row's weight; by zeros
         in the padding columns from ``n_outputs`` to ``width``.
     target : array of shape (n_rows * n_outputs,) or (n_rows,)
-        Targets row by row; for ``LOG_LOSS`` the number of the class, one per row.
+        Targets row by row; for ``LOG_LOSS`` the number of the class, one per row; for
+        ``SOFT_LOG_LOSS`` a probability of every class.
     weight : array of shape (n_rows,)
         Weights of the rows, in the dtype of ``raw``.
     value : float64 array of shape (n_rows,)
@@ -181,6 +184,8 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
     """
     if code == LOG_LOSS:
         _evaluate_classes(raw, delta, target, weight, value, shape)
+    elif code == SOFT_LOG_LOSS:
+        _evaluate_soft(raw, delta, target, weight, value, shape)
     else:
         _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape)
 
@@ -202,6 +207,30 @@ def _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape)
             total = total + widened(where(scale == 0.0, 0.0, loss))
             store(block, j * n, where(scale == 0.0, 0.0, slope * scale))
         store_first(value, start, n_rows, widened(scale) * total)
+        _write(block, start, n_rows, shape, delta)
+
+
+@inlined
+def _evaluate_soft(raw, delta, target, weight, value, shape):
+    """Evaluate the log loss of softmax probabilities against probabilities that sum to one."""
+    n = count(raw)
+    block, aims = np.empty(shape.width * n, raw.dtype), np.empty(shape.width * n, raw.dtype)
+    for start in range(0, shape.n_rows, n):
+        n_rows = min(n, shape.n_rows - start)
+        scale = load_first(weight, start, n_rows, 0.0)
+        _read(raw, start, n_rows, shape, block)
+        _read_targets(target, start, n_rows, shape.n_outputs, aims)
+        first = load(block, 0)
+        mine = first  # plus how far the mean raw output is from the first: aims may not quite
+        for j in range(shape.n_outputs):  # sum to one
+            mine = mine + load(aims, j * n) * (load(block, j * n) - first)
+        highest, total = _exponentials(block, shape.n_outputs)
+        factor = scale / total
+        for j in range(shape.n_outputs):
+            slope = load(block, j * n) * factor - load(aims, j * n) * scale
+            store(block, j * n, where(scale == 0.0, 0.0, slope))
+        loss = where(scale == 0.0, 0.0, log(total) - (mine - highest))
+        store_first(value, start, n_rows, widened(scale) * widened(loss))
         _write(block, start, n_rows, shape, delta)
 
 

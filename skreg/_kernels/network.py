@@ -13,6 +13,7 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels.activations import LOGISTIC, SOFTPLUS, activate
+from skreg._kernels.gather import batch_targets
 from skreg._kernels.job import (
     ACTIVATION,
     BIASES_AT,
@@ -59,6 +60,8 @@ def _dropout_key(job, step, level):
 def drop_inputs(job, source, step, first, last):
     """Drop input features of batch rows ``first:last``, scaling the kept ones."""
     layout, memory = job.layout, numbers(job, MEMORY)
+    if layout[THRESHOLD, 0] == 0:
+        return
     key = _dropout_key(job, step, 0)
     threshold, factor = np.uint32(layout[THRESHOLD, 0]), numbers(job, FACTORS)[0]
     if source.row_step == 0:
@@ -132,8 +135,6 @@ def forward_rows(job, source, step, first, last):
     """
     layout = job.layout
     n_matrices = layout.shape[1] - 1
-    if step >= 0 and layout[THRESHOLD, 0] > 0:
-        drop_inputs(job, source, step, first, last)
     for level in range(1, n_matrices + 1):
         forward(job, source, level, first, last)
         activate_level(job, level, first, last)
@@ -147,13 +148,13 @@ def loss_rows(job, source, first, last):
     layout, memory = job.layout, numbers(job, MEMORY)
     level = layout.shape[1] - 1
     lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
-    n_rows = last - first
+    n_rows, n_targets = last - first, batch_targets(job, source)
     evaluate_loss(
         job.objective.loss,
         memory.dtype.type(job.objective.parameter),
         part(memory, layout[VALUES, level] + first * lead, n_rows * lead),
         part(memory, layout[DELTAS, level] + first * lead, n_rows * lead),
-        part(numbers(job, TARGET), first * source.n_targets, n_rows * source.n_targets),
+        part(numbers(job, TARGET), first * n_targets, n_rows * n_targets),
         part(numbers(job, SAMPLE_WEIGHT), first, n_rows),
         part(doubles(job, LOSSES), first, n_rows),
         OutputShape(n_rows, layout[UNITS, level], lead, width),
@@ -174,16 +175,17 @@ def link_rows(job, first, last):
 
 @jit
 def backward_rows(job, first, last):
-    """Take the deltas of batch rows ``first:last`` from the outputs to the first hidden level."""
+    """Take the deltas of batch rows ``first:last`` from the outputs to the lowest level needed."""
     layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
-    for level in range(layout.shape[1] - 2, 0, -1):
+    for level in range(layout.shape[1] - 2, job.lowest - 1, -1):
+        mode = MULTIPLY if level > 0 else STORE  # the input has no slope
         above, lead = layout[LEAD, level + 1], layout[LEAD, level]
         n_above = layout[UNITS, level + 1]
         a = Numbers(memory, layout[DELTAS, level + 1] + first * above, above, 1)
         b = Panels(numbers(job, TURNED), layout[TURNED_AT, level], width, n_above * width)
         c = Panels(memory, layout[DELTAS, level] + first * lead, lead, width)
         n_rows = _whole_tiles(last - first)
-        product(a, b, c, n_rows, n_above, layout[UNITS, level], np.int64(MULTIPLY))
+        product(a, b, c, n_rows, n_above, layout[UNITS, level], np.int64(mode))
 
 
 @jit

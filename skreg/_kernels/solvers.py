@@ -1,9 +1,12 @@
-"""Solver steps on a segment of the parameter vector, with their proximal forms side by side.
+"""Solver steps on a segment of the parameter vector.
 
-Both solvers minimize ``J = data term + l1 |w|_1 + l2/2 w^2``. The smooth part enters through the
-gradient, l1 through its proximal operator *in the metric of the step*, so that a fixed point of
-the step is a stationary point of J (Combettes & Wajs 2005; for the scaled form Lee, Sun & Saunders
-2014). Weight decay shrinks the weights outside the gradient (Loshchilov & Hutter 2019).
+Both solvers minimize ``J = data term + l2/2 w^2 + penalties with a kink``. The smooth part enters
+through the gradient, a kink through its proximal operator *in the metric of the step*, so that a
+fixed point of the step is a stationary point of J (Combettes & Wajs 2005; for the scaled form Lee,
+Sun & Saunders 2014). Such a step has three parts: the solver `move`s the weights and leaves its
+metric where the gradient was, the proximal operators of `penalties` take it from there, and
+`land` lets the momentum know where they went. Weight decay shrinks the weights outside the
+gradient (Loshchilov & Hutter 2019).
 """
 
 from typing import NamedTuple
@@ -11,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.penalties import soft_threshold
+from skreg._kernels.penalties import prox_l1
 
 SGD, ADAM = range(2)
 SOLVERS = {"sgd": SGD, "adam": ADAM}
@@ -28,6 +31,7 @@ class Rule(NamedTuple):
     epsilon: float
     weight_decay: float
     clip_norm: float  # 0 where gradients are not clipped
+    averaging: float = 0.0  # decay of the average of the parameters; 0 where there is none
 
 
 class Segment(NamedTuple):
@@ -61,19 +65,41 @@ def plan_step(rule, learning_rate, t, scale):
 
 @jit
 def update(rule, step, segment, l1, l2, shrink):
-    """Take ``step`` on the parameters of ``segment``."""
-    if rule.solver == ADAM:
-        adam(rule, step, segment, l1, l2, shrink)
-    else:
-        sgd(rule, step, segment, l1, l2, shrink)
+    """Take ``step`` on the parameters of ``segment``, the proximal operator of l1 included."""
+    move(rule, step, segment, l2, shrink, l1 > 0)
+    if l1 > 0:
+        prox_l1(segment.weights, segment.gradient, l1)
+        land(rule, segment)
 
 
 @jit
-def adam(rule, step, segment, l1, l2, shrink):
+def move(rule, step, segment, l2, shrink, is_proximal):
+    """Take the smooth part of ``step``.
+
+    Where ``is_proximal``, the gradient is overwritten by the step's metric: a proximal operator
+    of strength ``s`` has the threshold ``s * metric``, coordinate by coordinate. `land` must
+    follow.
+    """
+    if rule.solver == ADAM and is_proximal:
+        proximal_adam(rule, step, segment, l2, shrink)
+    elif rule.solver == ADAM:
+        adam(rule, step, segment, l2, shrink)
+    elif is_proximal:
+        proximal_sgd(rule, step, segment, l2, shrink)
+    else:
+        sgd(rule, step, segment, l2, shrink)
+
+
+@jit
+def _decay(mean, value, decay, rest):
+    return decay * mean + rest * value
+
+
+@jit
+def adam(rule, step, segment, l2, shrink):
     """Take a step of Adam (Kingma & Ba 2015), AdamW where ``shrink`` is below one.
 
-    ``w <- prox(shrink w - rate m / (sqrt(v) + epsilon))`` with the threshold
-    ``metric l1 / (sqrt(v) + epsilon)``, coordinate by coordinate.
+    ``w <- shrink w - rate m / (sqrt(v) + epsilon)``
     """
     w, m, v, gradient = segment
     number = w.dtype.type
@@ -82,30 +108,40 @@ def adam(rule, step, segment, l1, l2, shrink):
     rate, scale, keep = number(step.rate), number(step.scale), number(shrink)
     for i in range(w.size):
         g = gradient[i] * scale + l2 * w[i]
-        m[i] = beta_1 * m[i] + rest_1 * g
-        v[i] = beta_2 * v[i] + rest_2 * (g * g)
+        m[i] = _decay(m[i], g, beta_1, rest_1)
+        v[i] = _decay(v[i], g * g, beta_2, rest_2)
         w[i] = keep * w[i] - rate * m[i] / (np.sqrt(v[i]) + epsilon)
-    if l1 > 0:
-        threshold = number(step.metric) * l1
-        for i in range(w.size):
-            w[i] = soft_threshold(w[i], threshold / (np.sqrt(v[i]) + epsilon))
 
 
 @jit
-def sgd(rule, step, segment, l1, l2, shrink):
+def proximal_adam(rule, step, segment, l2, shrink):
+    """Take the smooth part of a proximal step of Adam.
+
+    Its metric is ``rate / (sqrt(v) + epsilon)`` without the bias correction of m.
+    """
+    w, m, v, gradient = segment
+    number = w.dtype.type
+    beta_1, beta_2, epsilon = number(rule.beta_1), number(rule.beta_2), number(rule.epsilon)
+    rest_1, rest_2 = number(1.0 - rule.beta_1), number(1.0 - rule.beta_2)
+    scale, keep, one = number(step.scale), number(shrink), number(1)
+    rate, metric = number(step.rate), number(step.metric)
+    for i in range(w.size):
+        g = gradient[i] * scale + l2 * w[i]
+        m[i] = _decay(m[i], g, beta_1, rest_1)
+        v[i] = _decay(v[i], g * g, beta_2, rest_2)
+        inverse = one / (np.sqrt(v[i]) + epsilon)
+        gradient[i] = metric * inverse
+        w[i] = keep * w[i] - rate * m[i] * inverse
+
+
+@jit
+def sgd(rule, step, segment, l2, shrink):
     """Take a step of stochastic gradient descent with (Nesterov's) momentum."""
     w, velocity, _, gradient = segment
     number = w.dtype.type
     momentum, rate = number(rule.momentum), number(step.rate)
     scale, keep = number(step.scale), number(shrink)
-    if l1 > 0:
-        threshold = rate * l1
-        for i in range(w.size):
-            g = gradient[i] * scale + l2 * w[i]
-            w[i], velocity[i] = proximal_momentum(
-                w[i], velocity[i], rate * g, threshold, momentum, keep, rule.nesterov
-            )
-    elif rule.nesterov:
+    if rule.nesterov:
         for i in range(w.size):
             g = rate * (gradient[i] * scale + l2 * w[i])
             velocity[i] = momentum * velocity[i] - g
@@ -118,22 +154,44 @@ def sgd(rule, step, segment, l1, l2, shrink):
 
 
 @jit
-def proximal_momentum(w, velocity, move, threshold, momentum, keep, nesterov):
-    """Return weight and velocity after a proximal step with momentum.
+def proximal_sgd(rule, step, segment, l2, shrink):
+    """Take the smooth part of a proximal step with momentum; velocities become starting points.
 
-    The velocity is the displacement that the prox leaves, so the fixed points do not depend on
-    the momentum (with Nesterov's this is FISTA, Beck & Teboulle 2009: the stored weight is the
-    extrapolated point). A weight that the prox sets to zero stays there: its velocity restarts.
+    With Nesterov's momentum the stored weight is the extrapolated point of FISTA (Beck & Teboulle
+    2009), and the step starts where the momentum has not yet carried it.
     """
-    if nesterov:
-        before = w - momentum * velocity
-        after = soft_threshold(keep * w - move, threshold)
-        velocity = after - before
-        reached = after + momentum * velocity
-    else:
-        after = soft_threshold(keep * w + momentum * velocity - move, threshold)
-        velocity = after - w
-        reached = after
-    if after == 0:
-        return after, after
-    return reached, velocity
+    w, velocity, _, gradient = segment
+    number = w.dtype.type
+    momentum, rate = number(rule.momentum), number(step.rate)
+    scale, keep = number(step.scale), number(shrink)
+    for i in range(w.size):
+        g = rate * (gradient[i] * scale + l2 * w[i])
+        carried = momentum * velocity[i]
+        gradient[i] = rate
+        if rule.nesterov:
+            velocity[i] = w[i] - carried
+            w[i] = keep * w[i] - g
+        else:
+            velocity[i] = w[i]
+            w[i] = keep * w[i] + carried - g
+
+
+@jit
+def land(rule, segment):
+    """Let the momentum of a proximal step know where the proximal operators went.
+
+    The velocity is the displacement that they leave, so the fixed points do not depend on the
+    momentum. A weight that became zero stays there: its velocity restarts. The metric is cleared
+    away, as no gradient will overwrite it in the padding.
+    """
+    w, velocity = segment.weights, segment.first
+    momentum, zero = w.dtype.type(rule.momentum), w.dtype.type(0)
+    for i in range(w.size):
+        segment.gradient[i] = zero
+    if rule.solver == ADAM:
+        return
+    for i in range(w.size):
+        reached = w[i] - velocity[i]
+        velocity[i] = zero if w[i] == 0 else reached
+        if rule.nesterov:
+            w[i] += momentum * velocity[i]

@@ -5,7 +5,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skreg._architecture import initial_parameters, views
-from skreg._engine import NO_ROWS, Engine, Network, Rows
+from skreg._engine import Engine
+from skreg._job import NO_ROWS, Network, Rows
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
@@ -14,13 +15,16 @@ from skreg._kernels.losses import (
     LOG_LOSS,
     LOSSES,
     POISSON,
+    SOFT_LOG_LOSS,
     SQUARED_ERROR,
 )
 from skreg._kernels.solvers import SGD, Rule
+from skreg._penalties import make_penalties
 
 JIT = not numba.config.DISABLE_JIT
 SGD_RULE = Rule(SGD, 0.0, 0, 0.9, 0.999, 1e-8, 0.0, 0.0)
-ALL_LOSSES = {**LOSSES, "binary_log_loss": BINARY_LOG_LOSS, "log_loss": LOG_LOSS}
+ALL_LOSSES = {**LOSSES, "binary_log_loss": BINARY_LOG_LOSS, "log_loss": LOG_LOSS,
+              "soft_log_loss": SOFT_LOG_LOSS}  # fmt: skip
 PARAMETERS = {"huber": 0.7, "quantile": 0.3}  # of the losses that have one
 CONTAINERS = {
     "C": np.ascontiguousarray,
@@ -70,9 +74,13 @@ def _rows(rows, dtype):
 
 
 def make_engine(units, X, target, weight=None, *, dtype=np.float64, activation="tanh",
-                loss=SQUARED_ERROR, parameter=0.5, dropout=None, l1=0.0, l2=0.0, rule=SGD_RULE,
-                batch_size=None, n_threads=1, valid=None, link=LINK_IDENTITY):  # fmt: skip
-    """Return an engine over the rows of ``X``; strengths and dropout hold for every level."""
+                loss=SQUARED_ERROR, parameter=0.5, dropout=None, l1=0.0, l2=0.0, penalties=None,
+                rule=SGD_RULE, batch_size=None, n_threads=1, valid=None, link=LINK_IDENTITY,
+                smoothing=0.0):  # fmt: skip
+    """Return an engine over the rows of ``X``; strengths and dropout hold for every level.
+
+    ``penalties``, a record, takes the place of ``l1`` and ``l2``.
+    """
     n_matrices = len(units) - 1
     network = Network(
         units=tuple(units),
@@ -82,9 +90,10 @@ def make_engine(units, X, target, weight=None, *, dtype=np.float64, activation="
         link=link,
         dropout=tuple(dropout or (0.0,) * n_matrices),
         seed=11,
+        smoothing=smoothing,
     )
     rows = _rows((X, target, weight), dtype)
     valid = NO_ROWS if valid is None else _rows(valid, dtype)
-    strengths = np.full(n_matrices, l1), np.full(n_matrices, l2)
-    return Engine(network, dtype, train=rows, valid=valid, rule=rule, strengths=strengths,
+    penalties = penalties or make_penalties(n_matrices, l1=l1, l2=l2)
+    return Engine(network, dtype, train=rows, valid=valid, rule=rule, penalties=penalties,
                   batch_size=batch_size or X.shape[0], n_threads=n_threads)  # fmt: skip

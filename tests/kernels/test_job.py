@@ -1,9 +1,13 @@
 """The job: slots open as vectors over the memory that was entered; parts of vectors are views."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from skreg._jit import jit
+from skreg._kernels import job as job_module
 from skreg._kernels.job import (
     COLUMNS,
     LOSSES,
@@ -13,11 +17,6 @@ from skreg._kernels.job import (
     TRAIN_SLOT,
     VALID_SLOT,
     WEIGHTS,
-    X_COLUMNS,
-    X_STARTS,
-    Y_WEIGHT,
-    X,
-    Y,
     doubles,
     indices,
     integers,
@@ -80,8 +79,19 @@ def test_lanes_are_those_of_the_dtype(engine):
 
 
 def test_slots_and_fields_do_not_overlap():
-    relative = (X, X_COLUMNS, X_STARTS, Y, Y_WEIGHT)
-    taken = [*range(TRAIN_SLOT), *(TRAIN_SLOT + i for i in relative)]
-    taken += [VALID_SLOT + i for i in relative]
-    assert sorted(taken) == list(range(N_SLOTS))
-    assert N_FIELDS == 12
+    sources = {"X", "X_COLUMNS", "X_STARTS", "Y", "Y_WEIGHT"}
+    numbers_of = {n: v for n, v in vars(job_module).items() if n.isupper() and isinstance(v, int)}
+    relative = [numbers_of[name] for name in sources]
+    first, last = numbers_of["WEIGHTS"], N_SLOTS
+    fields = slots_defined_before("UNITS")
+    taken = [numbers_of[name] for name in fields - sources - {"TRAIN_SLOT", "VALID_SLOT"}]
+    taken += [start + i for start in (TRAIN_SLOT, VALID_SLOT) for i in relative]
+    assert sorted(taken) == list(range(first, last))
+    assert N_FIELDS == 1 + max(numbers_of[name] for name in ("DELTAS", "FROZEN"))
+
+
+def slots_defined_before(name):
+    """Return the names of the numbers that are defined before ``name``, except for totals."""
+    source = Path(job_module.__file__).read_text()
+    defined = re.findall(r"^([A-Z0-9_, ]+) = ", source[: source.index(f"\n{name}, ")], re.MULTILINE)
+    return {one.strip() for names in defined for one in names.split(",")} - {"N_SLOTS"}

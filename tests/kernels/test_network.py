@@ -35,7 +35,8 @@ def epoch(engine, flat, rate):
     """Run the first epoch from ``flat``; return the objective before it, the parameters after."""
     engine.load(flat)
     engine.job.report[STEPS] = 0  # the same draws of dropout every time
-    loss, penalty = engine.train_epoch(rate)
+    loss, terms = engine.train_epoch(rate)
+    penalty = terms.sum()
     return loss + penalty, engine.parameters()
 
 

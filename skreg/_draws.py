@@ -1,0 +1,82 @@
+"""Monte-Carlo dropout: outputs of many networks, each with units dropped as in training.
+
+The draws of a network trained with dropout are approximately draws from the posterior of a
+Bayesian network (Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", section 4).
+"""
+
+from numbers import Integral
+
+import numpy as np
+import scipy.sparse as sp
+
+from skreg._architecture import n_parameters
+from skreg._engine import Engine
+from skreg._job import CHUNK_ROWS, Rows
+from skreg._kernels import job as slots
+from skreg._threads import Threads
+
+BLOCK_OUTPUTS = 2**21  # numbers at a time: 16 MB in double precision
+
+
+def check_n_draws(n_draws):
+    """Refuse anything but a positive integer."""
+    if not isinstance(n_draws, Integral) or isinstance(n_draws, bool) or n_draws < 1:
+        raise ValueError(f"n_draws={n_draws!r} must be an integer of at least 1; 100 is usual.")
+
+
+def draw_blocks(network, parameters, X, n_draws, n_jobs):
+    """Yield slices of rows with their draws, which the next block overwrites.
+
+    Every row of every draw has masks of its own, numbered by its place: they do not depend on
+    the number of threads.
+
+    Parameters
+    ----------
+    network : Network
+        Its dropout rates and its seed say what is dropped, its link what the outputs are.
+    parameters : tuple of two lists of arrays
+        Weights and biases, one per layer.
+    X : array or CSR of shape (n_samples, n_features)
+        Of the dtype of the parameters.
+    n_draws : int
+        Draws of every row.
+    n_jobs : int or None
+        Threads.
+
+    Yields
+    ------
+    rows : slice
+        Of ``X``.
+    draws : array of shape (n_draws, n_rows, n_outputs)
+        Behind the link.
+    """
+    n_rows, n_outputs = X.shape[0], network.units[-1]
+    step = min(n_rows, max(1, BLOCK_OUTPUTS // (n_draws * n_outputs)))
+    flops = 2.0 * n_parameters(network.units) * min(CHUNK_ROWS, step * n_draws)
+    with (
+        Threads(n_jobs, flops) as n_threads,
+        _open_engine(network, parameters, X, np.tile(np.arange(step), n_draws), n_threads)
+        as engine,
+    ):  # fmt: skip
+        number = 0  # of the masks of the next chunk
+        for start in range(0, n_rows, step):
+            stop = min(start + step, n_rows)
+            index = np.tile(np.arange(start, stop), n_draws)
+            engine.table.put(slots.VALID_ROWS, index)
+            outputs = engine.evaluate(draw=number)[0][: index.size]
+            number += -(-index.size // engine.job.chunk_size)
+            yield slice(start, stop), outputs.reshape(n_draws, stop - start, n_outputs)
+
+
+def _open_engine(network, parameters, X, index, n_threads):
+    """Return an engine that evaluates the rows of ``index``, which may name a row many times."""
+    engine = Engine(
+        network, parameters[0][0].dtype, valid=Rows(X), valid_index=index, n_threads=n_threads,
+        for_training=False,
+    )  # fmt: skip
+    engine.load_arrays(*parameters)
+    if sp.issparse(X):  # a chunk may hold the fullest row over and over
+        n_entries = engine.job.chunk_size * int(np.diff(X.indptr).max())
+        engine.table.new(slots.SPARSE, n_entries)
+        engine.table.new(slots.COLUMNS, n_entries, np.int32)
+    return engine

@@ -1,0 +1,297 @@
+"""From arrays to a compiled `Job`: the records that describe a fit, and the table of addresses."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from skreg._architecture import aligned_zeros, make_layout
+from skreg._kernels import job as slots
+from skreg._kernels.augment import augment, perturb
+from skreg._kernels.job import Job, Objective, Source
+from skreg._kernels.losses import SOFT_LOG_LOSS
+from skreg._kernels.matmul import ROWS
+from skreg._kernels.plugs import address_of
+from skreg._kernels.simd import lanes
+from skreg._kernels.solvers import ADAM, SGD, Rule, Step
+from skreg._kernels.structure import pull, settle, update_structured
+from skreg._penalties import Penalties, make_penalties
+
+
+class Network(NamedTuple):
+    """What a network computes: its units, codes of activations, loss and link, dropout rates.
+
+    ``units`` and ``activations`` are as in `make_layout`; ``dropout`` has one rate per level but
+    the last, the first being that of the input. ``smoothing`` of labels is for training alone.
+    """
+
+    units: tuple
+    activations: tuple
+    loss: int
+    parameter: float
+    link: int
+    dropout: tuple
+    seed: int
+    smoothing: float = 0.0
+
+
+class Augmentation(NamedTuple):
+    """What changes a batch before the forward pass, for `skreg._kernels.augment`."""
+
+    transforms: np.ndarray  # (n_transforms, N_PARAMETERS)
+    tables: np.ndarray  # numbers that transforms look up
+    groups: tuple | None  # arrays of columns that change together
+    room: int  # numbers that every thread needs to work with
+    is_adversarial: bool
+
+
+class Rows(NamedTuple):
+    """Validated rows: X (n, features), target (n, n_targets) or None, weight (n,) or None."""
+
+    X: object
+    target: object = None
+    weight: object = None
+
+
+NO_ROWS = Rows(np.empty((0, 1)))
+NO_RULE = Rule(SGD, 0.0, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
+CHUNK_ROWS = 256  # rows at a time where no update follows: enough to fill tiles, small in cache
+
+
+class Task(NamedTuple):
+    """All that an engine is built from."""
+
+    network: Network
+    dtype: np.dtype  # of all computations
+    train: Rows = NO_ROWS
+    valid: Rows | None = NO_ROWS  # None validates on rows of ``train``
+    train_index: np.ndarray | None = None  # which rows are trained on; None takes all
+    valid_index: np.ndarray | None = None  # which rows are validated on
+    rule: Rule = NO_RULE
+    penalties: Penalties | None = None
+    augmentation: Augmentation | None = None
+    batch_size: int = 1
+    n_threads: int = 1
+    for_training: bool = True  # False leaves out gradients and moments: prediction needs none
+
+    @property
+    def is_adversarial(self):
+        """Whether every batch is learned from twice, as it is and perturbed."""
+        return self.augmentation is not None and self.augmentation.is_adversarial
+
+
+class Table:
+    """The table of addresses of a `Job`, with the arrays behind it, which it keeps alive."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.addresses = np.zeros((slots.N_SLOTS, 2), dtype=np.int64)
+        self.arrays = {}
+
+    def put(self, slot, array):
+        self.arrays[slot] = array
+        self.addresses[slot] = array.ctypes.data, array.size
+
+    def new(self, slot, size, dtype=None):
+        self.put(slot, aligned_zeros(size, self.dtype if dtype is None else dtype))
+
+    def swap(self, one, other):
+        """Exchange what stands in two slots."""
+        arrays = self.arrays
+        arrays[one], arrays[other] = arrays[other], arrays[one]
+        self.addresses[[one, other]] = self.addresses[[other, one]]
+
+    def put_groups(self, starts, members, groups):
+        """Enter groups of numbers: where each begins, and its members."""
+        sizes = [len(group) for group in groups]
+        self.put(starts, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+        self.put(members, np.concatenate(groups).astype(np.int64))
+
+    def plug(self, slot, function, *examples):
+        """Enter the address of a function that takes arguments like the examples."""
+        self.addresses[slot, 0] = address_of(function, *examples)
+
+    def new_source(self, slot, rows):
+        """Enter rows; arrays of the right dtype and contiguous in either order are not copied."""
+        X, target, weight = rows
+        n_targets = 0 if target is None else target.shape[1]
+        self.put(slot + slots.Y, self._vector([] if target is None else target))
+        self.put(slot + slots.Y_WEIGHT, self._vector([] if weight is None else weight))
+        steps = self._sparse(slot, X) if sp.issparse(X) else self._dense(slot, X)
+        return Source(slot, *steps, n_targets, int(weight is not None), 0.0)
+
+    def _vector(self, array, dtype=None):
+        return np.ascontiguousarray(array, dtype=dtype or self.dtype).reshape(-1)
+
+    def _dense(self, slot, X):
+        by_columns = X.flags.f_contiguous and not X.flags.c_contiguous
+        self.put(slot + slots.X, self._vector(X.T if by_columns else X))
+        return (1, X.shape[0]) if by_columns else (max(X.shape[1], 1), 1)
+
+    def _sparse(self, slot, X):
+        X = X if X.has_sorted_indices else X.sorted_indices()
+        self.put(slot + slots.X, self._vector(X.data))
+        self.put(slot + slots.X_COLUMNS, self._vector(X.indices, np.int32))
+        self.put(slot + slots.X_STARTS, self._vector(X.indptr, np.int64))
+        return 0, 0
+
+
+def most_entries(X, index, n_rows):
+    """Return how many stored entries the fullest batch of ``n_rows`` of these rows can have."""
+    if not sp.issparse(X):
+        return 0
+    counts = np.diff(X.indptr)[index]
+    if counts.size <= n_rows:
+        return int(counts.sum())
+    return int(np.partition(counts, -n_rows)[-n_rows:].sum())
+
+
+def _index(index, n_rows):
+    return np.arange(n_rows) if index is None else np.array(index, dtype=np.int64)
+
+
+def build_job(task, team):
+    """Return the `Job` of a task, the `Table` that keeps its arrays, and the layout's `Sizes`."""
+    network, table = task.network, Table(task.dtype)
+    penalties = task.penalties or make_penalties(len(network.units) - 1)
+    valid = task.train if task.valid is None else task.valid
+    order = _index(task.train_index, task.train.X.shape[0])
+    valid_rows = _index(task.valid_index, valid.X.shape[0])
+    n_rows = max(task.batch_size, min(CHUNK_ROWS, max(order.size, valid_rows.size)))
+    lowest = 0 if task.is_adversarial else penalties.lowest
+    layout, sizes = make_layout(
+        network.units, network.activations, task.dtype,
+        _round_up(n_rows, ROWS) + n_rows if task.is_adversarial else n_rows,
+        _is_sparse(task.train, valid), lowest == 0,
+    )  # fmt: skip
+    layout[slots.FROZEN, :-1] = penalties.frozen
+    train = table.new_source(slots.TRAIN_SLOT, task.train)
+    source = train if task.valid is None else table.new_source(slots.VALID_SLOT, valid)
+    table.put(slots.ORDER, order)
+    table.put(slots.VALID_ROWS, valid_rows)
+    table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
+    _put_entries(table, ((task.train.X, order), (valid.X, valid_rows)), n_rows)
+    _put_dropout(table, network, layout)
+    _put_parameters(table, task, sizes)
+    n_targets = max(train.n_targets, source.n_targets)
+    n_targets = network.units[-1] if network.loss == SOFT_LOG_LOSS else n_targets
+    _put_batch(table, sizes, n_targets)
+    _put_penalties(table, penalties, layout, sizes)
+    _put_augmentation(table, task, sizes, n_targets)
+    job = Job(
+        table=table.addresses,
+        kind=np.empty(0, task.dtype),
+        layout=layout,
+        report=np.zeros(slots.N_REPORTS),
+        objective=Objective(network.loss, float(network.parameter), network.link, network.seed),
+        rule=task.rule,
+        train=train._replace(smoothing=float(network.smoothing)),
+        valid=source,
+        batch_size=task.batch_size,
+        chunk_size=n_rows,
+        lowest=lowest,
+    )
+    job.report[slots.DRAW] = -1
+    _plug_in(table, task, penalties, (job, team))
+    return job, table, sizes
+
+
+def _round_up(n, grain):
+    return -(-n // grain) * grain
+
+
+def _is_sparse(*sources):
+    return all(sp.issparse(rows.X) or rows is NO_ROWS for rows in sources)
+
+
+def _put_entries(table, sources, n_rows):
+    """Make room for the entries of the fullest batch of sparse rows."""
+    n_entries = max(most_entries(X, index, n_rows) for X, index in sources)
+    table.new(slots.SPARSE, n_entries)
+    table.new(slots.COLUMNS, n_entries, np.int32)
+
+
+def _put_dropout(table, network, layout):
+    rates = np.array(network.dropout, dtype=np.float64)
+    layout[slots.THRESHOLD, : rates.size] = np.minimum(np.rint(rates * 2.0**32), 2**32 - 1)
+    table.put(slots.FACTORS, (1.0 / (1.0 - rates)).astype(table.dtype))
+
+
+def _put_parameters(table, task, sizes):
+    full = sizes.parameters if task.for_training else 0
+    table.new(slots.WEIGHTS, sizes.parameters)
+    table.new(slots.FIRST, full)
+    table.new(slots.SECOND, full if task.rule.solver == ADAM else 0)
+    table.new(slots.GRADIENT, full)
+    table.new(slots.TURNED, sizes.turned if task.for_training else 0)
+    table.new(slots.AVERAGE, full if task.rule.averaging > 0 else 0)
+
+
+def _put_batch(table, sizes, n_targets):
+    table.new(slots.MEMORY, sizes.memory)
+    table.new(slots.TARGET, sizes.rows * n_targets)
+    table.new(slots.SAMPLE_WEIGHT, sizes.rows)
+    table.new(slots.LOSSES, sizes.rows, np.float64)
+    table.new(slots.STARTS, sizes.rows + 1, np.int64)
+
+
+def _put_penalties(table, penalties, layout, sizes):
+    n_terms = slots.N_TERMS if penalties.is_structured else 2  # l1 and l2 come first
+    table.new(slots.SUMS, n_terms * sizes.tiles * lanes(table.dtype))
+    table.new(slots.SQUARES, sizes.tiles * lanes(table.dtype))
+    fan_out = layout[slots.UNITS, 1:]
+    has_factors = (np.arange(fan_out.size) == 0) & (penalties.factors is not None)
+    for slot, strengths in {
+        slots.L1: penalties.l1,
+        slots.L2: np.where(has_factors, 0.0, penalties.l2),
+        slots.PULL: np.where(has_factors, penalties.l2, 0.0),
+        slots.ANCHOR_PULL: penalties.l2_anchor,
+        slots.GROUP_L1: penalties.group_l1 * np.sqrt(fan_out),
+        slots.MAX_NORM: penalties.max_norm,
+    }.items():
+        table.put(slot, strengths.astype(table.dtype))
+    if penalties.factors is not None:
+        padded = np.zeros(layout[slots.ROWS_OF, 0])
+        padded[: penalties.factors.size] = penalties.factors
+        table.put(slots.ROW_FACTORS, padded.astype(table.dtype))
+        table.put(slots.L1_ROWS, _times(penalties.l1[0], padded).astype(table.dtype))
+    if penalties.groups is not None:
+        table.put_groups(slots.GROUP_STARTS, slots.GROUP_ROWS, penalties.groups)
+        table.new(slots.GROUP_SUMS, len(penalties.groups), np.float64)
+    table.new(slots.ANCHOR, sizes.parameters if penalties.l2_anchor.any() else 0)
+    has_norms = np.isfinite(penalties.max_norm).any()
+    table.new(slots.COLUMN_SQUARES, sizes.weights // ROWS if has_norms else 0)
+
+
+def _times(strength, factors):
+    """Return the strength times each factor; infinite factors stay infinite."""
+    return np.where(np.isinf(factors), np.inf, strength * np.where(np.isinf(factors), 0, factors))
+
+
+def _put_augmentation(table, task, sizes, n_targets):
+    augmentation = task.augmentation
+    if augmentation is None:
+        return
+    n_numbers = sizes.input + sizes.rows * (n_targets + 1)  # values, targets, weight of every row
+    table.new(slots.BEFORE, n_numbers)
+    table.put(slots.TABLES, augmentation.tables.astype(table.dtype))
+    room = _round_up(augmentation.room, lanes(table.dtype))
+    table.new(slots.ROOM, room * task.n_threads)
+    table.put(slots.TRANSFORMS, np.ascontiguousarray(augmentation.transforms).reshape(-1))
+    if augmentation.groups is not None:
+        table.put_groups(slots.SWAP_STARTS, slots.SWAP_COLUMNS, augmentation.groups)
+
+
+def _plug_in(table, task, penalties, shared):
+    """Enter the addresses of the functions that this task calls besides the usual ones."""
+    job, team = shared
+    n, step = 1, Step(1.0, 1.0, 1.0, 1.0, 1.0)
+    if task.augmentation is not None:
+        table.plug(slots.AUGMENT_PLUG, augment, n, team, job, n, n)
+    if task.is_adversarial:
+        table.plug(slots.PERTURB_PLUG, perturb, job, n, n, n, n)
+    if penalties.is_structured:
+        table.plug(slots.PULL_PLUG, pull, job, n, (n, n), step)
+        table.plug(slots.UPDATE_PLUG, update_structured, job, n, (n, n), step)
+    if penalties.is_structured or task.rule.averaging > 0:
+        table.plug(slots.SETTLE_PLUG, settle, n, team, job, step)

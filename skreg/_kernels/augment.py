@@ -1,0 +1,368 @@
+"""Augmentation: what changes a batch between its gathering and the forward pass.
+
+A job lists its *transforms* as rows of numbers, a code and parameters. Every member of the team
+changes its own rows of the batch, one transform after the other; where a row takes from others,
+the team first copies the batch as it is. What is drawn depends on seed, step, the place of the
+transform in the list and the row's place in the batch, never on who draws it.
+"""
+
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels.batch import (
+    ADVERSARIAL,
+    CUT_OUT,
+    FEATURE_SWAP,
+    GAUSSIAN_NOISE,
+    IMAGE_TRANSFORM,
+    MIXUP,
+    N_PARAMETERS,
+    copy,
+    input_row,
+    int_room_of,
+    room_of,
+)
+from skreg._kernels.gather import batch_targets
+from skreg._kernels.images import change_images
+from skreg._kernels.job import (
+    BEFORE,
+    DELTAS,
+    FACTORS,
+    LEAD,
+    LOSSES,
+    MEMORY,
+    SAMPLE_WEIGHT,
+    SWAP_COLUMNS,
+    SWAP_STARTS,
+    TABLES,
+    TARGET,
+    THRESHOLD,
+    TRANSFORMS,
+    UNITS,
+    VALUES,
+    doubles,
+    integers,
+    numbers,
+    part,
+)
+from skreg._kernels.matmul import ROWS
+from skreg._kernels.network import _dropout_key
+from skreg._kernels.noise import MOST_LANES, N_GAPS, add_normals, choice, draw_places
+from skreg._kernels.random import bits, halves, mix
+from skreg._kernels.team import meet, share
+
+# What stands in the row of a transform after its code; what is not named is 0.
+SCALE = 1  # of noise; how far an adversary goes
+TABLE_AT = 1  # of mixup: where its quantiles begin
+GAP_SCALE, FIRST_GROUP, N_GROUPS = range(1, 4)  # of swaps: see `draw_places`; its groups
+
+QUANTILE_BITS = 12  # a table holds the quantiles of this many halvings of [0, 1], and the last
+PARTNERS = 2**30  # the first of the draws that choose the other row of every cell
+
+
+@jit
+def augment(tid, team, job, n_rows, step):
+    """Change this member's rows of a batch; return False where the team was aborted.
+
+    The same holds for the shorter programs below, which know some of the transforms only.
+
+    Parameters
+    ----------
+    tid : int
+    team : Team
+    job : Job
+    n_rows : int
+        Of the batch, whose rows are divided as for gathering.
+    step : int
+        Numbers the draws.
+    """
+    rows = share(tid, team.n_threads, n_rows, ROWS)
+    member = tid, team.n_threads, rows
+    for t in range(count_transforms(job)):
+        code, parameters, key = transform(job, t, step)
+        if code == MIXUP or code == FEATURE_SWAP:
+            if not keep_rows(team, job, n_rows, rows, t):
+                return False
+            take_from_others(job, code, parameters, key, n_rows, member)
+        elif code == GAUSSIAN_NOISE:
+            add_noise(job, parameters, key, member)
+        else:
+            change_images(job, code, parameters, key, member)
+    return True
+
+
+@jit
+def augment_by_noise(tid, team, job, n_rows, step):
+    """Add noise; see `augment`."""
+    member = tid, team.n_threads, share(tid, team.n_threads, n_rows, ROWS)
+    for t in range(count_transforms(job)):
+        _, parameters, key = transform(job, t, step)
+        add_noise(job, parameters, key, member)
+    return True
+
+
+@jit
+def augment_by_others(tid, team, job, n_rows, step):
+    """Mix rows and swap cells; see `augment`."""
+    rows = share(tid, team.n_threads, n_rows, ROWS)
+    member = tid, team.n_threads, rows
+    for t in range(count_transforms(job)):
+        code, parameters, key = transform(job, t, step)
+        if not keep_rows(team, job, n_rows, rows, t):
+            return False
+        take_from_others(job, code, parameters, key, n_rows, member)
+    return True
+
+
+@jit
+def augment_images(tid, team, job, n_rows, step):
+    """Change images; see `augment`."""
+    member = tid, team.n_threads, share(tid, team.n_threads, n_rows, ROWS)
+    for t in range(count_transforms(job)):
+        code, parameters, key = transform(job, t, step)
+        change_images(job, code, parameters, key, member)
+    return True
+
+
+PROGRAMS = (
+    ({GAUSSIAN_NOISE}, augment_by_noise),
+    ({MIXUP, FEATURE_SWAP}, augment_by_others),
+    ({CUT_OUT, IMAGE_TRANSFORM}, augment_images),
+)
+
+
+def program_for(transforms):
+    """Return the smallest of the programs that knows all the transforms: it compiles soonest.
+
+    Parameters
+    ----------
+    transforms : array of shape (n_transforms, N_PARAMETERS)
+
+    Returns
+    -------
+    program : `augment` or one of the shorter ones (not compiled yet)
+    """
+    codes = {int(code) for code in transforms[:, 0]} - {ADVERSARIAL}
+    return next((program for known, program in PROGRAMS if codes <= known), augment)
+
+
+@jit
+def count_transforms(job):
+    """Return the number of transforms, without an adversary, who comes last and later."""
+    transforms = doubles(job, TRANSFORMS)
+    n = transforms.size // N_PARAMETERS
+    return n - 1 if transforms[(n - 1) * N_PARAMETERS] == ADVERSARIAL else n
+
+
+@jit
+def transform(job, t, step):
+    """Return code and parameters of transform ``t``, and the key of its draws."""
+    parameters = part(doubles(job, TRANSFORMS), t * N_PARAMETERS, N_PARAMETERS)
+    # Keys of dropout are those of the levels: after the last of them, nothing coincides.
+    key = _dropout_key(job, step, job.layout.shape[1] + t)
+    return np.int64(parameters[0]), parameters, key
+
+
+@jit
+def blend(goal, own, other, ratio):
+    """Store ``ratio * own + (1 - ratio) * other``, exact where both are equal."""
+    for j in range(goal.size):
+        goal[j] = other[j] + ratio * (own[j] - other[j])
+
+
+@jit
+def kept_parts(job, n_rows):
+    """Return the parts of the copy of a batch of ``n_rows``: features, targets, weights."""
+    before, n_features = numbers(job, BEFORE), n_rows * job.layout[UNITS, 0]
+    n_targets = n_rows * batch_targets(job, job.train)
+    return (
+        part(before, 0, n_features),
+        part(before, n_features, n_targets),
+        part(before, n_features + n_targets, n_rows),
+    )
+
+
+@jit
+def keep_rows(team, job, n_rows, rows, t):
+    """Copy own rows for all members to read; return False where the team was aborted."""
+    if t > 0 and not meet(team):  # others may still look at an earlier copy
+        return False
+    features, targets, weights = kept_parts(job, n_rows)
+    n_units, n_targets = job.layout[UNITS, 0], batch_targets(job, job.train)
+    first, last = rows
+    for i in range(first, last):
+        copy(part(features, i * n_units, n_units), input_row(job, i))
+    size = (last - first) * n_targets
+    mine = part(numbers(job, TARGET), first * n_targets, size)
+    copy(part(targets, first * n_targets, size), mine)
+    mine = part(numbers(job, SAMPLE_WEIGHT), first, last - first)
+    copy(part(weights, first, last - first), mine)
+    return meet(team)
+
+
+@jit
+def take_from_others(job, code, parameters, key, n_rows, member):
+    """Mix own rows with others or swap cells with them."""
+    if code == MIXUP:
+        mix_rows(job, parameters, key, n_rows, member[2])
+    else:
+        swap_cells(job, parameters, key, n_rows, member)
+
+
+@jit
+def quantile(table, draw):
+    """Interpolate a table of quantiles at the probability that 32 random bits stand for."""
+    rest = 32 - QUANTILE_BITS
+    at = np.int64(draw) >> rest
+    fraction = table.dtype.type((np.int64(draw) & ((1 << rest) - 1)) * 2.0**-rest)
+    return table[at] + fraction * (table[at + 1] - table[at])
+
+
+@jit
+def pair(rows, i, k, size):
+    """Return two of the rows of a vector."""
+    return part(rows, i * size, size), part(rows, k * size, size)
+
+
+@jit
+def mix_rows(job, parameters, key, n_rows, rows):
+    """Blend rows with others, all at the same distance in the batch (Zhang et al. 2018)."""
+    features, targets, weights = kept_parts(job, n_rows)
+    n_units, n_targets = job.layout[UNITS, 0], batch_targets(job, job.train)
+    table = part(numbers(job, TABLES), np.int64(parameters[TABLE_AT]), 2**QUANTILE_BITS + 1)
+    target, weight = numbers(job, TARGET), numbers(job, SAMPLE_WEIGHT)
+    distance = 1 + choice(key, 0, n_rows - 1)
+    for i in range(rows[0], rows[1]):
+        low, high = halves(mix(key, i))
+        ratio, k = quantile(table, bits(low, high, 0)), (i + distance) % n_rows
+        own, other = pair(features, i, k, n_units)
+        blend(input_row(job, i), own, other, ratio)
+        own, other = pair(targets, i, k, n_targets)
+        blend(part(target, i * n_targets, n_targets), own, other, ratio)
+        weight[i] = weights[k] + ratio * (weights[i] - weights[k])
+
+
+@jit
+def draw_others(others, key, i, n_rows):
+    """Fill ``others`` with rows of the batch other than row ``i``; a single row is its own."""
+    low, high = halves(key)
+    for c in range(others.size):
+        draw = np.int64(bits(low, high, PARTNERS + c))
+        other = i + 1 + ((draw * (n_rows - 1)) >> 32)
+        others[c] = other if other < n_rows else other - n_rows
+
+
+@jit
+def swap_cells(job, parameters, key, n_rows, member):
+    """Let cells, or groups of them, take the values of other rows, each of another one."""
+    tid, n_threads, rows = member
+    first_group, n_groups = np.int64(parameters[FIRST_GROUP]), np.int64(parameters[N_GROUPS])
+    n_cells = n_groups if n_groups > 0 else job.layout[UNITS, 0]
+    scale = job.kind.dtype.type(parameters[GAP_SCALE])
+    memory = int_room_of(job, tid, n_threads, 2 * n_cells)
+    gaps = room_of(job, tid, n_threads, 2 * n_cells, N_GAPS)
+    places = part(memory, 0, n_cells)
+    for i in range(rows[0], rows[1]):
+        row_key = mix(key, i)
+        n = draw_places(places, row_key, scale, gaps)
+        others = part(memory, n_cells, n)
+        draw_others(others, row_key, i, n_rows)
+        cells = part(places, 0, n)
+        if n_groups > 0:
+            swap_groups(job, i, n_rows, cells, others, first_group)
+        else:
+            swap_columns(job, i, n_rows, cells, others)
+
+
+@jit
+def swap_columns(job, i, n_rows, columns, others):
+    """Let single cells of row ``i`` take the values of the rows ``others``."""
+    row, (features, _, _) = input_row(job, i), kept_parts(job, n_rows)
+    for c in range(columns.size):
+        column = np.int64(columns[c])
+        row[column] = features[np.int64(others[c]) * row.size + column]
+
+
+@jit
+def swap_groups(job, i, n_rows, groups, others, first_group):
+    """Let groups of cells of row ``i`` take the values of the rows ``others``."""
+    row, (features, _, _) = input_row(job, i), kept_parts(job, n_rows)
+    starts, columns = integers(job, SWAP_STARTS), integers(job, SWAP_COLUMNS)
+    for c in range(groups.size):
+        group, at = first_group + np.int64(groups[c]), np.int64(others[c]) * row.size
+        for k in range(starts[group], starts[group + 1]):
+            row[columns[k]] = features[at + columns[k]]
+
+
+@jit
+def add_noise(job, parameters, key, member):
+    """Add Gaussian noise to all features (Bishop 1995)."""
+    tid, n_threads, rows = member
+    scratch = room_of(job, tid, n_threads, 0, job.layout[UNITS, 0] + 2 * MOST_LANES)
+    scale = job.kind.dtype.type(parameters[SCALE])
+    for i in range(rows[0], rows[1]):
+        add_normals(input_row(job, i), scale, mix(key, i), scratch)
+
+
+@jit
+def perturb(job, first, last, shift, step):
+    """Write batch rows ``first:last``, moved against the loss, to the rows ``shift`` further on.
+
+    Every feature moves by ``epsilon`` in the direction in which the loss grows, the fast gradient
+    sign method of Goodfellow et al. (2015). Targets and weights are copied. Under dropout of
+    inputs it is the features in front of it that move, and the same ones are dropped again.
+
+    Parameters
+    ----------
+    job : Job
+        Its deltas of the input are those of the rows.
+    first, last : int
+    shift : int
+        The number of rows in the batch, rounded up to whole tiles.
+    step : int
+        Numbers the draws of dropout.
+    """
+    transforms = doubles(job, TRANSFORMS)
+    epsilon = transforms[transforms.size - N_PARAMETERS + SCALE]
+    for i in range(first, last):
+        ascend(job, i, shift, step, epsilon)
+    n_targets = batch_targets(job, job.train)
+    target, weight = numbers(job, TARGET), numbers(job, SAMPLE_WEIGHT)
+    size = (last - first) * n_targets
+    goal = part(target, (first + shift) * n_targets, size)
+    copy(goal, part(target, first * n_targets, size))
+    copy(part(weight, first + shift, last - first), part(weight, first, last - first))
+    if first < last and shift - last < ROWS:
+        clear_rows(job, last, shift)
+    return True
+
+
+@jit
+def ascend(job, i, shift, step, epsilon):
+    """Write batch row ``i``, moved up the loss, to the row ``shift`` further on."""
+    layout, number = job.layout, job.kind.dtype.type
+    row, goal = input_row(job, i), input_row(job, i + shift)
+    delta_at = layout[DELTAS, 0] + i * layout[LEAD, 0]
+    delta = part(numbers(job, MEMORY), delta_at, layout[UNITS, 0])
+    threshold = np.uint32(layout[THRESHOLD, 0])
+    length = number(numbers(job, FACTORS)[0] * number(epsilon))
+    low, high = halves(mix(_dropout_key(job, step, 0), i))
+    zero = number(0)
+    for j in range(row.size):
+        by = length if delta[j] > zero else (-length if delta[j] < zero else zero)
+        goal[j] = row[j] + (by if bits(low, high, j) >= threshold else zero)
+
+
+@jit
+def clear_rows(job, first, last):
+    """Empty the rows between the two halves of a batch, over which gradients are summed."""
+    layout, memory = job.layout, numbers(job, MEMORY)
+    weight, losses = numbers(job, SAMPLE_WEIGHT), doubles(job, LOSSES)
+    for i in range(first, last):
+        weight[i] = losses[i] = 0
+    for level in range(layout.shape[1]):
+        lead = layout[LEAD, level]
+        for field in (VALUES, DELTAS):
+            block = part(memory, layout[field, level] + first * lead, (last - first) * lead)
+            for j in range(block.size):
+                block[j] = 0

@@ -1,0 +1,39 @@
+"""What augmentation finds in a job: codes of transforms, rows of a batch, a member's scratch."""
+
+from skreg._jit import jit
+from skreg._kernels.job import LEAD, MEMORY, ROOM, UNITS, VALUES, indices, numbers, part
+
+GAUSSIAN_NOISE, MIXUP, FEATURE_SWAP, CUT_OUT, IMAGE_TRANSFORM, ADVERSARIAL = range(6)
+N_PARAMETERS = 10  # of a transform; the first is its code
+
+
+@jit
+def room_of(job, tid, n_threads, start, size):
+    """Return ``size`` numbers of a member's scratch, from number ``start`` on."""
+    room = numbers(job, ROOM)
+    return part(room, room.size // n_threads * tid + start, size)
+
+
+@jit
+def int_room_of(job, tid, n_threads, size):
+    """Return the beginning of a member's scratch as ``size`` integers of 32 bits.
+
+    They take the room of as many numbers, or of half as many.
+    """
+    words = job.kind.itemsize // 4
+    start = numbers(job, ROOM).size // n_threads * words * tid
+    return part(indices(job, ROOM), start, size)
+
+
+@jit
+def input_row(job, i):
+    """Return the features of row ``i`` of the batch."""
+    layout = job.layout
+    return part(numbers(job, MEMORY), layout[VALUES, 0] + i * layout[LEAD, 0], layout[UNITS, 0])
+
+
+@jit
+def copy(goal, source):
+    """Copy ``source`` to ``goal``."""
+    for j in range(goal.size):
+        goal[j] = source[j]

@@ -1,0 +1,362 @@
+"""Penalties and constraints with structure, as plugs: few fits ask for them.
+
+`pull` adds the gradients of what is smooth, `update_structured` takes the solver's step with its
+proximal operators row by row, and `settle` does what needs the weights of other members: groups
+of features, norms of columns, and the average of the weights, which comes last.
+"""
+
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels.job import (
+    ANCHOR,
+    ANCHOR_PULL,
+    ANCHOR_TERM,
+    AVERAGE,
+    BIASES_AT,
+    COLUMN_SQUARES,
+    FROZEN,
+    GRADIENT,
+    GROUP_L1,
+    GROUP_ROWS,
+    GROUP_STARTS,
+    GROUP_SUMS,
+    GROUP_TERM,
+    L1,
+    L1_ROWS,
+    L1_TERM,
+    L2,
+    L2_TERM,
+    MAX_NORM,
+    PANELS,
+    PULL,
+    ROW_FACTORS,
+    ROWS_OF,
+    SUMS,
+    TILES_AT,
+    UNITS,
+    WEIGHTS,
+    WEIGHTS_AT,
+    doubles,
+    integers,
+    lanes_of,
+    numbers,
+    part,
+)
+from skreg._kernels.lanes import load, square_root, store, total, where
+from skreg._kernels.learn import empty_lanes, penalize_rows, segment
+from skreg._kernels.matmul import ROWS
+from skreg._kernels.network import turn
+from skreg._kernels.penalties import Group, prox_group, prox_l1, prox_l1_rows
+from skreg._kernels.solvers import land, move
+from skreg._kernels.team import meet, share
+
+
+@jit
+def row_factor(job, k, row):
+    """Return what multiplies the penalties of a row of matrix k; infinity excludes the row."""
+    factors = numbers(job, ROW_FACTORS)
+    return factors[row] if k == 0 and factors.size > 0 else job.kind.dtype.type(1)
+
+
+@jit
+def is_grouped(job, k):
+    """Return whether the groups of matrix k are more than its single rows."""
+    return k == 0 and integers(job, GROUP_STARTS).size > 0
+
+
+@jit
+def row_group(job, k, row):
+    """Return the group that row ``row`` of matrix k is."""
+    layout, width = job.layout, lanes_of(job)
+    consecutive = part(integers(job, GROUP_ROWS), 0, 0)
+    return Group(consecutive, row, 1, layout[WEIGHTS_AT, k],
+                 layout[ROWS_OF, k] * width, layout[PANELS, k])  # fmt: skip
+
+
+@jit
+def pull(job, k, rows, step):
+    """Note l1, l2 and the distance to the anchor, and add what the solver does not know of.
+
+    That is the gradient of l2 where its strength differs from row to row, and the gradient of
+    half the squared distance to the anchor.
+    """
+    scale = 1.0 / step.scale  # the gradient is not yet scaled
+    if k == 0 and numbers(job, ROW_FACTORS).size > 0:
+        pull_with_factors(job, rows, scale)
+    else:
+        penalize_rows(job, k, rows)
+    if numbers(job, ANCHOR_PULL)[k] > 0:
+        pull_to_anchor(job, k, rows, scale)
+    return True
+
+
+@jit
+def pull_with_factors(job, rows, scale):
+    """Store the lane sums of l1 and l2 of rows of the first matrix; add the gradient of l2.
+
+    A row whose factor is infinite gets no gradient: it stays at zero.
+    """
+    layout, width, number = job.layout, lanes_of(job), job.kind.dtype.type
+    weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
+    l1, l2, factors = numbers(job, L1)[0], numbers(job, PULL)[0], numbers(job, ROW_FACTORS)
+    half, strength = l2 / number(2), l2 * number(scale)
+    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
+    for row in range(rows[0], rows[1], ROWS):
+        absolute = empty_lanes(job, SUMS, L1_TERM * n_tiles + row // ROWS)
+        squared = empty_lanes(job, SUMS, L2_TERM * n_tiles + row // ROWS)
+        first, second = load(absolute, 0), load(squared, 0)
+        for p in range(layout[PANELS, 0]):
+            at = layout[WEIGHTS_AT, 0] + (p * layout[ROWS_OF, 0] + row) * width
+            for i in range(ROWS):
+                factor, here = factors[row + i], at + i * width
+                if factor == np.inf:
+                    store(gradient, here, load(weights, here) * 0.0)
+                    continue
+                w = load(weights, here)
+                first = first + abs(w) * (l1 * factor)
+                second = second + w * w * (half * factor)
+                store(gradient, here, load(gradient, here) + w * (strength * factor))
+        store(absolute, 0, first)
+        store(squared, 0, second)
+
+
+@jit
+def pull_to_anchor(job, k, rows, scale):
+    """Store the lane sums of half the squared distance to the anchor; add its gradient."""
+    layout, width, number = job.layout, lanes_of(job), job.kind.dtype.type
+    weights, gradient, anchor = numbers(job, WEIGHTS), numbers(job, GRADIENT), numbers(job, ANCHOR)
+    back = numbers(job, ANCHOR_PULL)[k]
+    half, strength = back / number(2), back * number(scale)
+    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
+    for row in range(rows[0], rows[1], ROWS):
+        tile = ANCHOR_TERM * n_tiles + layout[TILES_AT, k] + row // ROWS
+        sums = empty_lanes(job, SUMS, tile)
+        distance = load(sums, 0)
+        for p in range(layout[PANELS, k]):
+            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
+            for here in range(at, at + ROWS * width, width):
+                d = load(weights, here) - load(anchor, here)
+                distance = distance + d * d * half
+                store(gradient, here, load(gradient, here) + d * strength)
+        store(sums, 0, distance)
+
+
+@jit
+def update_structured(job, k, rows, step):
+    """Take the step on weight rows ``rows[0]:rows[1]`` of matrix k with its proximal operators."""
+    layout, width, number = job.layout, lanes_of(job), job.kind.dtype.type
+    l1, group_l1 = numbers(job, L1)[k], numbers(job, GROUP_L1)[k]
+    l2 = numbers(job, L2)[k] * number(step.clip)
+    is_proximal = l1 > 0 or group_l1 > 0
+    for p in range(layout[PANELS, k]):
+        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        block = segment(job, at, (rows[1] - rows[0]) * width)
+        move(job.rule, step, block, l2, step.shrink, is_proximal)
+    prox_rows(job, k, rows, l1, k == 0 and numbers(job, ROW_FACTORS).size > 0)
+    comes_later = group_l1 > 0 and is_grouped(job, k)
+    if group_l1 > 0 and not comes_later:
+        shrink_rows(job, k, rows, group_l1)
+    if is_proximal and not comes_later:
+        land_rows(job, k, rows)
+    if k >= job.lowest and not is_settled_later(job, k):
+        turn(job, k, rows[0], min(rows[1], layout[UNITS, k]))
+    return True
+
+
+@jit
+def prox_rows(job, k, rows, l1, has_factors):
+    """Apply the proximal operator of l1 to weight rows ``rows[0]:rows[1]`` of matrix k."""
+    layout, width = job.layout, lanes_of(job)
+    weights, metric = numbers(job, WEIGHTS), numbers(job, GRADIENT)
+    if l1 == 0:
+        return
+    for p in range(layout[PANELS, k]):
+        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        if has_factors:
+            strengths = part(numbers(job, L1_ROWS), rows[0], rows[1] - rows[0])
+            prox_l1_rows(weights, metric, at, strengths)
+        else:
+            size = (rows[1] - rows[0]) * width
+            prox_l1(part(weights, at, size), part(metric, at, size), l1)
+
+
+@jit
+def shrink_rows(job, k, rows, strength):
+    """Apply the proximal operator of the group term to rows of matrix k, each a group.
+
+    Its values go into the lane sums, tile by tile: they are those after the step.
+    """
+    layout, weights, metric = job.layout, numbers(job, WEIGHTS), numbers(job, GRADIENT)
+    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
+    for first in range(rows[0], rows[1], ROWS):
+        tile = GROUP_TERM * n_tiles + layout[TILES_AT, k] + first // ROWS
+        values = empty_lanes(job, SUMS, tile)
+        for row in range(first, min(first + ROWS, layout[UNITS, k])):
+            mine = strength * row_factor(job, k, row)
+            if mine != np.inf:
+                values[0] += mine * prox_group(weights, metric, row_group(job, k, row), mine)
+
+
+@jit
+def is_settled_later(job, k):
+    """Return whether the weights of matrix k are final only in `settle`."""
+    has_groups = is_grouped(job, k) and numbers(job, GROUP_L1)[k] > 0
+    return has_groups or numbers(job, MAX_NORM)[k] < np.inf
+
+
+@jit
+def land_rows(job, k, rows):
+    """Let the momentum of weight rows ``rows[0]:rows[1]`` of matrix k know where they are."""
+    layout, width = job.layout, lanes_of(job)
+    for p in range(layout[PANELS, k]):
+        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        land(job.rule, segment(job, at, (rows[1] - rows[0]) * width))
+
+
+@jit
+def settle(tid, team, job, step):
+    """Finish a step: groups of features, norms of columns, the average; False where aborted."""
+    layout = job.layout
+    n_matrices = layout.shape[1] - 1
+    if is_grouped(job, 0) and numbers(job, GROUP_L1)[0] > 0 and not layout[FROZEN, 0]:
+        if not meet(team):
+            return False
+        shrink_groups(tid, team, job)
+        if not meet(team):
+            return False
+        land_rows(job, np.int64(0), own_rows(tid, team, job, 0))
+    if numbers(job, COLUMN_SQUARES).size > 0:
+        for k in range(n_matrices):
+            square_columns(job, k, own_rows(tid, team, job, k))
+        if not meet(team):
+            return False
+        for k in range(n_matrices):
+            project_columns(job, k, own_rows(tid, team, job, k))
+    for k in range(n_matrices):
+        if layout[FROZEN, k]:
+            continue
+        first, last = own_rows(tid, team, job, k)
+        if k >= job.lowest and is_settled_later(job, k):
+            turn(job, k, first, min(last, layout[UNITS, k]))
+        if job.rule.averaging > 0:
+            average_rows(job, k, (first, last))
+            if tid == (k + 1) % team.n_threads:
+                average(job, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
+    return True
+
+
+@jit
+def prox_all(tid, team, job):
+    """Apply all proximal operators and projections to the weights, in the metric at hand.
+
+    That metric stands where gradients do. For a single member: nothing waits.
+    """
+    l1, group_l1 = numbers(job, L1), numbers(job, GROUP_L1)
+    has_factors = numbers(job, ROW_FACTORS).size > 0
+    for k in range(job.layout.shape[1] - 1):
+        if job.layout[FROZEN, k]:
+            continue
+        rows = own_rows(tid, team, job, k)
+        prox_rows(job, k, rows, l1[k], k == 0 and has_factors)
+        if group_l1[k] > 0 and is_grouped(job, k):
+            shrink_groups(tid, team, job)
+        elif group_l1[k] > 0:
+            shrink_rows(job, k, rows, group_l1[k])
+        if numbers(job, COLUMN_SQUARES).size > 0:
+            square_columns(job, k, rows)
+            project_columns(job, k, rows)
+
+
+@jit
+def own_rows(tid, team, job, k):
+    """Return the rows of matrix k that a member of the team works on."""
+    return share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
+
+
+@jit
+def shrink_groups(tid, team, job):
+    """Apply the proximal operator of this member's groups of features; store their values."""
+    starts, rows = integers(job, GROUP_STARTS), integers(job, GROUP_ROWS)
+    layout, values = job.layout, doubles(job, GROUP_SUMS)
+    panel = layout[ROWS_OF, 0] * lanes_of(job)
+    first, last = share(tid, team.n_threads, starts.size - 1, 1)
+    for g in range(first, last):
+        n = starts[g + 1] - starts[g]
+        group = Group(rows, starts[g], n, layout[WEIGHTS_AT, 0], panel, layout[PANELS, 0])
+        factor = row_factor(job, np.int64(0), rows[starts[g]])
+        if factor == np.inf:
+            continue
+        # `GROUP_L1` holds the factor for groups of one row.
+        strength = numbers(job, GROUP_L1)[0] * factor * job.kind.dtype.type(np.sqrt(n))
+        norm = prox_group(numbers(job, WEIGHTS), numbers(job, GRADIENT), group, strength)
+        values[g] = strength * norm
+
+
+@jit
+def square_columns(job, k, rows):
+    """Store the sums of squares of every column of matrix k, tile by tile."""
+    layout, width = job.layout, lanes_of(job)
+    if layout[FROZEN, k] or numbers(job, MAX_NORM)[k] == np.inf:
+        return
+    weights, squares = numbers(job, WEIGHTS), numbers(job, COLUMN_SQUARES)
+    for row in range(rows[0], rows[1], ROWS):
+        for p in range(layout[PANELS, k]):
+            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
+            lanes = load(weights, at) * load(weights, at)
+            for i in range(at + width, at + ROWS * width, width):
+                lanes = lanes + load(weights, i) * load(weights, i)
+            store(squares, squares_at(job, k, row // ROWS, p), lanes)
+
+
+@jit
+def squares_at(job, k, tile, p):
+    """Return where the squares of one tile of one panel of matrix k lie."""
+    layout = job.layout
+    # A tile's sums take an eighth of the room of its weights.
+    start = layout[WEIGHTS_AT, k] // ROWS
+    return start + (p * (layout[ROWS_OF, k] // ROWS) + tile) * lanes_of(job)
+
+
+@jit
+def project_columns(job, k, rows):
+    """Scale the columns of matrix k that are longer than its largest norm down to it.
+
+    ``argmin_v |v - w|^2`` over ``|v|_2 <= max_norm``, for the incoming weights of every unit.
+    """
+    layout, width = job.layout, lanes_of(job)
+    if layout[FROZEN, k] or numbers(job, MAX_NORM)[k] == np.inf:
+        return
+    weights, squares = numbers(job, WEIGHTS), numbers(job, COLUMN_SQUARES)
+    largest = numbers(job, MAX_NORM)[k]
+    for p in range(layout[PANELS, k]):
+        at = squares_at(job, k, 0, p)
+        lanes = load(squares, at)
+        for i in range(at + width, at + layout[ROWS_OF, k] // ROWS * width, width):
+            lanes = lanes + load(squares, i)
+        norm = square_root(lanes)
+        factor = largest / where(norm > largest, norm, largest)
+        if total(where(norm > largest, 1.0, norm * 0.0)) > 0:
+            for row in range(rows[0], rows[1]):
+                here = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
+                store(weights, here, load(weights, here) * factor)
+
+
+@jit
+def average_rows(job, k, rows):
+    """Move the average of weight rows ``rows[0]:rows[1]`` of matrix k towards the weights."""
+    layout, width = job.layout, lanes_of(job)
+    for p in range(layout[PANELS, k]):
+        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        average(job, at, (rows[1] - rows[0]) * width)
+
+
+@jit
+def average(job, start, size):
+    """Compute ``mean <- decay mean + (1 - decay) w`` (Polyak & Juditsky 1992, exponential)."""
+    number = job.kind.dtype.type
+    decay, rest = number(job.rule.averaging), number(1.0 - job.rule.averaging)
+    mean = part(numbers(job, AVERAGE), start, size)
+    weights = part(numbers(job, WEIGHTS), start, size)
+    for i in range(size):
+        mean[i] = decay * mean[i] + rest * weights[i]

@@ -1,0 +1,156 @@
+"""The penalties and constraints of a network: strengths per matrix, factors, groups, values.
+
+``sum_k ( l1_k sum_i f_i |w_i| + l2_k / 2 sum_i f_i w_i^2 + l2_anchor_k / 2 |W_k - A_k|^2
++ group_l1_k sum_g f_g sqrt(size_g) |W_g|_2 )``, where f is the factor of a feature in the first
+matrix and 1 elsewhere, and a group is a row of a matrix or the rows of a group of features.
+Frozen matrices are constants: nothing penalizes them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skreg._architecture import n_parameters, views
+
+TERMS = ("l1", "l2", "group_l1", "l2_anchor")  # in the order of the kernels' terms
+
+
+class Penalties(NamedTuple):
+    """Strengths of all terms, one per weight matrix, and what gives them structure."""
+
+    l1: np.ndarray
+    l2: np.ndarray
+    group_l1: np.ndarray
+    l2_anchor: np.ndarray
+    max_norm: np.ndarray  # infinite where a matrix has no such constraint
+    frozen: np.ndarray  # bool, one per matrix
+    factors: np.ndarray | None = None  # one per feature; infinity excludes it
+    groups: tuple | None = None  # arrays of columns that hold every feature once
+
+    @property
+    def is_structured(self):
+        """Whether more than l1 and l2 with one strength per matrix is asked for."""
+        return bool(
+            self.group_l1.any()
+            or self.l2_anchor.any()
+            or np.isfinite(self.max_norm).any()
+            or self.factors is not None
+        )
+
+    @property
+    def has_kinks(self):
+        """Whether some term sets weights to exact zeros."""
+        return bool(self.l1.any() or self.group_l1.any())
+
+    @property
+    def lowest(self):
+        """The lowest level whose deltas training needs."""
+        return int(np.flatnonzero(~self.frozen)[0]) + 1
+
+
+def make_penalties(n_matrices, **given):
+    """Return `Penalties` from one number or one per matrix for each name; others are off.
+
+    Strengths on frozen matrices are dropped.
+    """
+    off = {"l1": 0.0, "l2": 0.0, "group_l1": 0.0, "l2_anchor": 0.0, "max_norm": np.inf}
+    frozen = np.broadcast_to(given.pop("frozen", False), n_matrices).copy()
+    factors, groups = given.pop("factors", None), given.pop("groups", None)
+    strengths = {}
+    for name, default in off.items():
+        value = np.broadcast_to(given.pop(name, default), n_matrices).astype(np.float64)
+        strengths[name] = np.where(frozen, default, value)
+    if factors is not None and (frozen[0] or (factors == 1).all()):
+        factors = None
+    return Penalties(**strengths, frozen=frozen, factors=factors, groups=groups, **given)
+
+
+def parameter_strengths(units, strengths, factors=None):
+    """Spread strengths per matrix over a flat vector of all parameters; biases get zero.
+
+    Factors multiply the rows of the first matrix; an infinite one gives zero.
+    """
+    flat = np.zeros(n_parameters(units))
+    for k, (coef, strength) in enumerate(zip(views(flat, units)[0], strengths, strict=True)):
+        coef[:] = strength
+        if k == 0 and factors is not None:
+            coef *= np.where(np.isfinite(factors), factors, 0.0)[:, None]
+    return flat
+
+
+def movable(units, penalties):
+    """Return which parameters training may change, as a flat vector of ones and zeros."""
+    flat = np.ones(n_parameters(units))
+    coefs, intercepts = views(flat, units)
+    for k in np.flatnonzero(penalties.frozen):
+        coefs[k][:], intercepts[k][:] = 0, 0
+    if penalties.factors is not None:
+        coefs[0][np.isinf(penalties.factors)] = 0
+    return flat
+
+
+def clear_excluded(flat, units, penalties):
+    """Set the weights of excluded features to zero, in place."""
+    if penalties.factors is not None:
+        views(flat, units)[0][0][np.isinf(penalties.factors)] = 0
+
+
+def group_penalty(coefs, penalties):
+    """Return the value of the group terms at the weight matrices ``coefs``."""
+    total = 0.0
+    for k, (coef, strength) in enumerate(zip(coefs, penalties.group_l1, strict=True)):
+        if strength == 0:
+            continue
+        squares, sizes = (coef.astype(np.float64) ** 2).sum(axis=1), np.ones(coef.shape[0])
+        factors = np.ones(coef.shape[0])
+        if k == 0 and penalties.factors is not None:
+            factors = np.where(np.isfinite(penalties.factors), penalties.factors, 0.0)
+        if k == 0 and penalties.groups is not None:
+            squares = np.array([squares[group].sum() for group in penalties.groups])
+            sizes = np.array([group.size for group in penalties.groups])
+            factors = factors[[group[0] for group in penalties.groups]]
+        total += strength * float(factors @ np.sqrt(squares * sizes * coef.shape[1]))
+    return total
+
+
+class Terms:
+    """The terms of the penalty as functions of the flat parameters.
+
+    Parameters
+    ----------
+    units : sequence of int
+    penalties : Penalties
+    anchor : array of shape (n_parameters,), optional
+        What ``l2_anchor`` pulls the weights to.
+    """
+
+    def __init__(self, units, penalties, anchor=None):
+        self.units, self.penalties, self.anchor = units, penalties, anchor
+        factors = penalties.factors
+        self.l1 = parameter_strengths(units, penalties.l1, factors)
+        self.l2 = parameter_strengths(units, penalties.l2, factors)
+        self.l2_anchor = parameter_strengths(units, penalties.l2_anchor)
+
+    def _distance(self, flat):
+        return flat - self.anchor if self.anchor is not None else np.zeros_like(flat)
+
+    def smooth(self, flat):
+        """Return value and gradient of the smooth terms."""
+        distance = self._distance(flat)
+        pull, back = self.l2 * flat, self.l2_anchor * distance
+        return 0.5 * (np.dot(pull, flat) + np.dot(back, distance)), pull + back
+
+    def kinks(self, flat):
+        """Return the value of the terms with a kink."""
+        coefs = views(flat, self.units)[0]
+        return float(np.dot(self.l1, np.abs(flat))) + group_penalty(coefs, self.penalties)
+
+    def values(self, flat):
+        """Return the value of every term by its name."""
+        distance = self._distance(flat)
+        return {
+            "l1": float(np.dot(self.l1, np.abs(flat))),
+            "l2": 0.5 * float(np.dot(self.l2 * flat, flat)),
+            "group_l1": group_penalty(views(flat, self.units)[0], self.penalties),
+            "l2_anchor": 0.5 * float(np.dot(self.l2_anchor * distance, distance)),
+        }

@@ -1,0 +1,144 @@
+"""Networks without dead inputs and units compute the same and are as small as can be."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skreg._compression import compress_network, constant_outputs, cut_unread, fold_constants
+from skreg._job import Network
+from skreg._kernels.activations import ACTIVATIONS, IDENTITY
+from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
+from skreg._prediction import predict_outputs
+
+RELU, TANH, LOGISTIC = (ACTIVATIONS[name] for name in ("relu", "tanh", "logistic"))
+
+
+def outputs(coefs, intercepts, codes, X):
+    units = (coefs[0].shape[0], *(coef.shape[1] for coef in coefs))
+    nothing_dropped = (0.0,) * len(coefs)
+    network = Network(
+        units, (*codes, IDENTITY), SQUARED_ERROR, 0.0, LINK_IDENTITY, nothing_dropped, 0
+    )
+    return predict_outputs(network, (coefs, intercepts), X, 1)
+
+
+def sparse_network(seed):
+    """Draw sizes, activations, densities (some layers are empty), dtype and weights."""
+    rng = np.random.default_rng(seed)
+    units = rng.integers(1, 13, size=rng.integers(2, 6))
+    codes = rng.choice(list(ACTIVATIONS.values()), size=units.size - 2)
+    dtype = [np.float64, np.float32][seed % 2]
+    coefs, intercepts = [], []
+    for fan_in, fan_out in zip(units[:-1], units[1:], strict=True):
+        coef = rng.normal(size=(fan_in, fan_out))
+        coef[rng.random(coef.shape) > rng.choice([0.0, 0.1, 0.2, 0.4, 1.0])] = 0
+        coef[rng.random(fan_in) < 0.2] = 0
+        coefs.append(coef.astype(dtype))
+        intercepts.append(rng.normal(size=fan_out).astype(dtype))
+    return coefs, intercepts, [int(code) for code in codes]
+
+
+def expected_places(coefs):
+    """Return which inputs and units lie on a path from an input to an output, at least one."""
+    reached = [np.ones(coefs[0].shape[0], bool)]
+    for coef in coefs:
+        reached.append((coef[reached[-1]] != 0).any(axis=0))
+    live = [np.ones(coefs[-1].shape[1], bool)]
+    for k in range(len(coefs) - 1, -1, -1):
+        live.insert(0, (coefs[k][:, live[0]] != 0).any(axis=1) & reached[k])
+    return [np.flatnonzero(level) if level.any() else np.array([0]) for level in live[:-1]]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_random_sparse_networks(seed):
+    coefs, intercepts, codes = sparse_network(seed)
+    kept = [coef.copy() for coef in (*coefs, *intercepts)]
+    small = compress_network(coefs, intercepts, codes)
+
+    X = np.random.default_rng(seed).normal(size=(20, coefs[0].shape[0])).astype(coefs[0].dtype)
+    tolerance = 200 * np.finfo(X.dtype).eps
+    assert_allclose(
+        outputs(small.coefs, small.intercepts, codes, X[:, small.columns]),
+        outputs(coefs, intercepts, codes, X),
+        rtol=tolerance,
+        atol=tolerance,
+    )
+    places = expected_places(coefs)
+    assert_array_equal(small.columns, places[0])
+    assert [coef.shape[0] for coef in small.coefs] == [level.size for level in places]
+    assert {array.dtype for array in (*small.coefs, *small.intercepts)} == {X.dtype}
+    for array, before in zip((*coefs, *intercepts), kept, strict=True):
+        assert_array_equal(array, before)  # the network that was given is not changed
+
+    again = compress_network(small.coefs, small.intercepts, codes)
+    assert_array_equal(again.columns, np.arange(small.columns.size))
+    for one, other in zip(again.coefs, small.coefs, strict=True):
+        assert_array_equal(one, other)
+
+
+def test_dead_ends_and_constants_by_hand():
+    # Input 1 is read by nobody but unit 2, which nobody reads. Unit 1 reads nothing.
+    first = np.array([[1.0, 0, 0, 2], [0, 0, 5, 0], [3, 0, 0, 0]])
+    second = np.array([[1.0, 2], [4, 5], [0, 0], [0, -1]])
+    biases = [np.array([0.1, 0.7, 0.2, 0.3]), np.array([1.0, -1])]
+    small = compress_network([first, second], biases, [TANH])
+    assert_array_equal(small.columns, [0, 2])
+    assert_array_equal(small.coefs[0], [[1, 2], [3, 0]])
+    assert_array_equal(small.coefs[1], [[1, 2], [0, -1]])
+    assert_array_equal(small.intercepts[0], [0.1, 0.3])
+    folded = np.array([1.0, -1]) + np.tanh(0.7) * np.array([4.0, 5])
+    assert_allclose(small.intercepts[1], folded, rtol=1e-14)
+
+
+def test_constants_of_constants():
+    # The second layer's only unit reads a constant: what is left is the bias of the output.
+    coefs = [np.zeros((2, 1)), np.array([[2.0]]), np.array([[3.0]])]
+    intercepts = [np.array([0.5]), np.array([-0.25]), np.array([1.0])]
+    small = compress_network(coefs, intercepts, [RELU, LOGISTIC])
+    expected = 1 + 3 / (1 + np.exp(-(2 * 0.5 - 0.25)))
+    assert [coef.shape for coef in small.coefs] == [(1, 1)] * 3
+    assert not any(coef.any() for coef in small.coefs)
+    assert_allclose(small.intercepts[2], [expected], rtol=1e-14)
+
+
+def test_dead_ends_of_dead_ends():
+    coefs = [np.ones((4, 3)), np.ones((3, 3)), np.ones((3, 1))]
+    coefs[2][1:] = 0  # of the last layer one unit is read,
+    coefs[1][2, 0] = 0  # which does not read the third unit below,
+    coefs[0][3, :2] = 0  # which alone reads the last input
+    small = compress_network(coefs, [np.zeros(3), np.zeros(3), np.zeros(1)], [RELU, RELU])
+    assert [coef.shape for coef in small.coefs] == [(3, 2), (2, 1), (1, 1)]
+    assert_array_equal(small.columns, [0, 1, 2])
+
+
+def test_nothing_is_dead():
+    coefs = [np.ones((3, 2)), np.ones((2, 1))]
+    small = compress_network(coefs, [np.ones(2), np.ones(1)], [TANH])
+    for one, other in zip(small.coefs, coefs, strict=True):
+        assert_array_equal(one, other)
+
+
+def test_a_linear_network():
+    coef = np.array([[0.0, 0], [1, 0], [0, 0]])
+    small = compress_network([coef], [np.array([1.0, 2])], [])
+    assert_array_equal(small.columns, [1])
+    assert_array_equal(small.coefs[0], [[1, 0]])
+    assert_array_equal(small.intercepts[0], [1, 2])
+
+
+def test_the_two_sweeps_change_in_place():
+    coefs = [np.array([[0.0, 1]]), np.array([[2.0], [0]])]
+    intercepts = [np.array([0.5, 0.5]), np.array([1.0])]
+    fold_constants(coefs, intercepts, [IDENTITY])
+    assert_array_equal(coefs[1], [[0], [0]])
+    assert_array_equal(intercepts[1], [2.0])
+    cut_unread(coefs)
+    assert_array_equal(coefs[0], [[0, 0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_constant_outputs(dtype):
+    biases = np.linspace(-3, 3, 9).astype(dtype)
+    found = constant_outputs(LOGISTIC, biases)
+    assert_allclose(found, 1 / (1 + np.exp(-biases)), rtol=4 * np.finfo(dtype).eps)
+    assert found.dtype == dtype
