@@ -7,10 +7,11 @@ import scipy.sparse as sp
 
 from skreg._architecture import aligned_zeros, make_layout
 from skreg._kernels import job as slots
-from skreg._kernels.augment import augment, perturb
+from skreg._kernels.augment import perturb, program_for
 from skreg._kernels.job import Job, Objective, Source
 from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.matmul import ROWS
+from skreg._kernels.network import soft_loss_rows
 from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import lanes
 from skreg._kernels.solvers import ADAM, SGD, Rule, Step
@@ -287,9 +288,12 @@ def _plug_in(table, task, penalties, shared):
     job, team = shared
     n, step = 1, Step(1.0, 1.0, 1.0, 1.0, 1.0)
     if task.augmentation is not None:
-        table.plug(slots.AUGMENT_PLUG, augment, n, team, job, n, n)
+        program = program_for(task.augmentation.transforms)
+        table.plug(slots.AUGMENT_PLUG, program, n, team, job, n, n)
     if task.is_adversarial:
         table.plug(slots.PERTURB_PLUG, perturb, job, n, n, n, n)
+    if task.network.loss == SOFT_LOG_LOSS:
+        table.plug(slots.LOSS_PLUG, soft_loss_rows, job, job.train, n, n)
     if penalties.is_structured:
         table.plug(slots.PULL_PLUG, pull, job, n, (n, n), step)
         table.plug(slots.UPDATE_PLUG, update_structured, job, n, (n, n), step)

@@ -77,7 +77,12 @@ def feature_factors(name, value, n_features):
     """Return one penalty factor per feature, at least 0, or None."""
     if value is None:
         return None
-    factors = np.asarray(value, dtype=np.float64)
+    try:
+        factors = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}={value!r} must hold numbers; give one factor per feature."
+        ) from None
     if factors.shape != (n_features,):
         raise ValueError(
             f"{name} has the shape {factors.shape}, but X has {n_features} features; "

@@ -105,7 +105,9 @@ def batch_augmentation(estimator):
     """Return the plan of what changes a batch, or None."""
     if not estimator.augmentation:
         return None
-    columns = estimator._columns
-    n_features = estimator.n_features_in_ if columns is None else columns.size
+    columns, names = estimator._columns, getattr(estimator, "feature_names_in_", None)
+    n_features = estimator.n_features_in_
+    if columns is not None:  # a compressed network goes on learning from what it reads
+        n_features, names = columns.size, None if names is None else names[columns]
     groups = read_groups(feature_groups(estimator), columns)
-    return plan_augmentation(estimator.augmentation, n_features, groups)
+    return plan_augmentation(estimator.augmentation, n_features, groups, names)

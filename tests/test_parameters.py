@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from skreg._parameters import activation_names, dropout_rates, hidden_units, strengths
+from skreg._parameters import (
+    activation_names,
+    column_groups,
+    dropout_rates,
+    equal_factors,
+    feature_factors,
+    frozen_matrices,
+    hidden_units,
+    max_norms,
+    strengths,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +79,135 @@ def test_dropout_rates():
             dropout_rates("dropout", given, 2)
     with pytest.raises(ValueError, match="has 3 values, but the network has 2 hidden layers"):
         dropout_rates("dropout", (0.1, 0.2, 0.3), 2)
+
+
+def test_max_norms():
+    np.testing.assert_array_equal(max_norms("max_norm", None, 2), [np.inf] * 2)
+    np.testing.assert_array_equal(max_norms("max_norm", 2, 3), [2.0] * 3)
+    found = max_norms("max_norm", (None, 0.5, np.inf), 3)
+    np.testing.assert_array_equal(found, [np.inf, 0.5, np.inf])
+    np.testing.assert_array_equal(max_norms("max_norm", np.array([1.0, 2.0]), 2), [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ([1.0, 0.0], r"max_norm=\[1.0, 0.0\] must be > 0 everywhere; None sets no bound"),
+        ([1.0, -2.0], "must be > 0 everywhere"),
+        ([np.nan, 1.0], "must be > 0 everywhere"),
+        (
+            [1.0],
+            "has 1 values, but the network has 2 weight matrices; give one value for",
+        ),
+        (["a", 1.0], "must be a number or a sequence of numbers"),
+    ],
+)
+def test_max_norms_that_cannot_be(given, message):
+    with pytest.raises(ValueError, match=message):
+        max_norms("max_norm", given, 2)
+
+
+def test_frozen_matrices():
+    np.testing.assert_array_equal(frozen_matrices("frozen_layers", None, 2), [False, False])
+    np.testing.assert_array_equal(frozen_matrices("frozen_layers", (), 2), [False, False])
+    np.testing.assert_array_equal(frozen_matrices("frozen_layers", [0], 3), [True, False, False])
+    np.testing.assert_array_equal(
+        frozen_matrices("frozen_layers", np.array([-1, 0, 2]), 3), [True, False, True]
+    )
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ([2], r"frozen_layers=\[2\] names a layer 2, but the network has 2 layers with weights; "
+              "give integers from 0 to 1"),
+        ([-3], "names a layer -3"),
+        ([0.0], "names a layer 0.0"),
+        (["first"], "names a layer 'first'"),
+        ([0, 1], r"frozen_layers=\[0, 1\] freezes every layer; leave at least one to train"),
+        ([0, -1], "freezes every layer"),
+    ],
+)  # fmt: skip
+def test_frozen_matrices_that_cannot_be(given, message):
+    with pytest.raises(ValueError, match=message):
+        frozen_matrices("frozen_layers", given, 2)
+
+
+def test_feature_factors():
+    assert feature_factors("feature_penalty", None, 3) is None
+    found = feature_factors("feature_penalty", (0, 1, np.inf), 3)
+    np.testing.assert_array_equal(found, [0.0, 1.0, np.inf])
+    assert found.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ((1, 2), r"feature_penalty has the shape \(2,\), but X has 3 features; give one factor"),
+        (((1,), (2,), (3,)), r"has the shape \(3, 1\)"),
+        ((1, -1, 2), r"feature_penalty=\(1, -1, 2\) must hold numbers >= 0: 0 exempts a feature"),
+        ((1, np.nan, 2), "must hold numbers >= 0"),
+        ((np.inf,) * 3, "at least one feature must stay"),
+        ((1, "two", 3), r"feature_penalty=\(1, 'two', 3\)"),
+        ((1, None, 3), "must hold numbers >= 0"),
+    ],
+)
+def test_feature_factors_that_cannot_be(given, message):
+    with pytest.raises(ValueError, match=message):
+        feature_factors("feature_penalty", given, 3)
+
+
+def as_lists(groups):
+    return None if groups is None else [group.tolist() for group in groups]
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        (None, None),
+        ([], [[0], [1], [2], [3], [4]]),
+        ([[3, 1]], [[0], [1, 3], [2], [4]]),
+        ([(4, -5), np.array([2])], [[0, 4], [1], [2], [3]]),
+        ([["c", "a"], [1]], [[0, 2], [1], [3], [4]]),
+        ([[], ["e", 3]], [[0], [1], [2], [3, 4]]),
+    ],
+)
+def test_groups_of_columns_hold_every_feature_once(given, expected):
+    found = column_groups("feature_groups", given, 5, list("abcde"))
+    assert as_lists(found) == expected
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ([[0, 1], [1, 2]], "feature_groups names the column 1 twice; groups must not overlap"),
+        ([[0, 0]], "names the column 0 twice"),
+        ([[0, -3]], "names the column -3 twice"),
+        ([["a", 0]], "names the column 0 twice"),
+        ([["z"]], r"names an unknown column 'z'; columns of X: \['a', 'b', 'c'\]"),
+        ([[3]], "names a column 3, but X has 3 features; give indices from 0 to 2 or names"),
+        ([[-4]], "names a column -4"),
+        ([[1.0]], "names a column 1.0"),
+        (["ab"], r"feature_groups=\['ab'\] must be a list of lists of columns"),
+        ([0, 1], r"feature_groups=\[0, 1\] must be a list of lists"),
+    ],
+)
+def test_groups_of_columns_that_cannot_be(given, message):
+    with pytest.raises(ValueError, match=message):
+        column_groups("feature_groups", given, 3, list("abc"))
+
+
+def test_names_need_columns_that_have_some():
+    with pytest.raises(ValueError, match="unknown column 'a'; X has no column names"):
+        column_groups("feature_groups", [["a", "b"]], 3)
+
+
+def test_factors_are_equal_within_groups():
+    factors, groups = np.array([1.0, 2.0, 1.0]), (np.array([0, 2]), np.array([1]))
+    equal_factors(factors, groups)
+    equal_factors(None, groups)
+    equal_factors(factors, None)
+    equal_factors(np.full(3, np.inf), groups)
+    message = r"feature_penalty=\[1.0, 2.0\] differs within the feature group \[0, 1\]; columns"
+    with pytest.raises(ValueError, match=message):
+        equal_factors(factors, (np.array([0, 1]), np.array([2])))

@@ -46,7 +46,7 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.matmul import ROWS
-from skreg._kernels.network import _dropout_key
+from skreg._kernels.network import dropout_key
 from skreg._kernels.noise import MOST_LANES, N_GAPS, add_normals, choice, draw_places
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.team import meet, share
@@ -159,7 +159,7 @@ def transform(job, t, step):
     """Return code and parameters of transform ``t``, and the key of its draws."""
     parameters = part(doubles(job, TRANSFORMS), t * N_PARAMETERS, N_PARAMETERS)
     # Keys of dropout are those of the levels: after the last of them, nothing coincides.
-    key = _dropout_key(job, step, job.layout.shape[1] + t)
+    key = dropout_key(job, step, job.layout.shape[1] + t)
     return np.int64(parameters[0]), parameters, key
 
 
@@ -346,7 +346,7 @@ def ascend(job, i, shift, step, epsilon):
     delta = part(numbers(job, MEMORY), delta_at, layout[UNITS, 0])
     threshold = np.uint32(layout[THRESHOLD, 0])
     length = number(numbers(job, FACTORS)[0] * number(epsilon))
-    low, high = halves(mix(_dropout_key(job, step, 0), i))
+    low, high = halves(mix(dropout_key(job, step, 0), i))
     zero = number(0)
     for j in range(row.size):
         by = length if delta[j] > zero else (-length if delta[j] < zero else zero)

@@ -101,7 +101,8 @@ def rows_pass(tid, team, job, index, step):
         if first < last:
             forward_rows(job, job.train, step, first + start, last + start)
             loss_rows(job, job.train, first + start, last + start)
-            backward_rows(job, first + start, last + start)
+            lowest = job.lowest if start == 0 else max(job.lowest, 1)
+            backward_rows(job, lowest, first + start, last + start)
 
 
 @jit

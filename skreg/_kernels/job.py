@@ -44,8 +44,8 @@ GROUP_SUMS, GROUP_STARTS, GROUP_ROWS = range(39, 42)
 # for every thread. Of float64 and int64: parameters; where groups begin, and their columns.
 BEFORE, TABLES, ROOM, TRANSFORMS, SWAP_STARTS, SWAP_COLUMNS = range(42, 48)
 # Addresses of functions, see `skreg._kernels.plugs`.
-AUGMENT_PLUG, PERTURB_PLUG, PULL_PLUG, UPDATE_PLUG, SETTLE_PLUG = range(48, 53)
-N_SLOTS = 53
+AUGMENT_PLUG, PERTURB_PLUG, LOSS_PLUG, PULL_PLUG, UPDATE_PLUG, SETTLE_PLUG = range(48, 54)
+N_SLOTS = 54
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
 UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS = range(6)  # per level

@@ -173,8 +173,7 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
         Overwritten by the derivatives with respect to ``raw``, times the row's weight; by zeros
         in the padding columns from ``n_outputs`` to ``width``.
     target : array of shape (n_rows * n_outputs,) or (n_rows,)
-        Targets row by row; for ``LOG_LOSS`` the number of the class, one per row; for
-        ``SOFT_LOG_LOSS`` a probability of every class.
+        Targets row by row; for ``LOG_LOSS`` the number of the class, one per row.
     weight : array of shape (n_rows,)
         Weights of the rows, in the dtype of ``raw``.
     value : float64 array of shape (n_rows,)
@@ -184,8 +183,6 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
     """
     if code == LOG_LOSS:
         _evaluate_classes(raw, delta, target, weight, value, shape)
-    elif code == SOFT_LOG_LOSS:
-        _evaluate_soft(raw, delta, target, weight, value, shape)
     else:
         _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape)
 
@@ -211,8 +208,12 @@ def _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape)
 
 
 @inlined
-def _evaluate_soft(raw, delta, target, weight, value, shape):
-    """Evaluate the log loss of softmax probabilities against probabilities that sum to one."""
+def evaluate_soft(raw, delta, target, weight, value, shape):
+    """Evaluate the log loss of softmax probabilities against probabilities that sum to one.
+
+    As `evaluate_loss`, of which it is no part: few fits have such targets. ``target`` has the
+    shape (n_rows * n_outputs,).
+    """
     n = count(raw)
     block, aims = np.empty(shape.width * n, raw.dtype), np.empty(shape.width * n, raw.dtype)
     for start in range(0, shape.n_rows, n):

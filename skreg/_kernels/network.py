@@ -21,6 +21,7 @@ from skreg._kernels.job import (
     FACTORS,
     GRADIENT,
     LEAD,
+    LOSS_PLUG,
     LOSSES,
     MEMORY,
     PANELS,
@@ -39,8 +40,9 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss
+from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss, evaluate_soft
 from skreg._kernels.matmul import MULTIPLY, ROWS, STORE, Numbers, Panels, product
+from skreg._kernels.plugs import call, plug
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.sparse import drop_sparse_inputs, sparse_gradient, sparse_product
 from skreg._kernels.transpose import Vectors, transpose, transpose_numbers
@@ -52,7 +54,8 @@ def _whole_tiles(n_rows):
 
 
 @jit
-def _dropout_key(job, step, level):
+def dropout_key(job, step, level):
+    """Return the key of the draws of a step at a level."""
     return mix(mix(np.uint64(job.objective.seed), step), level)
 
 
@@ -62,7 +65,7 @@ def drop_inputs(job, source, step, first, last):
     layout, memory = job.layout, numbers(job, MEMORY)
     if layout[THRESHOLD, 0] == 0:
         return
-    key = _dropout_key(job, step, 0)
+    key = dropout_key(job, step, 0)
     threshold, factor = np.uint32(layout[THRESHOLD, 0]), numbers(job, FACTORS)[0]
     if source.row_step == 0:
         drop_sparse_inputs(job, key, threshold, factor, first, last)
@@ -80,7 +83,7 @@ def drop_inputs(job, source, step, first, last):
 def drop_units(job, level, step, first, last):
     """Drop hidden units of batch rows ``first:last``: their values and slopes alike."""
     layout, memory = job.layout, numbers(job, MEMORY)
-    key = _dropout_key(job, step, level)
+    key = dropout_key(job, step, level)
     threshold, factor = np.uint32(layout[THRESHOLD, level]), numbers(job, FACTORS)[level]
     zero = memory.dtype.type(0)
     lead, n_units = layout[LEAD, level], layout[UNITS, level]
@@ -145,13 +148,29 @@ def forward_rows(job, source, step, first, last):
 @jit
 def loss_rows(job, source, first, last):
     """Evaluate loss and delta of batch rows ``first:last`` from their raw outputs."""
+    if plug(job, LOSS_PLUG) != 0:
+        call(plug(job, LOSS_PLUG), (job, source, first, last))
+        return
+    rows = output_rows(job, source, first, last)
+    parameter = job.kind.dtype.type(job.objective.parameter)
+    evaluate_loss(job.objective.loss, parameter, *rows)
+
+
+@jit
+def soft_loss_rows(job, source, first, last):
+    """Do what `loss_rows` does, for targets that are probabilities; a plug."""
+    evaluate_soft(*output_rows(job, source, first, last))
+    return True
+
+
+@jit
+def output_rows(job, source, first, last):
+    """Return raw outputs, deltas, targets, weights, losses and shape of rows ``first:last``."""
     layout, memory = job.layout, numbers(job, MEMORY)
     level = layout.shape[1] - 1
     lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
     n_rows, n_targets = last - first, batch_targets(job, source)
-    evaluate_loss(
-        job.objective.loss,
-        memory.dtype.type(job.objective.parameter),
+    return (
         part(memory, layout[VALUES, level] + first * lead, n_rows * lead),
         part(memory, layout[DELTAS, level] + first * lead, n_rows * lead),
         part(numbers(job, TARGET), first * n_targets, n_rows * n_targets),
@@ -174,10 +193,10 @@ def link_rows(job, first, last):
 
 
 @jit
-def backward_rows(job, first, last):
-    """Take the deltas of batch rows ``first:last`` from the outputs to the lowest level needed."""
+def backward_rows(job, lowest, first, last):
+    """Take the deltas of batch rows ``first:last`` from the outputs to the level ``lowest``."""
     layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
-    for level in range(layout.shape[1] - 2, job.lowest - 1, -1):
+    for level in range(layout.shape[1] - 2, lowest - 1, -1):
         mode = MULTIPLY if level > 0 else STORE  # the input has no slope
         above, lead = layout[LEAD, level + 1], layout[LEAD, level]
         n_above = layout[UNITS, level + 1]

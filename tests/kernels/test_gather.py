@@ -5,6 +5,7 @@ import pytest
 
 from skreg._kernels.gather import gather
 from skreg._kernels.job import COLUMNS, LEAD, MEMORY, SAMPLE_WEIGHT, SPARSE, STARTS, TARGET, VALUES
+from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS, SOFT_LOG_LOSS, SQUARED_ERROR
 from tests.kernels.engines import CONTAINERS, features, make_engine, targets
 
 N_ROWS, N_FEATURES = 20, 7
@@ -44,3 +45,47 @@ def test_rows_of_the_index_and_only_these(container, is_weighted, first, last):
     np.testing.assert_array_equal(target[mine], y[INDEX[mine]])
     np.testing.assert_array_equal(weight[mine], INDEX[mine] + 0.5 if is_weighted else 1)
     assert (target[others] == -7).all() and (weight[others] == -7).all()
+
+
+def gathered_targets(loss, n_outputs, smoothing, dtype, source="train"):
+    """Return the targets of rows 2 to 9 of the batch, and what stands there of all 13."""
+    y = targets(LOG_LOSS if loss == SOFT_LOG_LOSS else loss, N_ROWS, n_outputs)
+    X = features(N_ROWS, N_FEATURES)
+    with make_engine((N_FEATURES, n_outputs), X, y, loss=loss, smoothing=smoothing, dtype=dtype,
+                     valid=(X, y, None)) as engine:  # fmt: skip
+        target = engine.table.arrays[TARGET]
+        target[:] = -7
+        gather(engine.job, getattr(engine.job, source), INDEX, 2, 9)
+        batch = target[: INDEX.size * n_outputs].reshape(INDEX.size, n_outputs).copy()
+        assert (target[INDEX.size * n_outputs :] == -7).all()
+    return y[INDEX[2:9]], batch
+
+
+@pytest.mark.parametrize("smoothing", (0.0, 0.1, 0.9))
+@pytest.mark.parametrize("n_classes", (3, 17))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_labels_become_probabilities(dtype, n_classes, smoothing):
+    labels, batch = gathered_targets(SOFT_LOG_LOSS, n_classes, smoothing, dtype)
+    expected = (1 - smoothing) * np.eye(n_classes)[labels[:, 0].astype(int)] + smoothing / n_classes
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(batch[2:9], expected, rtol=4 * eps)
+    np.testing.assert_allclose(batch[2:9].astype(np.float64).sum(axis=1), 1, rtol=8 * eps)
+    assert (np.delete(batch, slice(2, 9), axis=0) == -7).all()
+
+
+@pytest.mark.parametrize("n_outputs", (1, 5))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_labels_of_two_classes_move_towards_one_half(dtype, n_outputs):
+    labels, batch = gathered_targets(BINARY_LOG_LOSS, n_outputs, 0.2, dtype)
+    np.testing.assert_allclose(batch[2:9], np.where(labels == 1, 0.9, 0.1), rtol=1e-6)
+    assert (np.delete(batch, slice(2, 9), axis=0) == -7).all()
+
+
+@pytest.mark.parametrize(
+    ("loss", "n_outputs"), [(SOFT_LOG_LOSS, 4), (BINARY_LOG_LOSS, 2), (SQUARED_ERROR, 2)]
+)
+def test_labels_of_validation_rows_are_not_smoothed(loss, n_outputs):
+    labels, batch = gathered_targets(loss, n_outputs, 0.2, np.float64, source="valid")
+    if loss == SOFT_LOG_LOSS:
+        labels = np.eye(n_outputs)[labels[:, 0].astype(int)]
+    np.testing.assert_array_equal(batch[2:9], labels)

@@ -10,8 +10,10 @@ from skreg._kernels.lanes import (
     count,
     load,
     load_first,
+    square_root,
     store,
     store_first,
+    total,
     where,
     widened,
 )
@@ -67,6 +69,20 @@ def _store_part(x, start, n, out):
 def _squares_in_double(x, out):
     for i in range(0, x.size, count(x)):
         store(out, i, widened(load(x, i)) * widened(load(x, i)))
+
+
+@jit
+def _square_roots(x, out):
+    for i in range(0, x.size, count(x)):
+        store(out, i, square_root(load(x, i)))
+
+
+@jit
+def _totals(x, sums, out):
+    for i in range(0, x.size, count(x)):
+        sums[i // count(x)] = total(load(x, i))
+        store(out, i, load(x, i) * total(load(x, i)))  # the sum meets lanes as any number does
+    return x.size // count(x)
 
 
 def pair(dtype):
@@ -136,3 +152,27 @@ def test_widened_numbers_are_computed_with_in_double(dtype):
     out = np.empty(SIZE)
     _squares_in_double(x, out)
     np.testing.assert_array_equal(out, x.astype(np.float64) ** 2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_square_roots_are_those_of_numpy(dtype):
+    x, _ = pair(dtype)
+    x, out = abs(x), np.empty(SIZE, dtype)
+    x[4:7] = 0, np.inf, np.nan
+    _square_roots(x, out)
+    np.testing.assert_array_equal(out, np.sqrt(x))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_total_adds_the_halves_of_a_vector_again_and_again(dtype):
+    x, _ = pair(dtype)
+    sums, out = np.empty(SIZE, dtype), np.empty(SIZE, dtype)
+    n_vectors = _totals(x, sums, out)
+    halves = x.reshape(n_vectors, -1)
+    while halves.shape[1] > 1:
+        half = halves.shape[1] // 2
+        halves = halves[:, :half] + halves[:, half:]
+    np.testing.assert_array_equal(sums[:n_vectors], halves[:, 0])
+    np.testing.assert_array_equal(out, (x.reshape(n_vectors, -1) * halves).ravel())
+    exact = x.reshape(n_vectors, -1).astype(np.float64).sum(axis=1)
+    np.testing.assert_allclose(sums[:n_vectors], exact, atol=40 * np.finfo(dtype).eps)

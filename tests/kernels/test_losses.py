@@ -24,11 +24,13 @@ from skreg._kernels.losses import (
     OutputShape,
     apply_link,
     evaluate_loss,
+    evaluate_soft,
 )
 
 DTYPES = (np.float32, np.float64)
-CODES = {**LOSSES, "binary_log_loss": BINARY_LOG_LOSS, "log_loss": LOG_LOSS}
-SUMS = [name for name in CODES if name != "log_loss"]  # losses that are sums over outputs
+CODES = {**LOSSES, "binary_log_loss": BINARY_LOG_LOSS, "log_loss": LOG_LOSS,
+         "soft_log_loss": SOFT_LOG_LOSS}  # fmt: skip
+SUMS = [name for name in CODES if name not in ("log_loss", "soft_log_loss")]  # over outputs
 PARAMETER = {"huber": 0.7, "quantile": 0.3}
 WIDTH = 32  # a whole number of vectors in either dtype, on every processor
 GARBAGE = 1e3  # what stands in the padding of raw outputs
@@ -71,6 +73,8 @@ def targets(name, shape, rng):
         return rng.integers(0, 2, shape).astype(float)
     if name == "log_loss":
         return rng.integers(0, shape[1], shape[0]).astype(float)
+    if name == "soft_log_loss":
+        return rng.dirichlet(np.full(shape[1], 0.5), shape[0])
     if name == "poisson":
         return rng.poisson(2.0, shape).astype(float)
     return np.exp(rng.normal(0, 1, shape)) if name == "gamma" else rng.normal(0, 2, shape)
@@ -92,16 +96,12 @@ def evaluate(name, z, y, weight=None, lead=WIDTH + 16):
     raw[:, :n_outputs] = z
     delta, value = np.full_like(raw, np.pi), np.full(n_rows + 1, np.pi)
     before = raw.copy()
-    evaluate_loss(
-        CODES[name],
-        z.dtype.type(PARAMETER.get(name, 0.0)),
-        raw.reshape(-1),
-        delta.reshape(-1),
-        y.reshape(-1),
-        weight,
-        value,
-        OutputShape(n_rows, n_outputs, lead, WIDTH),
-    )
+    shape = OutputShape(n_rows, n_outputs, lead, WIDTH)
+    block = raw.reshape(-1), delta.reshape(-1), y.reshape(-1), weight, value, shape
+    if CODES[name] == SOFT_LOG_LOSS:
+        evaluate_soft(*block)
+    else:
+        evaluate_loss(CODES[name], z.dtype.type(PARAMETER.get(name, 0.0)), *block)
     np.testing.assert_array_equal(raw, before)
     np.testing.assert_array_equal(delta[:, n_outputs:WIDTH], 0)
     np.testing.assert_array_equal(delta[:, WIDTH:], z.dtype.type(np.pi))
@@ -114,7 +114,7 @@ def tolerance(dtype):
 
 
 def test_tables_are_complete():
-    assert sorted([*CODES.values(), SOFT_LOG_LOSS]) == list(range(9)) == sorted(LINKS)
+    assert sorted(CODES.values()) == list(range(9)) == sorted(LINKS)
     assert set(LINKS.values()) == set(LINK_CODES)
 
 
@@ -156,6 +156,47 @@ def test_log_loss_agrees_with_scikit_learn(n_classes, dtype):
     np.testing.assert_allclose(delta, gradient, **tolerance(dtype))
     rows = np.arange(len(y)), y.astype(int)
     np.testing.assert_allclose(value, -weight * log_softmax(wide, axis=1)[rows], **tolerance(dtype))
+
+
+def soft_problem(n_classes, dtype, one_hot=False):
+    """Return raw outputs, probabilities of classes, weights and the logarithms that softmax has."""
+    z, y, weight = problem("soft_log_loss", n_classes, dtype)
+    if one_hot:
+        y = np.eye(n_classes, dtype=dtype)[np.arange(len(z)) % n_classes]
+    return z, y, weight, log_softmax(z.astype(np.float64), axis=1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", [2, 3, 10, 16, 27])
+def test_soft_log_loss_is_the_cross_entropy_of_softmax(n_classes, dtype):
+    z, y, weight, logarithms = soft_problem(n_classes, dtype)
+    value, delta = evaluate("soft_log_loss", z, y, weight)
+    expected = -weight * (y * logarithms).sum(axis=1)
+    np.testing.assert_allclose(value, expected, **tolerance(dtype))
+    slope = weight[:, None] * (np.exp(logarithms) - y)
+    np.testing.assert_allclose(delta, slope, **tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", [2, 3, 10, 16, 27])
+def test_soft_log_loss_of_certain_labels_is_the_log_loss(n_classes, dtype):
+    z, y, weight, _ = soft_problem(n_classes, dtype, one_hot=True)
+    value, delta = evaluate("soft_log_loss", z, y, weight)
+    plain, plain_delta = evaluate("log_loss", z, y.argmax(axis=1).astype(dtype), weight)
+    np.testing.assert_allclose(value, plain, **tolerance(dtype))
+    np.testing.assert_allclose(delta, plain_delta, **tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_soft_log_loss_is_not_capped(dtype):
+    z = np.array([[1e4, 0, -1e4], [1e30, 1e30, 1e30], [-1e4, 1e4, 1e4]], dtype)
+    y = np.array([[0.2, 0.5, 0.3], [0.8, 0.1, 0.1], [0.5, 0.25, 0.25]], dtype)
+    value, delta = evaluate("soft_log_loss", z, y)
+    expected = [0.5 * 1e4 + 0.3 * 2e4, np.log(3), 0.5 * 2e4 + np.log(2)]
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    third = 1 / 3
+    slopes = [[0.8, -0.5, -0.3], [third - 0.8, third - 0.1, third - 0.1], [-0.5, 0.25, 0.25]]
+    np.testing.assert_allclose(delta, slopes, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 4])

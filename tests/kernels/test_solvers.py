@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skreg._kernels.solvers import ADAM, SGD, Rule, Segment, plan_step, update
+from skreg._kernels.solvers import ADAM, SGD, Rule, Segment, land, move, plan_step, update
 
 DTYPES = (np.float32, np.float64)
 SIZE = 64  # whole vectors on every processor
@@ -172,3 +172,77 @@ def test_padding_stays_zero(name):
     for t in range(1, 4):
         take_step(RULES[name], segment, gradient, 0.1, t, 0.01, 0.1)
     np.testing.assert_array_equal(segment.weights[-8:], 0)
+
+
+# The parts of a proximal step: the solver moves, proximal operators follow, the momentum lands.
+
+
+def moved(rule, segment, gradient, is_proximal, t=1):
+    """Take the smooth part of a step, with l2 and weight decay."""
+    number = segment.weights.dtype.type
+    segment.gradient[:] = gradient
+    step = plan_step(rule._replace(weight_decay=0.5), 0.1, t, 0.25)
+    move(rule, step, segment, number(0.2), step.shrink, is_proximal)
+    return step
+
+
+@pytest.mark.parametrize("is_proximal", (False, True))
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_metric_is_left_where_the_gradient_was(dtype, name, is_proximal):
+    segment, gradient = new_segment(dtype), np.linspace(-1, 1, SIZE).astype(dtype)
+    for t in (1, 2, 3):
+        moved(RULES[name], segment, gradient, is_proximal, t)
+    expected = gradient
+    if is_proximal:
+        expected = np.full(SIZE, 0.1)
+    if is_proximal and name == "adam":
+        root = np.sqrt(segment.second.astype(np.float64))
+        expected = 0.1 * np.sqrt(1 - 0.999**3) / (root + 1e-8)
+    np.testing.assert_allclose(segment.gradient, expected, rtol=8 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_smooth_part_does_not_know_of_the_proximal_operator(name):
+    # The first step of every solver goes where the step without a kink goes, except that
+    # Nesterov's momentum runs ahead only after the proximal operator.
+    ends = []
+    for is_proximal in (False, True):
+        segment = new_segment(np.float64)
+        before = segment.weights.copy()
+        moved(RULES[name], segment, np.linspace(-1, 1, SIZE), is_proximal)
+        ends.append(segment.weights)
+    g = 0.25 * np.linspace(-1, 1, SIZE) + 0.2 * before
+    ahead = 0.9 * 0.1 * g if name == "nesterov" else 0.0
+    np.testing.assert_allclose(ends[0], ends[1] - ahead, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ("sgd", "momentum", "nesterov"))
+def test_the_velocity_is_where_the_proximal_operators_went(name, dtype):
+    segment, rule = new_segment(dtype), RULES[name]
+    segment.first[:] = np.linspace(-0.2, 0.3, SIZE)
+    start = segment.weights.astype(np.float64)
+    if name == "nesterov":
+        start = start - 0.9 * segment.first
+    moved(rule, segment, np.ones(SIZE), True)
+    reached = np.linspace(-1, 1, SIZE).astype(dtype)
+    reached[::5] = 0
+    segment.weights[:] = reached
+    land(rule, segment)
+    displacement = np.where(reached == 0, 0, reached - start)
+    ahead = 0.9 * displacement if name == "nesterov" else 0.0
+    tolerance = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(segment.first, displacement, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(segment.weights, reached + ahead, rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(segment.weights[::5], 0)
+    np.testing.assert_array_equal(segment.gradient, 0)
+
+
+def test_landing_leaves_the_moments_of_adam_alone():
+    segment = new_segment(np.float64)
+    moved(RULES["adam"], segment, np.linspace(-1, 1, SIZE), True)
+    before = [segment[i].copy() for i in range(3)]
+    land(RULES["adam"], segment)
+    np.testing.assert_array_equal(segment.gradient, 0)
+    np.testing.assert_array_equal(segment[:3], before)
