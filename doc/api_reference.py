@@ -9,6 +9,17 @@ SECTIONS = {
         "such as ``get_params``, ``set_params`` and ``set_fit_request``, is documented there.",
         ["MLPClassifier", "MLPRegressor"],
     ),
+    "Augmentation": (
+        "What changes the rows of every training batch; for the parameter ``augmentation``.",
+        [
+            "augmentation.GaussianNoise",
+            "augmentation.Mixup",
+            "augmentation.FeatureSwap",
+            "augmentation.Adversarial",
+            "augmentation.ImageTransform",
+            "augmentation.CutOut",
+        ],
+    ),
 }
 
 

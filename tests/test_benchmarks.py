@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import cores, datasets, goals, memory, report, timing, workloads
+from benchmarks import cores, costs, datasets, goals, memory, report, timing, workloads
 
 
 def record(name="digits", threads=1, **seconds):
@@ -132,3 +132,22 @@ def test_allowance_of_memory():
 
 def test_core_lists_are_expanded():
     assert cores.expand("0-2,8\n") == [0, 1, 2, 8]
+
+
+def test_costs_are_ratios_to_the_plain_fit():
+    records = [
+        {"row": "digits", "threads": 1, "seconds": {"plain": 0.08, "l1": 0.1, "CutOut": 0.04}},
+        {"row": "table", "threads": 2, "seconds": {"plain": 0.5, "l1": 0.55}},
+    ]
+    lines = [line.split() for line in costs.table(records).splitlines()]
+    assert lines == [
+        ["digits/1", "table/2"],
+        ["plain", "80.0", "ms", "500.0", "ms"],
+        ["l1", "1.25", "1.10"],
+        ["CutOut", "0.50"],
+    ]
+
+
+def test_images_have_costs_that_tables_do_not_have():
+    assert set(costs.cases(64)) - set(costs.cases(20)) == {"CutOut", "ImageTransform"}
+    assert list(costs.cases(20))[0] == "plain"
