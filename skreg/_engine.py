@@ -202,13 +202,12 @@ class Engine:
         return bool(np.isfinite(self.weights).all())
 
     def train_epoch(self, learning_rate):
-        """Run an epoch over `order`; return the mean data loss and the mean of each penalty."""
+        """Run an epoch over `order`; return the mean data loss and a list of mean penalties."""
         self.job.report[RATE] = learning_rate
         self._command(epoch.TRAIN)
         weight = self.job.report[WEIGHT_SUM]
-        means = self.job.report[[LOSS_SUM, *range(PENALTY_SUMS, slots.N_REPORTS)]]
-        means = means / weight if weight > 0 else np.zeros_like(means)
-        return float(means[0]), means[1:]
+        means = (self.job.report / (weight if weight > 0 else 1.0)).tolist()
+        return means[LOSS_SUM], means[PENALTY_SUMS:]
 
     def gradient(self):
         """Accumulate the gradient of the summed data loss; return that sum and the weight."""

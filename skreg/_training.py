@@ -162,9 +162,9 @@ def _epoch(engine, plan, progress, history, now):
     epoch = len(history) if plan.incremental else n_epochs
     rate = learning_rate(plan.schedule, epoch, engine.n_seen, progress.divisions)
     loss, terms = engine.train_epoch(rate)
-    penalty = float(terms.sum())
+    penalty = sum(terms)
     engine.n_seen += engine.order.size
-    row = dict(zip(TERMS, terms.tolist(), strict=True))
+    row = dict(zip(TERMS, terms, strict=True))
     row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
     row["n_nonzero"] = n_nonzero(engine)
     if not np.isfinite(loss) and not engine.is_finite():

@@ -115,7 +115,7 @@ def test_an_epoch_without_weight_changes_nothing():
     with engine_of(weight=np.zeros(30), rule=ADAM_RULE, batch_size=8, l1=0.1) as engine:
         engine.load(flat)
         loss, terms = engine.train_epoch(0.1)
-        assert loss == 0.0 and not terms.any()
+        assert loss == 0.0 and not any(terms)
         np.testing.assert_array_equal(engine.parameters(), flat)
         assert engine.steps == 0
 

@@ -34,7 +34,7 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.matmul import ROWS, STORE
 from skreg._kernels.network import bias_gradient, turn, weight_gradient
-from skreg._kernels.penalties import add_lanes, add_penalty, add_squares
+from skreg._kernels.penalties import Tile, add_lanes, add_squares, store_penalties
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Segment, Step, update
 from skreg._kernels.team import meet, share
@@ -146,15 +146,15 @@ def penalize_rows(job, k, rows):
     """Store the lane sums of the penalties of weight rows ``rows[0]:rows[1]``, tile by tile."""
     layout, width = job.layout, lanes_of(job)
     weights = numbers(job, WEIGHTS)
-    l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]
+    l1, l2, sums = numbers(job, L1)[k], numbers(job, L2)[k], numbers(job, SUMS)
     n_tiles = layout[TILES_AT, layout.shape[1] - 1]
     for row in range(rows[0], rows[1], ROWS):
-        tile = layout[TILES_AT, k] + row // ROWS
-        absolute = empty_lanes(job, SUMS, L1_TERM * n_tiles + tile)
-        squared = empty_lanes(job, SUMS, L2_TERM * n_tiles + tile)
-        for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
-            add_penalty(weights, at, ROWS, absolute, squared, l1, l2)
+        number = layout[TILES_AT, k] + row // ROWS
+        absolute = part(sums, (L1_TERM * n_tiles + number) * width, width)
+        squared = part(sums, (L2_TERM * n_tiles + number) * width, width)
+        start, panel = layout[WEIGHTS_AT, k] + row * width, layout[ROWS_OF, k] * width
+        tile = Tile(start, ROWS, panel, layout[PANELS, k])
+        store_penalties(weights, tile, absolute, squared, l1, l2)
 
 
 @jit

@@ -40,19 +40,28 @@ def prox_l1_rows(weights, metric, start, strengths):
             store(weights, at, where(size > 0.0, signed, w - w))
 
 
-@jit
-def add_penalty(weights, start, n_rows, absolute, squared, l1, l2):
-    """Add ``l1 |w|`` and ``l2/2 w^2`` of ``n_rows`` vectors from ``weights[start:]``, lane by lane.
+class Tile(NamedTuple):
+    """A stretch of rows of a packed matrix, in all of its panels."""
 
-    ``absolute`` takes the former and ``squared`` the latter.
-    """
-    half, first, second = l2 / weights.dtype.type(2), load(absolute, 0), load(squared, 0)
-    for at in range(start, start + n_rows * count(weights), count(weights)):
-        w = load(weights, at)
-        first = first + abs(w) * l1
-        second = second + w * w * half
-    store(absolute, 0, first)
-    store(squared, 0, second)
+    start: int
+    n_rows: int
+    panel: int  # distance between two panels
+    n_panels: int
+
+
+@jit
+def store_penalties(weights, tile, absolute, squared, l1, l2):
+    """Store the sums of ``l1 |w|`` and of ``l2/2 w^2`` over a tile, lane by lane."""
+    width, first = count(weights), load(weights, tile.start) * 0.0
+    second = first
+    for p in range(tile.n_panels):
+        start = tile.start + p * tile.panel
+        for at in range(start, start + tile.n_rows * width, width):
+            w = load(weights, at)
+            first = first + abs(w)
+            second = second + w * w
+    store(absolute, 0, first * l1)
+    store(squared, 0, second * (l2 / weights.dtype.type(2)))
 
 
 MOST_NEWTON_STEPS = 30

@@ -36,7 +36,7 @@ def epoch(engine, flat, rate):
     engine.load(flat)
     engine.job.report[STEPS] = 0  # the same draws of dropout every time
     loss, terms = engine.train_epoch(rate)
-    penalty = terms.sum()
+    penalty = sum(terms)
     return loss + penalty, engine.parameters()
 
 

@@ -6,8 +6,8 @@ from scipy.optimize import minimize, minimize_scalar
 
 from skreg._kernels.penalties import (
     Group,
+    Tile,
     add_lanes,
-    add_penalty,
     add_squares,
     count_nonzero,
     group_norm,
@@ -15,6 +15,7 @@ from skreg._kernels.penalties import (
     prox_l1,
     prox_l1_rows,
     soft_threshold,
+    store_penalties,
 )
 from skreg._kernels.simd import lanes
 
@@ -64,15 +65,15 @@ def draw(dtype, n_rows):
 
 @pytest.mark.parametrize(("l1", "l2"), [(0.5, 0.0), (0.0, 0.7), (0.3, 0.2)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_penalty_is_added_lane_by_lane(dtype, l1, l2):
+def test_penalties_of_a_tile_are_stored_lane_by_lane(dtype, l1, l2):
     weights, width = draw(dtype, 8)
-    absolute, squared = np.arange(width, dtype=dtype), np.ones(width, dtype)
-    add_penalty(weights, 2 * width, 8, absolute, squared, dtype(l1), dtype(l2))
-    rows = weights[2 * width : 10 * width].reshape(8, width).astype(np.float64)
+    absolute, squared = np.ones(width, dtype), np.ones(width, dtype)
+    tile = Tile(start=2 * width, n_rows=2, panel=3 * width, n_panels=2)
+    store_penalties(weights, tile, absolute, squared, dtype(l1), dtype(l2))
+    rows = weights.reshape(-1, width)[[2, 3, 5, 6]].astype(np.float64)
     rtol = 20 * np.finfo(dtype).eps
-    first, second = np.arange(width) + l1 * abs(rows).sum(axis=0), l2 / 2 * (rows**2).sum(axis=0)
-    np.testing.assert_allclose(absolute, first, rtol=rtol)
-    np.testing.assert_allclose(squared, 1 + second, rtol=rtol)
+    np.testing.assert_allclose(absolute, l1 * abs(rows).sum(axis=0), rtol=rtol)
+    np.testing.assert_allclose(squared, l2 / 2 * (rows**2).sum(axis=0), rtol=rtol)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
