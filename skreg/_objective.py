@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.optimize
 
-from skreg._penalties import Terms, movable
+from skreg._penalties import Terms, inner, movable
 
 
 class Objective:
@@ -71,9 +71,9 @@ class Split:
         return x
 
     def overlap(self, x):
-        """Return how much more the l1 term of ``x`` is than that of the parameters it stands for."""
+        """Return by how much the l1 term of ``x`` exceeds that of its parameters."""
         positive, negative = x[self.split], x[self.l1.size :]
-        return 2.0 * float(self.l1[self.split] @ np.minimum(positive, negative))
+        return 2.0 * inner(self.l1[self.split], np.minimum(positive, negative))
 
     def bounds(self):
         """Return the bounds on ``x``, or None where nothing is split."""
@@ -88,7 +88,7 @@ class Split:
         """Return value and gradient with respect to ``x``, the l1 term included."""
         strengths = np.concatenate([self.l1, self.l1[self.split]])
         both = np.concatenate([gradient, -gradient[self.split]])
-        return value + np.dot(strengths, x), both + strengths
+        return value + inner(strengths, x), both + strengths
 
 
 class LbfgsOptions(NamedTuple):

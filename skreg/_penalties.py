@@ -109,8 +109,13 @@ def group_penalty(coefs, penalties):
             squares = np.array([squares[group].sum() for group in penalties.groups])
             sizes = np.array([group.size for group in penalties.groups])
             factors = factors[[group[0] for group in penalties.groups]]
-        total += strength * float(factors @ np.sqrt(squares * sizes * coef.shape[1]))
+        total += strength * inner(factors, np.sqrt(squares * sizes * coef.shape[1]))
     return total
+
+
+def inner(a, b):
+    """Return the inner product of two vectors, without waking up the threads of BLAS."""
+    return float((a * b).sum())
 
 
 class Terms:
@@ -136,21 +141,25 @@ class Terms:
 
     def smooth(self, flat):
         """Return value and gradient of the smooth terms."""
-        distance = self._distance(flat)
-        pull, back = self.l2 * flat, self.l2_anchor * distance
-        return 0.5 * (np.dot(pull, flat) + np.dot(back, distance)), pull + back
+        gradient = self.l2 * flat
+        value = inner(gradient, flat)
+        if self.anchor is not None:
+            distance = self._distance(flat)
+            back = self.l2_anchor * distance
+            value, gradient = value + inner(back, distance), gradient + back
+        return 0.5 * value, gradient
 
     def kinks(self, flat):
         """Return the value of the terms with a kink."""
         coefs = views(flat, self.units)[0]
-        return float(np.dot(self.l1, np.abs(flat))) + group_penalty(coefs, self.penalties)
+        return inner(self.l1, np.abs(flat)) + group_penalty(coefs, self.penalties)
 
     def values(self, flat):
         """Return the value of every term by its name."""
         distance = self._distance(flat)
         return {
-            "l1": float(np.dot(self.l1, np.abs(flat))),
-            "l2": 0.5 * float(np.dot(self.l2 * flat, flat)),
+            "l1": inner(self.l1, np.abs(flat)),
+            "l2": 0.5 * inner(self.l2 * flat, flat),
             "group_l1": group_penalty(views(flat, self.units)[0], self.penalties),
-            "l2_anchor": 0.5 * float(np.dot(self.l2_anchor * distance, distance)),
+            "l2_anchor": 0.5 * inner(self.l2_anchor * distance, distance),
         }
