@@ -1,0 +1,78 @@
+"""
+Learning from more data than fits into memory
+=============================================
+
+The table below lies in a file. `partial_fit` runs one epoch over the rows that it is given, so the
+network sees block after block, and no two blocks are in memory at once. Rows at the end of the
+file, which it never learns from, tell when to stop.
+"""
+
+import resource
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from skreg import MLPClassifier
+
+N_BLOCKS, N_ROWS, N_FEATURES = 40, 25_000, 50
+folder = tempfile.TemporaryDirectory()
+path = Path(folder.name) / "table.npy"
+
+# %%
+# Write a table of 200 MB, block by block: two classes apart by a curved surface.
+
+rng = np.random.default_rng(0)
+shape = (N_BLOCKS * N_ROWS, N_FEATURES + 1)
+table = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+for start in range(0, len(table), N_ROWS):
+    X = rng.normal(size=(N_ROWS, N_FEATURES)).astype(np.float32)
+    noise = rng.normal(scale=0.5, size=N_ROWS)
+    table[start : start + N_ROWS, :-1] = X
+    table[start : start + N_ROWS, -1] = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + noise > 0
+del table
+
+
+def read(block):
+    """Return X and y of one block; the file is open only meanwhile."""
+    rows = np.load(path, mmap_mode="r")[block * N_ROWS : (block + 1) * N_ROWS]
+    return np.ascontiguousarray(rows[:, :-1]), np.array(rows[:, -1])
+
+
+def memory():
+    """Return the most memory that this process has held so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+# %%
+# Early stopping needs a validation set of one's own here. The first call compiles the kernels,
+# which takes memory of its own, so it comes before the memory is measured.
+
+X_val, y_val = read(N_BLOCKS - 1)
+network = MLPClassifier(
+    (64, 32), learning_rate_init=3e-3, early_stopping=True, scoring="loss",
+    n_iter_no_change=10, random_state=0,
+)  # fmt: skip
+validation = {"X_val": X_val, "y_val": y_val}
+network.partial_fit(*read(0), classes=[0, 1], **validation)
+before = memory()
+for block in range(1, N_BLOCKS - 1):
+    network.partial_fit(*read(block), **validation)
+
+size = path.stat().st_size / 2**20
+print(f"{size:.0f} MB of data, {memory() - before:.0f} MB of memory to learn from them")
+print(f"validation accuracy {network.score(X_val, y_val):.3f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+ax.plot(network.history_["loss"], label="training block")
+ax.plot(network.history_["validation_loss"], label="validation rows")
+ax.set(xlabel="blocks seen", ylabel="log loss", title="One pass over a file")
+ax.legend()
+plt.show()
+
+# %%
+# What to see: the loss on the validation rows falls with every block of a file that is more than
+# ten times larger than the memory it takes to learn from it.
+folder.cleanup()

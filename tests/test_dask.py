@@ -1,0 +1,109 @@
+"""Searches on a real cluster of two worker processes: the same bits, even when a worker dies."""
+
+import os
+import signal
+import threading
+import time
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+
+import skreg
+from skreg import MLPClassifier
+
+distributed = pytest.importorskip("distributed")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # those of the cluster's own libraries
+]
+
+GRID = {"l1": [0.0, 1e-3, 1e-2], "dropout": [0.0, 0.3]}
+
+
+@pytest.fixture
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X / 16, y
+
+
+def search(max_iter=5, **parameters):
+    network = MLPClassifier((32,), max_iter=max_iter, random_state=0)
+    return GridSearchCV(network, GRID, cv=3, **parameters)
+
+
+def assert_same_search(one, two):
+    for key, column in one.cv_results_.items():
+        if key.endswith("_score"):
+            np.testing.assert_array_equal(column, two.cv_results_[key], err_msg=key)
+    assert one.best_params_ == two.best_params_
+    np.testing.assert_array_equal(one.best_estimator_.coefs_[0], two.best_estimator_.coefs_[0])
+
+
+def test_a_search_finds_the_same_bits(client, digits):
+    X, y = digits
+    alone = search().fit(X, y)
+    with joblib.parallel_config(backend="dask", scatter=[X, y]):
+        assert_same_search(alone, search().fit(X, y))
+
+
+def test_the_cross_validated_estimator_finds_the_same_bits(client, digits):
+    if not hasattr(skreg, "MLPClassifierCV"):
+        pytest.skip("MLPClassifierCV is not here")
+    X, y = digits
+    settings = {"l1s": [1e-4, 1e-2], "dropouts": [0.0, 0.3], "cv": 3, "max_iter": 5,
+                "random_state": 0}  # fmt: skip
+    alone = skreg.MLPClassifierCV((32,), **settings).fit(X, y)
+    with joblib.parallel_config(backend="dask", scatter=[X, y]):
+        far = skreg.MLPClassifierCV((32,), **settings).fit(X, y)
+    np.testing.assert_array_equal(
+        alone.cv_results_["mean_test_score"], far.cv_results_["mean_test_score"]
+    )
+    np.testing.assert_array_equal(alone.coefs_[0], far.coefs_[0])
+
+
+def test_a_search_survives_the_death_of_a_worker(client, digits):
+    X, y = digits
+    alone = search(max_iter=40).fit(X, y)
+    worker_pids = list(client.run(os.getpid).values())
+    killed = []
+
+    def kill_one():
+        time.sleep(1.0)
+        os.kill(worker_pids[0], signal.SIGKILL)
+        killed.append(time.perf_counter())
+
+    killer = threading.Thread(target=kill_one)
+    with joblib.parallel_config(backend="dask", scatter=[X, y]):
+        killer.start()
+        far = search(max_iter=40).fit(X, y)
+        ended = time.perf_counter()
+    killer.join()
+    assert killed and killed[0] < ended, "the search was over before a worker died"
+    assert_same_search(alone, far)
+
+
+def test_data_travels_once(client, digits):
+    X, y = digits
+    with joblib.parallel_config(backend="dask", scatter=[X, y]):
+        search().fit(X, y)
+        held = [key for key, workers in client.who_has().items() if "ndarray" in str(key)]
+        sizes = client.run(lambda dask_worker: sum(
+            getattr(value, "nbytes", 0) for value in dask_worker.data.values()
+        ))  # fmt: skip
+    assert len(held) <= 2
+    assert all(size <= X.nbytes + y.nbytes for size in sizes.values())
