@@ -22,7 +22,12 @@ CONSTRAINTS = {
     "group_l1": [Interval(Real, 0, None, closed="left"), "array-like"],
     "feature_groups": ["array-like", list, tuple, None],
     "feature_penalty": ["array-like", None],
-    "max_norm": [Interval(Real, 0, None, closed="neither"), "array-like", None],
+    "max_norm": [
+        Interval(Real, 0, None, closed="neither"),
+        Options(Real, {np.inf}),
+        "array-like",
+        None,
+    ],
     "weight_averaging": [Interval(Real, 0, 1, closed="left")],
     "l2_anchor": [Interval(Real, 0, None, closed="left"), "array-like"],
     "frozen_layers": ["array-like", None],

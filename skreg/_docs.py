@@ -152,7 +152,8 @@ history_ : dict of arrays of shape (n_epochs,)
     What is known of every epoch since the weights were initialized: "loss" (the data term),
     "penalty" and its terms "l1", "l2", "group_l1" and "l2_anchor", "validation_loss",
     "validation_score", "learning_rate" and "n_nonzero", the number of weights that are not zero.
-    What was not measured is NaN.
+    Loss and penalties are means over the epoch's batches, before each step, but for "group_l1",
+    which is taken after it. What was not measured is NaN.
 n_features_in_ : int
     Features of X.
 feature_names_in_ : array of shape (n_features,)

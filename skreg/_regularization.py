@@ -35,8 +35,8 @@ def refuse_combinations(estimator, is_sparse):
     if estimator.solver in SOLVERS:
         return
     for name in NEEDS_BATCHES:
-        value = getattr(estimator, name)
-        if value is not None and np.any(np.asarray(value, dtype=object) != 0):
+        value, off = getattr(estimator, name), (None, np.inf if name == "max_norm" else 0)
+        if any(part not in off for part in np.ravel(np.asarray(value, dtype=object))):
             raise ValueError(
                 f"{name}={value!r} needs the steps of a stochastic solver, which solver='lbfgs' "
                 "does not take; choose solver='adam' or 'sgd', or regularize with l1, l2, "

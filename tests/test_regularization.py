@@ -1,0 +1,365 @@
+"""Regularizers through the estimators: what they combine with, what they refuse, what they keep."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import scale
+
+from skreg import MLPClassifier, MLPRegressor
+from skreg._kernels.solvers import ADAM, SGD, Rule
+from skreg._regularization import read_groups, solver_rule
+
+# Older releases of scikit-learn call newer ones of SciPy in a way that these announce to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:DeprecationWarning")
+
+X, Y = load_diabetes(return_X_y=True)
+X, Y = scale(X[:150]), scale(Y[:150])
+IRIS, SPECIES = load_iris(return_X_y=True)
+IRIS = scale(IRIS)
+COUNTS = np.random.default_rng(0).integers(0, 3, size=150)
+GROUPS = [[0, 5], [9, 2, 7], [3]]
+FACTORS = [1, 0, 2, 1, 0.5, 1, np.inf, 2, 0, 2]
+FEW = [1.0, 2.0, 0.0, np.inf]  # factors for four features
+
+REGULARIZERS = {
+    "group_l1": {"group_l1": 0.05},
+    "one strength per matrix": {"group_l1": [0.05, 0.0], "l2_anchor": [0.0, 0.3]},
+    "feature_groups": {"group_l1": 0.05, "feature_groups": GROUPS},
+    "feature_penalty": {"feature_penalty": FACTORS, "l1": 0.02, "l2": 0.1},
+    "max_norm": {"max_norm": 0.7},
+    "weight_averaging": {"weight_averaging": 0.8},
+    "l2_anchor": {"l2_anchor": 0.4},
+    "frozen_layers": {"frozen_layers": [0], "group_l1": 0.02},
+    "everything": {
+        **{"group_l1": 0.02, "feature_groups": GROUPS, "feature_penalty": FACTORS},
+        **{"max_norm": 0.9, "weight_averaging": 0.7, "l2_anchor": 0.1, "l1": 0.01},
+        **{"clip_norm": 0.5, "weight_decay": 0.1},
+    },
+}
+OF_CLASSIFIERS = {"label_smoothing": {"label_smoothing": 0.3}}
+FOR_LBFGS = ("feature_penalty", "l2_anchor")
+
+
+def make(name=None, Estimator=None, **parameters):
+    """Return an estimator with a regularizer of the tables."""
+    defaults = {"hidden_layer_sizes": (6,), "max_iter": 6, "random_state": 0,
+                "learning_rate_init": 0.01, "batch_size": 40}  # fmt: skip
+    given = {**REGULARIZERS, **OF_CLASSIFIERS}.get(name, {})
+    Estimator = Estimator or (MLPClassifier if name in OF_CLASSIFIERS else MLPRegressor)
+    return Estimator(**{**defaults, **given, **parameters})
+
+
+def rows_of(name):
+    """Return features and targets for a regularizer of the tables."""
+    return (IRIS, SPECIES) if name in OF_CLASSIFIERS else (X, Y)
+
+
+def learned(network):
+    """Return all that was learned as one vector."""
+    return np.concatenate([np.ravel(w) for w in network.coefs_ + network.intercepts_])
+
+
+@pytest.fixture(params=[*REGULARIZERS, *OF_CLASSIFIERS])
+def regularizer(request):
+    return request.param
+
+
+# The parameters themselves.
+
+
+def test_regularizers_are_parameters_like_any_other(regularizer):
+    network = make(regularizer)
+    same = clone(network)
+    assert same is not network and repr(same) == repr(network)
+    for key, value in {**REGULARIZERS, **OF_CLASSIFIERS}[regularizer].items():
+        assert same.get_params()[key] == value
+        assert type(network)().set_params(**{key: value}).get_params()[key] == value
+    before, (X, Y) = repr(network), rows_of(regularizer)
+    network.fit(X, Y)
+    assert repr(network) == before
+    again = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(again.predict(X), network.predict(X))
+    assert repr(again) == before
+
+
+def test_regularizers_change_what_is_learned(regularizer):
+    network, (X, Y) = make(regularizer), rows_of(regularizer)
+    plain = make(Estimator=type(network)).fit(X, Y)
+    assert abs(learned(network.fit(X, Y)) - learned(plain)).max() > 1e-3
+
+
+GRIDS = {
+    "group_l1": [0.0, 0.1, [0.0, 0.1]],
+    "feature_groups": [None, [[0, 1], [2, 3]], [["a", "d"]]],
+    "feature_penalty": [None, [1, 2, 0, np.inf], np.ones(4)],
+    "max_norm": [None, 0.5, [None, 1.0]],
+    "label_smoothing": [0.0, 0.2],
+    "weight_averaging": [0.0, 0.9],
+    "l2_anchor": [0.0, 0.5, (0.5, 0.0)],
+    "frozen_layers": [None, [0], (-1,)],
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_grids_over_every_parameter(name):
+    frame = pd.DataFrame(IRIS, columns=list("abcd"))
+    base = make("group_l1", MLPClassifier, max_iter=2)
+    search = GridSearchCV(base, {name: GRIDS[name]}, cv=2, error_score="raise")
+    search.fit(frame, SPECIES)
+    assert len(search.cv_results_["params"]) == len(GRIDS[name])
+    assert any(search.best_params_[name] is value for value in GRIDS[name])
+    assert search.best_score_ > 0
+
+
+def test_the_rule_of_the_solver():
+    network = MLPRegressor(solver="sgd", momentum=0.3, nesterovs_momentum=False, clip_norm=2,
+                           weight_decay=0.1, weight_averaging=0.9)  # fmt: skip
+    assert solver_rule(network) == Rule(SGD, 0.3, 0, 0.9, 0.999, 1e-8, 0.1, 2.0, 0.9)
+    network = MLPRegressor(beta_1=0.8, beta_2=0.9, epsilon=1e-3)
+    assert solver_rule(network) == Rule(ADAM, 0.9, 1, 0.8, 0.9, 1e-3, 0.0, 0.0, 0.0)
+
+
+def test_groups_of_the_columns_that_are_read():
+    groups = (np.array([0, 2]), np.array([1]), np.array([3, 4]))
+    assert read_groups(groups, None) is groups
+    assert read_groups(None, np.array([0, 1])) is None
+    found = read_groups(groups, np.array([0, 2, 4]))
+    assert [group.tolist() for group in found] == [[0, 1], [2]]
+
+
+# Errors.
+
+MISTAKES = [
+    ({"group_l1": [0.1]}, r"group_l1=\[0.1\] has 1 values, but the network has 2 weight matrices"),
+    ({"group_l1": [0.1, np.nan]}, "group_l1=.* must be finite and >= 0 everywhere; 0 turns it off"),
+    ({"group_l1": -1.0}, "'group_l1' parameter of MLPRegressor must be"),
+    ({"l2_anchor": [1, 2, 3]}, "l2_anchor=.* has 3 values"),
+    ({"l2_anchor": [0.1, -0.1]}, "l2_anchor=.* must be finite and >= 0"),
+    ({"max_norm": [1.0]}, "max_norm=.* has 1 values"),
+    ({"max_norm": [1.0, 0.0]}, "max_norm=.* must be > 0 everywhere; None sets no bound"),
+    ({"max_norm": 0.0}, "'max_norm' parameter of MLPRegressor must be"),
+    ({"max_norm": np.nan}, "'max_norm' parameter of MLPRegressor must be"),
+    ({"weight_averaging": 1.0}, "'weight_averaging' parameter of MLPRegressor must be"),
+    ({"feature_penalty": [1, 2]}, r"feature_penalty has the shape \(2,\), but X has 10 features"),
+    ({"feature_penalty": [np.nan] * 10}, "feature_penalty=.* must hold numbers >= 0"),
+    ({"feature_penalty": [np.inf] * 10}, "at least one feature must stay"),
+    ({"feature_penalty": 2.0}, "'feature_penalty' parameter of MLPRegressor must be"),
+    ({"feature_groups": [[0, 1], [1, 2]]}, "feature_groups names the column 1 twice"),
+    ({"feature_groups": [[0, 10]]}, "names a column 10, but X has 10 features; give indices"),
+    ({"feature_groups": [["age"]]}, "unknown column 'age'; X has no column names"),
+    ({"feature_groups": [0, 1]}, "must be a list of lists of columns"),
+    ({"feature_groups": "age"}, "'feature_groups' parameter of MLPRegressor must be"),
+    (
+        {"feature_groups": [[0, 1]], "feature_penalty": [1, 2] + [1] * 8},
+        r"feature_penalty=\[1.0, 2.0\] differs within the feature group \[0, 1\]; columns of one",
+    ),
+    ({"frozen_layers": [2]}, "frozen_layers=.* names a layer 2, but the network has 2 layers"),
+    ({"frozen_layers": ["last"]}, "names a layer 'last'"),
+    ({"frozen_layers": [0, 1]}, "freezes every layer; leave at least one to train"),
+    ({"frozen_layers": 0}, "'frozen_layers' parameter of MLPRegressor must be"),
+]
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("given, message", MISTAKES)
+def test_mistakes_are_named(given, message, solver):
+    if solver == "lbfgs" and given.keys() & {"group_l1", "max_norm"}:
+        message = "needs the steps of a stochastic solver|parameter of MLPRegressor must be"
+    network = make(solver=solver, **given)
+    with pytest.raises(ValueError, match=message):
+        network.fit(X, Y)
+    assert not hasattr(network, "coefs_")
+
+
+@pytest.mark.parametrize("value", [1.0, -0.1, np.nan, "much"])
+def test_label_smoothing_that_cannot_be(value):
+    with pytest.raises(ValueError, match="'label_smoothing' parameter of MLPClassifier must be"):
+        MLPClassifier(label_smoothing=value).fit(IRIS, SPECIES)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"group_l1": 0.1},
+        {"group_l1": [0.0, 0.1]},
+        {"max_norm": 2.0},
+        {"max_norm": [None, 2.0]},
+        {"weight_averaging": 0.9},
+        {"dropout": 0.5},
+        {"weight_decay": 0.1},
+        {"clip_norm": 1.0},
+    ],
+)
+def test_what_needs_steps_is_refused_by_lbfgs(given):
+    ((name, value),) = given.items()
+    with pytest.raises(ValueError) as refusal:
+        make(solver="lbfgs", **given).fit(X, Y)
+    message = str(refusal.value)
+    assert message.startswith(f"{name}={value!r} needs the steps of a stochastic solver")
+    assert "choose solver='adam' or 'sgd', or regularize with l1, l2, feature_penalty" in message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"group_l1": [0.0, 0.0], "dropout": (0,)},
+        {"group_l1": np.zeros(2), "max_norm": [None, np.inf], "clip_norm": None},
+    ],
+)
+def test_what_is_off_is_not_refused(given):
+    make(solver="lbfgs", **given).fit(X, Y)
+
+
+# Columns.
+
+
+def test_groups_may_be_named_by_the_columns_of_a_frame():
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(10)])
+    named = make(group_l1=0.05, feature_groups=[["x0", "x5"], ["x9", "x2", 7], ["x3"]])
+    expected = make("feature_groups").fit(X, Y)
+    np.testing.assert_array_equal(learned(named.fit(frame, Y)), learned(expected))
+    message = "feature_groups names an unknown column 'x10'; columns of X: .*'x0', 'x1'"
+    with pytest.raises(ValueError, match=message):
+        make(feature_groups=[["x10"]]).fit(frame, Y)
+    with pytest.raises(ValueError, match="names the column 0 twice"):
+        make(feature_groups=[["x0", 0]]).fit(frame, Y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_groups_of_one_are_no_groups(solver):
+    plain = make("group_l1", solver=solver).fit(X, Y)
+    for groups in ([], [[3], [0]], [[]]):
+        other = make("group_l1", solver=solver, feature_groups=groups).fit(X, Y)
+        np.testing.assert_allclose(learned(other), learned(plain), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_values_of_an_excluded_feature_change_nothing(solver, container):
+    parameters = {"feature_penalty": [1, np.inf] + [1] * 8, "solver": solver, "l1": 0.01}
+    if solver != "lbfgs":
+        parameters |= {"group_l1": 0.01, "clip_norm": 0.3, "l2_anchor": 0.1, "input_dropout": 0.2}
+    network = make(**parameters).fit(container(X), Y)
+    np.testing.assert_array_equal(network.coefs_[0][1], 0)
+    assert network.coefs_[0].any(axis=1).sum() == 9
+    other = X.copy()
+    other[:, 1] = 1e6 * np.random.default_rng(0).normal(size=150)
+    changed = make(**parameters).fit(container(other), Y)
+    np.testing.assert_array_equal(learned(changed), learned(network))
+    np.testing.assert_array_equal(changed.predict(container(X)), network.predict(container(other)))
+    for key, column in network.history_.items():
+        np.testing.assert_array_equal(changed.history_[key], column)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_an_excluded_feature_is_as_good_as_absent(solver):
+    rng = np.random.default_rng(0)
+    coefs, intercepts = [rng.normal(size=(10, 6)), rng.normal(size=(6, 1))], [np.zeros(6), [0.0]]
+    without, before = [np.delete(coefs[0], 4, axis=0), coefs[1]], coefs[0].copy()
+    excluded = make(solver=solver, feature_penalty=[1] * 4 + [np.inf] + [1] * 5, shuffle=False)
+    excluded.fit(X, Y, coef_init=coefs, intercept_init=intercepts)
+    absent = make(solver=solver, shuffle=False)
+    absent.fit(np.delete(X, 4, axis=1), Y, coef_init=without, intercept_init=intercepts)
+    found = np.delete(excluded.coefs_[0], 4, axis=0)
+    np.testing.assert_allclose(found, absent.coefs_[0], atol=1e-10)
+    np.testing.assert_array_equal(coefs[0], before)  # the starting weights are the user's
+
+
+@pytest.mark.parametrize("parameters", [{"l1": 10.0}, {"l1": 10.0, "solver": "lbfgs"},
+                                        {"group_l1": 10.0}, {"l2": 1e3}])  # fmt: skip
+def test_exempt_features_escape_every_penalty(parameters):
+    parameters = {"l2": 0.0, **parameters}
+    network = make(hidden_layer_sizes=(), feature_penalty=[1, 0] * 5, max_iter=300,
+                   learning_rate="cosine", learning_rate_init=0.02, **parameters)  # fmt: skip
+    coef = network.fit(X, Y).coefs_[0][:, 0]
+    assert abs(coef[::2]).max() < 1e-3
+    design = np.hstack([X[:, 1::2], np.ones((150, 1))])
+    expected = np.linalg.lstsq(design, Y)[0]
+    np.testing.assert_allclose(coef[1::2], expected[:-1], atol=5e-3)
+
+
+# Constraints and constants.
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_no_unit_exceeds_its_largest_norm(solver, dtype):
+    for averaging in (0.0, 0.5):
+        network = make(solver=solver, max_norm=[0.25, None], dtype=dtype, l1=1e-4,
+                       weight_averaging=averaging, max_iter=30).fit(X, Y)  # fmt: skip
+        norms = np.linalg.norm(network.coefs_[0].astype(np.float64), axis=0)
+        assert norms.max() <= 0.25 * (1 + 1e-6)
+        assert (norms > 0.2499).sum() >= 3
+        assert np.linalg.norm(network.coefs_[1]) > 0.5
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("frozen", [[0], [1], [-1], [0, 2]])
+def test_frozen_layers_stay_as_they_are_and_pay_nothing(frozen, solver):
+    network = make(hidden_layer_sizes=(6, 5), frozen_layers=frozen, l1=0.1, l2=0.1, solver=solver)
+    start = make(hidden_layer_sizes=(6, 5), max_iter=1, learning_rate_init=1e-300).fit(X, Y)
+    init = {"coef_init": start.coefs_, "intercept_init": start.intercepts_}
+    network.fit(X, Y, **init)
+    is_frozen = np.zeros(3, dtype=bool)
+    is_frozen[frozen] = True
+    for k in range(3):
+        same = np.array_equal(network.coefs_[k], start.coefs_[k])
+        assert same == np.array_equal(network.intercepts_[k], start.intercepts_[k]) == is_frozen[k]
+    l1 = 0.1 * sum(abs(start.coefs_[k]).sum() for k in range(3) if not is_frozen[k])
+    first = make(hidden_layer_sizes=(6, 5), frozen_layers=frozen, l1=0.1, batch_size=150,
+                 max_iter=1).fit(X, Y, **init)  # fmt: skip
+    assert first.history_["l1"][0] == pytest.approx(l1, rel=1e-12)
+
+
+# Rows.
+
+
+@pytest.mark.parametrize("container", [sp.csr_array, sp.csc_array])
+def test_sparse_rows_learn_the_same(regularizer, container):
+    X, Y = rows_of(regularizer)
+    rows = np.where(abs(X) < 0.6, 0.0, X)
+    dense = make(regularizer, input_dropout=0.2).fit(rows, Y)
+    sparse = make(regularizer, input_dropout=0.2).fit(container(rows), Y)
+    np.testing.assert_allclose(learned(sparse), learned(dense), atol=1e-12)
+
+
+def test_integer_weights_equal_repeated_rows(regularizer):
+    network, (X, Y) = make(regularizer, batch_size=1000, shuffle=False), rows_of(regularizer)
+    with pytest.warns(UserWarning, match="clipped"):
+        weighted = clone(network).fit(X, Y, sample_weight=COUNTS)
+        repeated = clone(network).fit(X.repeat(COUNTS, axis=0), Y.repeat(COUNTS))
+    np.testing.assert_allclose(learned(weighted), learned(repeated), atol=1e-9)
+    for key in ("loss", "penalty", "l1", "l2", "group_l1", "l2_anchor"):
+        np.testing.assert_allclose(weighted.history_[key], repeated.history_[key], atol=1e-9)
+
+
+def test_rows_of_weight_zero_change_no_bit(regularizer):
+    kept, (X, Y) = COUNTS > 0, rows_of(regularizer)
+    network = make(regularizer, batch_size=20)
+    plain = clone(network).fit(X[kept], Y[kept], sample_weight=COUNTS[kept])
+    more = clone(network).fit(X, Y, sample_weight=COUNTS)
+    np.testing.assert_array_equal(learned(more), learned(plain))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_number_of_threads_changes_no_bit(regularizer, dtype):
+    network = make(regularizer, hidden_layer_sizes=(33,), dtype=dtype, dropout=0.2, n_jobs=1)
+    X, Y = rows_of(regularizer)
+    one = clone(network).fit(X, Y)
+    assert learned(one).dtype == dtype
+    for n_jobs in (2, 3):
+        other = clone(network).set_params(n_jobs=n_jobs).fit(X, Y)
+        np.testing.assert_array_equal(learned(other), learned(one))
+        np.testing.assert_array_equal(other.loss_curve_, one.loss_curve_)
+
+
+def test_single_precision_goes_the_same_way(regularizer):
+    network, (X, Y) = make(regularizer, batch_size=150), rows_of(regularizer)
+    single = clone(network).set_params(dtype="float32").fit(X, Y)
+    np.testing.assert_allclose(learned(single), learned(network.fit(X, Y)), atol=2e-4)
