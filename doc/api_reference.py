@@ -9,6 +9,17 @@ SECTIONS = {
         "such as ``get_params``, ``set_params`` and ``set_fit_request``, is documented there.",
         ["MLPClassifier", "MLPRegressor"],
     ),
+    "Search": (
+        "Estimators that choose their strengths by cross-validation, and paths of solutions over "
+        "strengths.",
+        [
+            "MLPClassifierCV",
+            "MLPRegressorCV",
+            "mlp_path",
+            "feature_importances_from_path",
+            "stability_selection",
+        ],
+    ),
     "Augmentation": (
         "What changes the rows of every training batch; for the parameter ``augmentation``.",
         [

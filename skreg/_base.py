@@ -129,22 +129,49 @@ class BaseMLP(FittedMixin, BaseEstimator, ABC):
         own = check_validation(fitted, validation)
         if incremental and self.early_stopping and own is None:
             raise ValueError("partial_fit does not support early_stopping=True")
-        random_state = check_random_state(self.random_state)
-        seed = _derived_seed(random_state)
-        units = fitted._units(train_rows, first_pass)
-        flat = fitted._starting_parameters(units, starting, first_pass, random_state, train_rows)
-        if own is None and self.early_stopping:
-            index, own = split_validation(fitted, train_rows, index, rows[1], random_state)
-        network = fitted._network(units, seed)
-        run = StochasticRun if self.solver in SOLVERS else LbfgsRun
-        run = run(fitted, network, train_rows, index, own)
-        clear_excluded(flat, units, run.penalties)
-        run.flat, run.anchor = flat, fitted._anchor_of(flat, run.penalties, incremental)
-        del flat  # one copy of the weights less while training
-        run.start(random_state, incremental)
+        fitted._run((train_rows, index, rows[1]), own, starting, (first_pass, incremental))
         vars(self).clear()
         vars(self).update(vars(fitted))
         return self
+
+    def _run(self, data, own, starting, mode):
+        """Train on checked rows, keep what was learned, and return the run (see `_new_run`)."""
+        run, random_state = self._new_run(data, own, starting, mode)
+        run.start(random_state, mode[1])
+        return run
+
+    def _new_run(self, data, own, starting, mode):
+        """Prepare a run on checked rows.
+
+        Parameters
+        ----------
+        data : tuple
+            `Rows`, the index of those to train on, and their targets as the user knows them.
+        own : Validation or None
+            A validation set of one's own.
+        starting : tuple
+            ``coef_init`` and ``intercept_init``.
+        mode : tuple of bool
+            Whether to begin with new weights, and whether this is `partial_fit`.
+
+        Returns
+        -------
+        run : Run
+        random_state : RandomState
+            What draws the order of the rows.
+        """
+        (rows, index, y), (first_pass, incremental) = data, mode
+        random_state = check_random_state(self.random_state)
+        seed = _derived_seed(random_state)
+        units = self._units(rows, first_pass)
+        flat = self._starting_parameters(units, starting, first_pass, random_state, rows)
+        if own is None and self.early_stopping:
+            index, own = split_validation(self, rows, index, y, random_state)
+        run = StochasticRun if self.solver in SOLVERS else LbfgsRun
+        run = run(self, self._network(units, seed), rows, index, own)
+        clear_excluded(flat, units, run.penalties)
+        run.flat, run.anchor = flat, self._anchor_of(flat, run.penalties, incremental)
+        return run, random_state
 
     def _units(self, rows, first_pass):
         hidden = hidden_units(self.hidden_layer_sizes)
@@ -219,7 +246,7 @@ class BaseMLP(FittedMixin, BaseEstimator, ABC):
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 f"clipped: batch_size={self.batch_size}, n_samples={n_samples}.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=8,
             )
         return int(np.clip(self.batch_size, 1, n_samples))
 

@@ -22,17 +22,38 @@ def read_columns(estimator, X):
 def check_rows(estimator, rows, first_pass, incremental):
     """Validate the training rows; return them and the index of those that weigh something."""
     X, y, sample_weight = rows
+    X, y = check_data(estimator, X, y, first_pass)
+    X = read_columns(estimator, X)
+    weight = check_weight("sample_weight", sample_weight, X)
+    target, weight, index = encode_rows(estimator, y, weight, first_pass, incremental)
+    return Rows(X, target, weight), index
+
+
+def check_data(estimator, X, y, first_pass):
+    """Validate X and y; return X in the dtype of all computations, sparse X by rows."""
     X, y = validate_data(
         estimator, X, y, accept_sparse=["csr", "csc"], multi_output=True,
         y_numeric=estimator._y_numeric, dtype=compute_dtype(estimator), reset=first_pass,
     )  # fmt: skip
     if first_pass:
         estimator._columns = None
-    X = read_columns(estimator, X.tocsr() if sp.issparse(X) else X)
-    weight = _check_weight("sample_weight", sample_weight, X)
+    return X.tocsr() if sp.issparse(X) else X, y
+
+
+def encode_rows(estimator, y, weight, first_pass, incremental):
+    """Learn the outputs from validated targets.
+
+    Returns
+    -------
+    target : array of shape (n_samples, n_targets)
+    weight : array of shape (n_samples,) or None
+        Sample weights times class weights.
+    index : array of int
+        The rows that weigh something.
+    """
     target = estimator._encode(y, first_pass, incremental)
     weight = estimator._class_weights(target, weight)
-    index = np.arange(X.shape[0])
+    index = np.arange(y.shape[0])
     if weight is not None and not weight.all():
         index = np.flatnonzero(weight)
     if not index.size:
@@ -40,10 +61,10 @@ def check_rows(estimator, rows, first_pass, incremental):
             f"class_weight={estimator.class_weight!r} times sample_weight is zero for every row; "
             "give some class a positive weight."
         )
-    return Rows(X, target, weight), index
+    return target, weight, index
 
 
-def _check_weight(name, sample_weight, X):
+def check_weight(name, sample_weight, X):
     if sample_weight is None:
         return None
     try:
@@ -82,6 +103,6 @@ def check_validation(estimator, validation):
             f"X_val has {X.shape[0]} rows, but y_val has the shape {y_val.shape}; "
             "give one target per row."
         )
-    weight = _check_weight("sample_weight_val", sample_weight_val, X)
+    weight = check_weight("sample_weight_val", sample_weight_val, X)
     X = read_columns(estimator, X.tocsr() if sp.issparse(X) else X)
     return Validation(Rows(X, estimator._encode_validation(y_val), weight), None, y_val)

@@ -40,6 +40,44 @@ def digest(flat):
     return zlib.crc32(np.ascontiguousarray(flat))
 
 
+class Leg:
+    """The epochs of a run from one pause to the next.
+
+    Parameters
+    ----------
+    random_state : RandomState
+        Draws the order of the rows.
+    progress : Progress
+    last : int
+        The epoch to pause after.
+
+    Attributes
+    ----------
+    n_epochs : int
+        Epochs that the run has behind it.
+    memory : dict or None
+        What the engine held at the pause; None for a run that has not begun or is over.
+    """
+
+    def __init__(self, random_state, progress, last):
+        self.random_state, self.progress, self.last = random_state, progress, last
+        self.n_epochs, self.memory = 0, None
+
+    def keep(self, engine):
+        """Write down all that training depends on, to the bit."""
+        self.memory = {"weights": engine.parameters(), "order": engine.order.copy()}
+        self.memory |= {"moments": engine.moments(), "n_seen": engine.n_seen}
+        with engine.averaged():
+            self.memory["average"] = engine.parameters()
+
+    def restore(self, engine):
+        """Give the engine what `keep` has written down."""
+        engine.load(self.memory["weights"])
+        engine.set_average(self.memory["average"])
+        engine.load_moments(self.memory["moments"])
+        engine.order[:], engine.n_seen = self.memory["order"], self.memory["n_seen"]
+
+
 class Run:
     """What the runs of all solvers share.
 
@@ -60,7 +98,11 @@ class Run:
         Parameters to start from; set before `start`, given up there.
     anchor : array of shape (n_parameters,) or None
         What ``l2_anchor`` pulls the weights to; set before `start`.
+    interrupted : bool
+        Whether the user has ended the run.
     """
+
+    interrupted = False
 
     def __init__(self, estimator, network, rows, index, validation):
         self.estimator, self.network = estimator, network
@@ -122,17 +164,31 @@ class StochasticRun(Run):
 
     def start(self, random_state, incremental):
         """Train from ``flat`` and write what was learned."""
-        estimator = self.estimator
+        last = 1 if incremental else self.estimator.max_iter
+        self.advance(Leg(random_state, self._progress(incremental), last), incremental)
+
+    def leg(self, random_state, last):
+        """Return the first leg of a run that pauses after the epoch ``last``."""
+        return Leg(random_state, self._progress(False), last)
+
+    def advance(self, leg, incremental=False):
+        """Train up to the pause, or the end, and write what was learned."""
+        estimator, progress = self.estimator, leg.progress
         batch_size = estimator._batch_size(self.index.size)
-        progress = self._progress(incremental)
         with self.threads(batch_size) as n_threads, self.engine(n_threads, batch_size) as engine:
-            self._resume(engine)
-            self.flat = None
-            plan = self._plan(incremental)
-            shuffler = Shuffler(engine.order, random_state) if estimator.shuffle else None
+            self._resume(engine, leg)
+            plan = self._plan(incremental)._replace(first=leg.n_epochs, max_iter=leg.last)
+            order = engine.order
+            shuffler = Shuffler(order, leg.random_state) if estimator.shuffle else None
             validate = self.validator(engine)
-            n_epochs, diverged = train(engine, plan, progress, self.history, shuffler, validate)
-            self._end(engine, progress, (n_epochs, diverged, validate), incremental)
+            leg.n_epochs, diverged = train(engine, plan, progress, self.history, shuffler, validate)
+            pauses = not (incremental or progress.stopped or leg.n_epochs == estimator.max_iter)
+            leg.memory = None
+            if pauses:
+                leg.keep(engine)
+            self._end(engine, progress, (leg.n_epochs, diverged), incremental)
+            if not (incremental or pauses):
+                self._polish(engine, progress, validate)
             self._keep_state(engine, progress, incremental)
             engine.release()
             flat = engine.parameters()
@@ -140,7 +196,8 @@ class StochasticRun(Run):
                 state = {"weights": self.raw, "average": digest(flat)}
                 estimator._solver_state.update(state)
         earlier = estimator.n_iter_ if incremental else 0
-        self.keep(flat, earlier + n_epochs, progress.patience)
+        self.interrupted = progress.interrupted
+        self.keep(flat, earlier + leg.n_epochs, progress.patience)
 
     def _plan(self, incremental):
         estimator = self.estimator
@@ -165,8 +222,12 @@ class StochasticRun(Run):
             progress.restore(estimator._progress_state)
         return progress
 
-    def _resume(self, engine):
+    def _resume(self, engine, leg):
         """Give the engine the weights, and the moments of an earlier run of the same solver."""
+        engine.set_anchor(self.anchor)
+        if leg.memory is not None:
+            leg.restore(engine)
+            return
         engine.n_seen = self.estimator.t_
         state = self.estimator._solver_state
         # Predictions come from the average; training goes on from where the solver was, unless
@@ -174,19 +235,19 @@ class StochasticRun(Run):
         goes_on = engine.keeps_average and state and state.get("average") == digest(self.flat)
         engine.load(state["weights"] if goes_on else self.flat)
         engine.set_average(self.flat)
-        engine.set_anchor(self.anchor)
+        self.flat = None
         if state is not None and state["solver"] == self.estimator.solver:
             engine.load_moments(state)
 
     def _end(self, engine, progress, outcome, incremental):
-        """Restore the best weights, polish, or report a divergence."""
+        """Restore the best weights, or report a divergence."""
         estimator = self.estimator
-        n_epochs, diverged, validate = outcome
+        n_epochs, diverged = outcome
         if diverged and progress.best is None:
             raise ValueError(DIVERGED.format(estimator.learning_rate_init))
         if diverged:
             message = KEPT.format(n_epochs, estimator.learning_rate_init)
-            warnings.warn(message, ConvergenceWarning, stacklevel=6)
+            warnings.warn(message, ConvergenceWarning, stacklevel=8)
         over = diverged or not incremental or progress.patience.exhausted
         self.raw = engine.parameters() if engine.keeps_average else None
         if progress.best is not None and over:
@@ -197,11 +258,11 @@ class StochasticRun(Run):
             engine.load(flat)
         if incremental and progress.patience.exhausted:
             progress.patience.count = 0
-        if not incremental and estimator.polish and self.penalties.has_kinks:
-            self._polish(engine, progress, validate)
 
     def _polish(self, engine, progress, validate):
         """Polish the weights; early stopping keeps the result only if its score is as good."""
+        if not (self.estimator.polish and self.penalties.has_kinks):
+            return
         estimator, before = self.estimator, engine.parameters()
         metric = solver_metric(
             engine, estimator.learning_rate_init, estimator.epsilon, estimator.beta_2
@@ -212,8 +273,8 @@ class StochasticRun(Run):
             engine.set_average(engine.parameters())  # which is what is validated
             worse = self.watches and validate()[1] < progress.patience.best - estimator.tol
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=7)
-            worse = True
+            warnings.warn("Training interrupted by user.", stacklevel=8)
+            worse = progress.interrupted = True
         if worse:
             engine.load(before)
 
@@ -258,7 +319,8 @@ class LbfgsRun(Run):
         try:
             result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=6)
+            self.interrupted = True
+            warnings.warn("Training interrupted by user.", stacklevel=7)
             return None
         if not (self.watches and self.patience.exhausted):
             check_optimize_result("lbfgs", result, options.max_iter)

@@ -30,6 +30,7 @@ class Plan(NamedTuple):
     verbose: bool
     early_stopping: bool
     incremental: bool
+    first: int = 0  # epochs that the run has behind it
 
 
 class Progress:
@@ -44,6 +45,8 @@ class Progress:
         self.patience = patience
         self.divisions = 0  # of the adaptive learning rate
         self.best = None  # flat parameters of the best validation score
+        self.stopped = False  # whether the run has ended before its last epoch
+        self.interrupted = False  # whether the user has ended it
 
     def as_dict(self):
         """Return the progress as numbers and arrays."""
@@ -133,9 +136,10 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
     Returns
     -------
     n_epochs : int
+        Of the whole run, ``plan.first`` included.
     diverged : bool
     """
-    n_epochs, diverged = 0, False
+    n_epochs, diverged = plan.first, False
     # A schedule that anneals needs all its epochs: cut short, it would leave the weights at a
     # high rate. Only a validation score ends it early.
     planned = plan.schedule.name in PLANNED and not plan.early_stopping
@@ -145,14 +149,14 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
                 shuffler.shuffle()
             diverged = not _epoch(engine, plan, progress, history, (n_epochs, validation))
             n_epochs += 1
-            if diverged:
-                break
             exhausted = progress.patience.exhausted and not planned
-            if exhausted and _stops(plan, progress, engine.n_seen):
+            if diverged or (exhausted and _stops(plan, progress, engine.n_seen)):
+                progress.stopped = True
                 break
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=6)
+        progress.stopped = progress.interrupted = True
+        warnings.warn("Training interrupted by user.", stacklevel=8)
     return n_epochs, diverged
 
 
@@ -207,11 +211,12 @@ def _stops(plan, progress, n_seen):
 
 
 def _warn_at_the_end(plan, n_epochs):
-    if n_epochs < plan.max_iter or plan.incremental or plan.schedule.name in PLANNED:
+    last = plan.schedule.n_epochs
+    if n_epochs < last or plan.incremental or plan.schedule.name in PLANNED:
         return
     warnings.warn(
-        f"Stochastic Optimizer: Maximum iterations ({plan.max_iter}) reached and the "
+        f"Stochastic Optimizer: Maximum iterations ({last}) reached and the "
         "optimization hasn't converged yet.",
         ConvergenceWarning,
-        stacklevel=7,
+        stacklevel=9,
     )

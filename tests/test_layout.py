@@ -25,10 +25,13 @@ LAYERS = [
     {"augmentation"},
     {"_constraints", "_regularization", "_validation"},
     {"_callbacks", "_inputs"},
-    {"_runs"},
-    {"_fitted"},
-    {"_base"},
+    {"_grids", "_runs"},
+    {"_fitted", "_search"},
+    {"_base", "_chosen", "_folds"},
+    {"_halving"},
     {"_classifier", "_regressor"},
+    {"_cv", "_cv_docs", "_path"},
+    {"_classifier_cv", "_regressor_cv", "_stability"},
 ]
 DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 

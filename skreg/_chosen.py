@@ -1,0 +1,115 @@
+"""What a cross-validated estimator hands on to the network that it has chosen and refitted."""
+
+from sklearn.metrics import check_scoring
+from sklearn.utils.validation import check_is_fitted
+
+
+def of_chosen(name):
+    """Return a property that reads the attribute ``name`` of the chosen network."""
+    return property(lambda self: getattr(self._chosen(name), name))
+
+
+class ChosenMixin:
+    """Attributes and methods of the chosen network.
+
+    It stands before scikit-learn's mixins, which have a `score` and tags of their own.
+    """
+
+    coefs_ = of_chosen("coefs_")
+    intercepts_ = of_chosen("intercepts_")
+    n_layers_ = of_chosen("n_layers_")
+    n_outputs_ = of_chosen("n_outputs_")
+    out_activation_ = of_chosen("out_activation_")
+    n_iter_ = of_chosen("n_iter_")
+    t_ = of_chosen("t_")
+    loss_ = of_chosen("loss_")
+    best_loss_ = of_chosen("best_loss_")
+    loss_curve_ = of_chosen("loss_curve_")
+    validation_scores_ = of_chosen("validation_scores_")
+    best_validation_score_ = of_chosen("best_validation_score_")
+    history_ = of_chosen("history_")
+    feature_importances_ = of_chosen("feature_importances_")
+    active_features_ = of_chosen("active_features_")
+    n_nonzero_ = of_chosen("n_nonzero_")
+
+    def _chosen(self, what):
+        """Return the refitted network, which knows ``what`` is asked for."""
+        check_is_fitted(self, "cv_results_")
+        if not hasattr(self, "best_estimator_"):
+            raise AttributeError(
+                f"{what} needs the network that is refitted on all rows, but refit=False; fit with "
+                f"refit=True, or fit {self._plain.__name__} with best_params_={self.best_params_}."
+            )
+        return self.best_estimator_
+
+    def score(self, X, y, sample_weight=None):
+        """Score the chosen network by ``scoring``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        score : float
+        """
+        best = self._chosen("score")
+        keywords = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return check_scoring(best, scoring=self.scoring)(best, X, y, **keywords)
+
+    def sample_predictions(self, X, n_draws=100, random_state=None):
+        """Draw predictions of the chosen network with units dropped (Monte-Carlo dropout).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        n_draws : int, default=100
+            Draws of every row, at least 1.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the draws.
+
+        Returns
+        -------
+        draws : array of shape (n_draws, n_samples, n_outputs)
+            As of `MLPRegressor.sample_predictions`.
+        """
+        return self._chosen("sample_predictions").sample_predictions(X, n_draws, random_state)
+
+    def compress(self):
+        """Return the chosen network, not cross-validated, without dead inputs and units.
+
+        Returns
+        -------
+        network : object
+            As of `MLPRegressor.compress`.
+        """
+        return self._chosen("compress").compress()
+
+    def penalty_breakdown(self, X=None, y=None, sample_weight=None):
+        """Return what each term of the objective is worth at the chosen network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Rows to measure the data term on, given together with ``y``.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        terms : dict of float
+            As of `MLPRegressor.penalty_breakdown`.
+        """
+        return self._chosen("penalty_breakdown").penalty_breakdown(X, y, sample_weight)
+
+    def __sklearn_tags__(self):
+        """Say what the networks that are fitted welcome."""
+        return self._network().__sklearn_tags__()

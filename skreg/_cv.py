@@ -1,0 +1,282 @@
+"""What both cross-validated estimators share: candidates, folds, the search, the chosen network."""
+
+import copy
+import inspect
+import time
+import warnings
+from abc import ABC, abstractmethod
+from itertools import product
+from numbers import Integral
+
+import numpy as np
+import sklearn
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from skreg._callbacks import CallbackSupportMixin, Watch
+from skreg._constraints import CONSTRAINTS
+from skreg._folds import Data, Fold, Trial
+from skreg._grids import null_model
+from skreg._halving import Sweep, rungs
+from skreg._inputs import check_data, check_weight
+from skreg._kernels.solvers import SOLVERS
+from skreg._search import AXES, Ledger, choose, grid, paths
+from skreg._sklearn import Interval, StrOptions, fit_context
+
+N_STRENGTHS = 10  # of l2, where nothing else is asked for
+
+SEARCH_CONSTRAINTS = {
+    **{f"{name}s": ["array-like", Interval(Integral, 1, None, closed="left"), None]
+       for name in AXES},
+    "cv": ["cv_object"],
+    "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+    "selection": [StrOptions({"best", "one_se"})],
+    "warm_path": ["boolean"],
+    "halving": ["boolean"],
+    "refit": ["boolean"],
+    "early_stopping_scoring": CONSTRAINTS["scoring"],
+}  # fmt: skip
+
+
+def takes_weights(scorer):
+    """Return whether a scorer accepts sample weights, as GridSearchCV asks."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return scorer._accept_sample_weight()
+    return "sample_weight" in inspect.signature(scorer).parameters
+
+
+class BaseMLPCV(CallbackSupportMixin, BaseEstimator, ABC):
+    """Base of the cross-validated perceptrons; not to be used directly."""
+
+    _parameter_constraints: dict = CONSTRAINTS | SEARCH_CONSTRAINTS
+
+    @property
+    @abstractmethod
+    def _plain(self):
+        """The class of the networks that are fitted."""
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, *, groups=None, X_val=None, y_val=None,
+            sample_weight_val=None):  # fmt: skip
+        """Choose the strengths by cross-validation, and fit with them on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, in training and in scores: as in
+            `sklearn.model_selection.GridSearchCV`, a scorer that accepts weights gets them, or
+            one that requests them where metadata routing is enabled.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of the rows, for a ``cv`` that keeps them together.
+        X_val, y_val, sample_weight_val : as in the `fit` of the plain estimator
+            Validation rows that every fit watches, for ``early_stopping``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self._check_settings()
+        network, validation = self._network(), (X_val, y_val, sample_weight_val)
+        checked_X, checked_y = check_data(network, X, y, True)
+        weight = check_weight("sample_weight", sample_weight, checked_X)
+        split_keywords, score_weight = self._routed(network, sample_weight, groups)
+        shown = X if callable(self.scoring) else None
+        data = Data(checked_X, checked_y, weight, score_weight, shown)
+        candidates = list(ParameterGrid(self._axes(network, (X, y, sample_weight))))
+        folds = self._folds(X, data, split_keywords, validation)
+        ledger = Ledger(candidates, len(folds))
+        watch = Watch(self, self._n_tasks(ledger))
+        trials = self._trials(network, folds, candidates)
+        sweep = Sweep(data, ledger, watch, self.n_jobs)
+        if self.halving:
+            sweep.halve(trials, self.max_iter)
+        else:
+            sweep.finish(trials)
+        self._report(ledger, sweep.interrupted)
+        fitted = {"n_splits_": len(folds), "n_features_in_": network.n_features_in_}
+        if hasattr(network, "feature_names_in_"):
+            fitted["feature_names_in_"] = network.feature_names_in_
+        self._keep(ledger, fitted)
+        if self.refit:
+            self._refit((X, y, sample_weight, *validation))
+            watch.done("refit")
+        watch.close()
+        return self
+
+    # What is searched.
+
+    def _check_settings(self):
+        """Refuse what does not go together."""
+        if self.halving and self.solver not in SOLVERS:
+            raise ValueError(
+                f"halving=True pauses fits between epochs, which solver={self.solver!r} does not "
+                "have; choose solver='adam' or 'sgd', or halving=False."
+            )
+        if self.halving and self.warm_path:
+            raise ValueError(
+                "halving=True and warm_path=True exclude each other: a path goes through every "
+                "strength, halving drops most of them; choose one."
+            )
+
+    def _network(self):
+        """Return an estimator as it is fitted, without the strengths."""
+        names = set(inspect.signature(self._plain).parameters)
+        params = {k: v for k, v in self.get_params(deep=False).items() if k in names}
+        params["scoring"] = self.early_stopping_scoring
+        # Beside other fits, one thread is what each of them gets.
+        params["n_jobs"] = None if self.n_jobs is None else 1
+        network = clone(self._plain(**params))
+        if hasattr(self, "_metadata_request"):  # what `score` asks for
+            network._metadata_request = copy.deepcopy(self._metadata_request)
+        return network
+
+    def _axes(self, network, rows):
+        """Return the strengths of every parameter that is searched."""
+        asked = {name: getattr(self, f"{name}s") for name in AXES}
+        asked = {name: value for name, value in asked.items() if value is not None}
+        nulls = []
+
+        def find_null():
+            if not nulls:
+                nulls.append(null_model(network, *rows))
+            return nulls[0]
+
+        return {
+            name: grid(name, value, find_null)
+            for name, value in (asked or {"l2": N_STRENGTHS}).items()
+        }
+
+    def _folds(self, X, data, keywords, validation):
+        """Return the folds of the splitter."""
+        cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
+        rows = np.arange(data.X.shape[0])
+        folds = [
+            Fold(number, rows[train], rows[test], validation)
+            for number, (train, test) in enumerate(cv.split(X, data.y, **keywords))
+        ]
+        if not folds:
+            raise ValueError(f"cv={self.cv!r} yields no split; give a number of folds.")
+        return folds
+
+    def _trials(self, network, folds, candidates):
+        """Return what is fitted in one go: a candidate on a fold, or a path of them."""
+        scoring = None if self.scoring is None else check_scoring(network, scoring=self.scoring)
+        chains = [[numbered] for numbered in enumerate(candidates)]
+        if self.warm_path:
+            chains = paths(candidates)
+        return [
+            Trial(network, fold, chain, scoring, self.warm_path)
+            for chain, fold in product(chains, folds)
+        ]
+
+    def _n_tasks(self, ledger):
+        """Return how many fits the callbacks are told of."""
+        n_candidates = len(ledger.candidates)
+        if self.halving:
+            n_candidates = sum(rung.n_candidates for rung in rungs(n_candidates, self.max_iter))
+        return n_candidates * ledger.n_splits + self.refit
+
+    def _routed(self, network, sample_weight, groups):
+        """Return the keywords of the splitter, and weights of the rows for the scorer or None."""
+        given = {"sample_weight": sample_weight, "groups": groups}
+        given = {name: value for name, value in given.items() if value is not None}
+        if sklearn.get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **given)
+            keywords, weight = routed.splitter.split, routed.scorer.score.get("sample_weight")
+        else:
+            keywords = {name: value for name, value in given.items() if name == "groups"}
+            weight = sample_weight
+            if weight is not None:
+                weight = self._weight_for(check_scoring(network, scoring=self.scoring), weight)
+        return keywords, None if weight is None else np.asarray(weight)
+
+    def _weight_for(self, scorer, weight):
+        """Return the weights, or None with a warning where the scorer does not accept them."""
+        if takes_weights(scorer):
+            return weight
+        warnings.warn(
+            f"scoring={self.scoring!r} does not accept sample_weight: fits are weighted, scores "
+            "are not. Choose a scorer that accepts weights.",
+            UserWarning,
+            stacklevel=5,
+        )
+        return None
+
+    def get_metadata_routing(self):
+        """Return where metadata goes: weights to the fits, groups to the splitter.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        to_score = MethodMapping().add(caller="fit", callee="score")
+        to_score.add(caller="score", callee="score")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(splitter=check_cv(self.cv), method_mapping=to_split)
+        scorer = check_scoring(self._network(), scoring=self.scoring)
+        return router.add(scorer=scorer, method_mapping=to_score)
+
+    # What comes out.
+
+    def _report(self, ledger, interrupted):
+        """Warn of what went wrong; refuse to go on where nothing went well."""
+        failures = ledger.failures()
+        if np.isnan(ledger.mean).all():
+            if interrupted:
+                raise KeyboardInterrupt("The search was interrupted before a candidate was done.")
+            raise ValueError(
+                f"All {len(ledger.candidates)} candidates failed; check the parameters and scale "
+                f"the features (StandardScaler). The candidate {failures[0]}"
+            )
+        for failed in failures:
+            warnings.warn(f"The candidate {failed}", FitFailedWarning, stacklevel=4)
+        if interrupted:
+            n_done = np.isfinite(ledger.mean).sum()
+            warnings.warn(
+                f"Search interrupted: {n_done} of {len(ledger.candidates)} candidates are "
+                "complete, and the best of them is chosen; the others score nan.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _keep(self, ledger, fitted):
+        """Write the fitted attributes of the search."""
+        for name in [name for name in vars(self) if name.endswith("_") and name[0] != "_"]:
+            delattr(self, name)  # of an earlier fit
+        self.cv_results_ = ledger.table(with_epochs=self.halving)
+        self.best_index_ = choose(ledger, self.selection)
+        self.best_params_ = ledger.candidates[self.best_index_]
+        self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
+        for name in AXES:
+            setattr(self, f"{name}_", self.best_params_.get(name, getattr(self, name)))
+        vars(self).update(fitted)
+
+    def _refit(self, rows):
+        """Fit the chosen network on all rows, along the path if there is one."""
+        X, y, sample_weight, X_val, y_val, sample_weight_val = rows
+        best = self._network().set_params(n_jobs=self.n_jobs)
+        visited = [self.best_params_]
+        if self.warm_path:
+            numbers = next(
+                [number for number, _ in path]
+                for path in paths(self.cv_results_["params"])
+                if self.best_index_ in [number for number, _ in path]
+            )
+            last = numbers.index(self.best_index_)
+            visited = [self.cv_results_["params"][number] for number in numbers[: last + 1]]
+        start, original = time.perf_counter(), best.random_state
+        for params in visited:
+            best.set_params(**params, warm_start=True, random_state=copy.deepcopy(original))
+            best.fit(X, y, sample_weight, X_val=X_val, y_val=y_val,
+                     sample_weight_val=sample_weight_val)  # fmt: skip
+        self.refit_time_ = time.perf_counter() - start
+        self.best_estimator_ = best.set_params(warm_start=self.warm_start)

@@ -1,0 +1,203 @@
+"""Fits on some rows of one shared array, and their scores on others."""
+
+import copy
+import numbers
+import time
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import is_classifier
+
+from skreg._inputs import check_validation, encode_rows
+from skreg._job import Rows
+from skreg._regularization import refuse_combinations
+from skreg._search import Outcome
+from skreg._validation import check_scoring_name
+
+
+class Data(NamedTuple):
+    """The validated rows that all fits share."""
+
+    X: object  # as training reads it
+    y: object
+    weight: np.ndarray | None
+    score_weight: np.ndarray | None = None  # as the user gave it; None scores without
+    shown: object = None  # X as the user gave it, for scorers of the user's own
+
+
+class Prepared(NamedTuple):
+    """What all fits on a fold share."""
+
+    network: object  # an estimator that knows the outputs, not fitted
+    target: np.ndarray  # (n_samples, n_targets); rows outside the fold are zero
+    weight: np.ndarray | None
+    index: np.ndarray  # rows to train on
+    own: object  # a validation set of the user's own, or None
+
+
+class Fold:
+    """A division into rows to train on and rows to score.
+
+    What its fits share is made by the first of them; a copy in another process makes it anew.
+
+    Parameters
+    ----------
+    number : int
+    train, test : array of int
+    validation : tuple
+        ``X_val``, ``y_val`` and ``sample_weight_val`` of the user's own, or None.
+    """
+
+    def __init__(self, number, train, test, validation):
+        self.number, self.train, self.test = number, train, test
+        self._validation = validation
+        self._prepared = self._scored = None
+
+    def __getstate__(self):
+        """Leave out what another process makes anew."""
+        return vars(self) | {"_prepared": None, "_scored": None}
+
+    def prepare(self, network, data):
+        """Return the `Prepared` of an estimator whose inputs have been checked."""
+        if self._prepared is None:
+            self._prepared = self._prepare(copy.copy(network), data)
+        return self._prepared
+
+    def _prepare(self, network, data):
+        weight = None if data.weight is None else data.weight[self.train]
+        if weight is not None and not weight.any():
+            raise ValueError(
+                f"sample_weight is zero for all training rows of fold {self.number}; give them "
+                "weight or choose another cv."
+            )
+        target, weight, index = encode_rows(network, data.y[self.train], weight, True, False)
+        target, weight = self._spread(target, data), self._spread(weight, data)
+        own = check_validation(network, self._validation)
+        return Prepared(network, target, weight, self.train[index], own)
+
+    def _spread(self, values, data):
+        """Return values of the training rows in their places among all rows."""
+        if values is None:
+            return None
+        spread = np.zeros((data.X.shape[0], *values.shape[1:]), values.dtype)
+        spread[self.train] = values
+        return spread
+
+    def scored(self, data):
+        """Return X, y and the scorer's keywords of the rows to score."""
+        if self._scored is None:
+            X = data.X if data.shown is None else data.shown
+            keywords = {}
+            if data.score_weight is not None:
+                keywords = {"sample_weight": data.score_weight[self.test]}
+            self._scored = take(X, self.test), data.y[self.test], keywords
+        return self._scored
+
+
+def take(rows, index):
+    """Return some rows of an array, a sparse matrix or a data frame."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[index]
+    if isinstance(rows, np.ndarray) or sp.issparse(rows):
+        return rows[index]
+    return np.asarray(rows)[index]
+
+
+class Trial(NamedTuple):
+    """Candidates that one thread fits on one fold, one after the other."""
+
+    network: object  # the estimator to begin with, its inputs checked
+    fold: Fold
+    candidates: list  # pairs of number and parameters
+    scoring: object  # (estimator, X, y, **keywords) -> score; None is the estimator's own
+    is_warm: bool = False  # whether each begins where the last has ended
+
+
+def run_trial(trial, *data):
+    """Fit and score the candidates of a trial.
+
+    Parameters
+    ----------
+    trial : Trial
+    *data : the fields of `Data`
+        One by one, because joblib's backends send arrays to their workers once only if they
+        stand among the arguments.
+
+    Returns
+    -------
+    outcomes : list of Outcome
+    interrupted : bool
+        Whether the user has ended the search.
+    """
+    data, outcomes, earlier = Data(*data), [], None
+    for number, params in trial.candidates:
+        start = time.perf_counter()
+        try:
+            network, run = fit(trial, params, data, earlier)
+        except Exception as error:  # whatever it is, the search goes on
+            outcomes.append(failure(trial, number, error, start))
+            continue
+        if run.interrupted:
+            return outcomes, True
+        earlier = network if trial.is_warm else None
+        outcomes.append(rate(trial, number, network, data, time.perf_counter() - start))
+    return outcomes, False
+
+
+def fit(trial, params, data, earlier=None):
+    """Fit a candidate on its fold; return the fitted estimator and the run."""
+    network, arguments = begin(trial, params, data, earlier)
+    return network, network._run(*arguments)
+
+
+def begin(trial, params, data, earlier=None):
+    """Return the estimator of a candidate and what its run is told.
+
+    The network is the one that a fit on copies of the rows would give, to the bit: training
+    reads rows through an index in any case.
+    """
+    fold, original = trial.fold, trial.network
+    prepared = fold.prepare(original, data)
+    network = copy.copy(prepared.network if earlier is None else earlier)
+    network.set_params(**params, random_state=copy.deepcopy(original.random_state))
+    refuse_combinations(network, sp.issparse(data.X))
+    check_scoring_name(network.scoring)
+    rows = Rows(data.X, prepared.target, prepared.weight)
+    mode = earlier is None, False
+    return network, ((rows, prepared.index, data.y), prepared.own, (None, None), mode)
+
+
+def rate(trial, number, network, data, fit_time):
+    """Score a fitted candidate; return its `Outcome`."""
+    start = time.perf_counter()
+    X, y, keywords = trial.fold.scored(data)
+    probe = copy.copy(network)
+    if data.shown is None:  # the validated rows have no names
+        vars(probe).pop("feature_names_in_", None)
+    try:
+        score = (trial.scoring or default_score)(probe, X, y, **keywords)
+        if not isinstance(score, numbers.Number):
+            raise ValueError(f"scoring returned {score!r}; it must return a number.")
+    except Exception as error:  # whatever it is, the search goes on
+        return failure(trial, number, error, start)._replace(fit_time=fit_time)
+    error = "" if np.isfinite(score) else f"its score is {score}"
+    times = fit_time, time.perf_counter() - start
+    return Outcome(number, trial.fold.number, float(score), *times, network.n_iter_, error)
+
+
+def default_score(network, X, y, sample_weight=None):
+    """Return what ``network.score`` returns, for plain labels without its checks.
+
+    These would take as long as several epochs on a small table.
+    """
+    if sample_weight is None and is_classifier(network) and y.ndim == 1:
+        return float(np.average(network.predict(X) == y))
+    return network.score(X, y, sample_weight)
+
+
+def failure(trial, number, error, start):
+    """Return the `Outcome` of a candidate that raised an error."""
+    reason = f"{type(error).__name__}: {error}"
+    elapsed = time.perf_counter() - start
+    return Outcome(number, trial.fold.number, fit_time=elapsed, error=reason)

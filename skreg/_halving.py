@@ -1,0 +1,215 @@
+"""Many fits at once: all to their ends, or in rounds after which the worst are dropped.
+
+Successive halving (Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and
+hyperparameter optimization", AISTATS) with the budgets of a bracket of Hyperband (Li et al. 2017,
+JMLR 18): of ``n`` candidates the best ``n / 3 ** k`` enter round ``k``, with three times the epochs
+of the round before, and the last round trains to ``max_iter``.
+"""
+
+import time
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+from joblib.parallel import get_active_backend
+from sklearn.utils.parallel import Parallel, delayed
+
+from skreg._folds import Data, begin, failure, rate, run_trial
+from skreg._job import Rows
+
+FACTOR = 3
+
+
+class Rung(NamedTuple):
+    """A round: how many candidates enter it, and the epoch it ends after."""
+
+    n_candidates: int
+    last: int
+
+
+class Paused(NamedTuple):
+    """A run between two rounds, without the rows, which all runs share."""
+
+    run: object
+    leg: object
+
+
+def rungs(n_candidates, max_iter):
+    """Return the rounds, as many as candidates and epochs allow.
+
+    Parameters
+    ----------
+    n_candidates : int
+    max_iter : int
+        Epochs of the last round, all rounds before included.
+
+    Returns
+    -------
+    rungs : list of Rung
+    """
+    n_rounds = 1
+    while FACTOR**n_rounds <= min(n_candidates, max_iter):
+        n_rounds += 1
+    shares = [FACTOR ** (n_rounds - 1 - k) for k in range(n_rounds)]
+    return [
+        Rung(n_candidates // FACTOR**k, -(-max_iter // share)) for k, share in enumerate(shares)
+    ]
+
+
+class Sweep:
+    """Run trials in parallel and book their outcomes, until a callback or the user ends it.
+
+    Parameters
+    ----------
+    data : Data
+    ledger : Ledger
+    watch : Watch
+    n_jobs : int or None
+        As in joblib: how many fits at once, in threads unless a backend has been chosen.
+
+    Attributes
+    ----------
+    interrupted : bool
+        Whether the sweep has been ended before all was done.
+    """
+
+    def __init__(self, data, ledger, watch, n_jobs):
+        self._data, self.ledger, self._watch, self._n_jobs = data, ledger, watch, n_jobs
+        self.interrupted = False
+
+    def run(self, function, tasks, book):
+        """Call ``function(*task, *data)`` for all tasks, and ``book`` with what it returns.
+
+        Parameters
+        ----------
+        function : callable
+            Returns outcomes, whether the user has ended the search, and anything else.
+        tasks : list of tuple
+        book : callable
+        """
+        lazily = getattr(get_active_backend()[0], "supports_return_generator", False)
+        parallel = Parallel(
+            n_jobs=self._n_jobs, prefer="threads", return_as="generator" if lazily else "list"
+        )
+        try:
+            results = parallel(delayed(function)(*task, *self._data) for task in tasks)
+            for outcomes, interrupted, *rest in results:
+                book(outcomes, *rest)
+                stops = [self._watch.done("candidate on a fold") for _ in outcomes]
+                self.interrupted |= interrupted or any(stops)
+                if self.interrupted:
+                    break
+            if lazily:
+                results.close()
+        except KeyboardInterrupt:
+            self.interrupted = True
+
+    def finish(self, trials):
+        """Fit all candidates of the trials to their ends."""
+
+        def book(outcomes):
+            for outcome in outcomes:
+                self.ledger.book(outcome)
+
+        self.run(run_trial, [(trial,) for trial in trials], book)
+
+    def halve(self, trials, max_iter):
+        """Train trials of one candidate each in rounds; drop the worst after each."""
+        ledger, paused = self.ledger, {}
+        alive = range(len(ledger.candidates))
+        for number, rung in enumerate(rungs(len(ledger.candidates), max_iter)):
+            if number:
+                alive = survivors(ledger.mean, alive, rung.n_candidates)
+            entered = [trial for trial in trials if trial.candidates[0][0] in alive]
+            going = [trial for trial in entered if not number or key_of(trial) in paused]
+            tasks = [(trial, paused.pop(key_of(trial), None), rung.last) for trial in going]
+            self._round(tasks, paused, number)
+            if self.interrupted:
+                return
+            ledger.round[list(alive)] = number
+            alive_keys = {key_of(trial) for trial in entered}
+            paused = {key: state for key, state in paused.items() if key in alive_keys}
+
+    def _round(self, tasks, paused, number):
+        """Run one round; scores of a candidate count once all its folds have ended."""
+        n_tasks, waiting = defaultdict(int), defaultdict(list)
+        for trial, *_ in tasks:
+            n_tasks[trial.candidates[0][0]] += 1
+
+        def book(outcomes, state):
+            for outcome in outcomes:
+                ready = waiting[outcome.candidate]
+                ready.append(outcome)
+                if state is not None:
+                    paused[outcome.candidate, outcome.fold] = state
+                if len(ready) == n_tasks[outcome.candidate]:
+                    self.ledger.round[outcome.candidate] = number
+                    for each in ready:
+                        self.ledger.book(each)
+
+        self.run(run_leg, tasks, book)
+
+
+def key_of(trial):
+    """Return the numbers of candidate and fold of a trial with one candidate."""
+    return trial.candidates[0][0], trial.fold.number
+
+
+def survivors(means, alive, n_kept):
+    """Return the ``n_kept`` best of the candidates that are alive, and have a score at all."""
+    order = sorted((number for number in alive if not np.isnan(means[number])),
+                   key=lambda number: -means[number])  # fmt: skip
+    return sorted(order[:n_kept])
+
+
+def run_leg(trial, paused, last, *data):
+    """Train a candidate on a fold up to the epoch ``last``, from where it has paused.
+
+    Parameters
+    ----------
+    trial : Trial
+        Of one candidate.
+    paused : Paused or None
+        None begins.
+    last : int
+    *data : the fields of `Data`
+
+    Returns
+    -------
+    outcomes : list of Outcome
+        One, of the network as it stands.
+    interrupted : bool
+    paused : Paused or None
+        None where there is nothing to go on with.
+    """
+    data, start = Data(*data), time.perf_counter()
+    number, params = trial.candidates[0]
+    try:
+        run, leg = begin_leg(trial, params, data) if paused is None else paused
+        attach(run, trial, data)
+        leg.last = last
+        run.advance(leg)
+    except Exception as error:  # whatever it is, the search goes on
+        return [failure(trial, number, error, start)], False, None
+    if run.interrupted:
+        return [], True, None
+    outcome = rate(trial, number, run.estimator, data, time.perf_counter() - start)
+    run.rows = None
+    if run.validation is trial.fold.prepare(trial.network, data).own:
+        run.validation = None
+    return [outcome], False, None if leg.memory is None else Paused(run, leg)
+
+
+def begin_leg(trial, params, data):
+    """Return a run that has not begun, and its first leg."""
+    network, arguments = begin(trial, params, data)
+    run, random_state = network._new_run(*arguments)
+    return run, run.leg(random_state, 0)
+
+
+def attach(run, trial, data):
+    """Give a run the rows that it goes on with."""
+    prepared = trial.fold.prepare(trial.network, data)
+    run.rows = Rows(data.X, prepared.target, prepared.weight)
+    if run.validation is None:
+        run.validation = prepared.own

@@ -1,0 +1,241 @@
+"""Stability selection: how often a feature survives on subsamples of the rows."""
+
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+
+from skreg._grids import strength_grid
+from skreg._parameters import column_groups
+from skreg._path import NullOnDemand, choose_axis, path_estimator, walk
+
+MAX_SEED = np.iinfo(np.int32).max
+
+
+class StabilitySelection(NamedTuple):
+    """What `stability_selection` found.
+
+    Attributes
+    ----------
+    axis : {"l1", "group_l1"}
+        The parameter whose strength changes.
+    strengths : array of shape (n_strengths,)
+        In ascending order.
+    probabilities : array of shape (n_strengths, n_features)
+        Share of the subsamples on which a feature had a weight that is not zero.
+    max_probabilities : array of shape (n_features,)
+        The largest of each feature over all strengths.
+    stable_features : int array of shape (n_stable_features,)
+        Sorted columns of X whose largest probability is at least ``threshold``.
+    n_selected : float
+        Mean number of features that a subsample selects at one strength or another.
+    error_bound : float
+        Bound on the expected number of uninformative features among the stable ones.
+    threshold : float
+        The one that was asked for.
+    """
+
+    axis: str
+    strengths: np.ndarray
+    probabilities: np.ndarray
+    max_probabilities: np.ndarray
+    stable_features: np.ndarray
+    n_selected: float
+    error_bound: float
+    threshold: float
+
+
+def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_strengths=10, eps=0.1,
+                        n_subsamples=100, sample_fraction=0.5, threshold=0.6,
+                        complementary_pairs=False, sample_weight=None, warm_max_iter=None,
+                        random_state=None, n_jobs=None, **parameters):  # fmt: skip
+    """Fit paths on many subsamples and count how often each feature survives.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Rows.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets.
+    estimator : MLPClassifier or MLPRegressor, default=None
+        The network, as of `mlp_path`.
+    l1s, group_l1s : array-like or int, default=None
+        The strengths of one parameter, as of `mlp_path`; where both are None it is
+        ``l1s=n_strengths``. The weakest decides how many features are selected, and with that
+        the error bound.
+    n_strengths : int, default=10
+        Length of the automatic grid of ``l1s`` where no axis is given.
+    eps : float, default=0.1
+        Smallest strength of an automatic grid, as a share of the largest, in (0, 1).
+    n_subsamples : int, default=100
+        Subsamples, drawn without replacement.
+    sample_fraction : float, default=0.5
+        Share of the rows in each subsample, in (0, 1). The bound holds up to 0.5.
+    threshold : float, default=0.6
+        Features that survive on at least this share of the subsamples are stable, in (0.5, 1].
+    complementary_pairs : bool, default=False
+        Whether subsamples come in pairs without a common row [2]_, which needs an even
+        ``n_subsamples`` and a ``sample_fraction`` of at most 0.5.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+    warm_max_iter : int, default=None
+        As of `mlp_path`.
+    random_state : int, RandomState instance or None, default=None
+        Draws the subsamples, and seeds the networks if the estimator's own ``random_state`` is
+        None.
+    n_jobs : int or None, default=None
+        Subsamples at a time: threads over one copy of the data, or whatever joblib backend is
+        set around the call. The result is the same, bit for bit.
+    **parameters
+        Parameters of the estimator that are to differ, such as ``hidden_layer_sizes``.
+
+    Returns
+    -------
+    selection : StabilitySelection
+
+    Notes
+    -----
+    With ``q``, the mean number of features selected on a subsample at any of the strengths, and
+    ``p`` features, the expected number of uninformative features among the stable ones is at most
+    ``q ** 2 / ((2 * threshold - 1) * p)``, if all of these are equally likely to be selected and
+    no likelier than by chance [1]_. A bound that is too large asks for a stronger weakest
+    strength (a larger ``eps``) or a larger threshold. It is NaN where ``sample_fraction`` is above
+    0.5: the proof needs two subsamples without a common row.
+
+    A subsample is a set of row weights that are zero elsewhere, so the data is never copied.
+
+    References
+    ----------
+    .. [1] Meinshausen & Buehlmann (2010). Stability selection. JRSS B 72.
+    .. [2] Shah & Samworth (2013). Variable selection with error control: another look at
+       stability selection. JRSS B 75.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg import stability_selection
+    >>> X = np.random.default_rng(0).normal(size=(200, 30))
+    >>> y = X[:, 3] - X[:, 7] + np.random.default_rng(1).normal(size=200)
+    >>> selection = stability_selection(
+    ...     X, y, hidden_layer_sizes=(), eps=0.4, n_subsamples=50, random_state=0
+    ... )
+    >>> selection.stable_features
+    array([3, 7])
+    >>> bool(selection.error_bound < 1)
+    True
+    """
+    _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs)
+    axis, value = choose_axis({"l1": l1s, "group_l1": group_l1s}, n_strengths)
+    model = path_estimator(estimator, axis, y, parameters)
+    X, y, weight = _check_data(model, X, y, sample_weight)
+    null = NullOnDemand(model, (X, y, sample_weight))
+    strengths = strength_grid(axis, value, null, eps)
+    random_state = check_random_state(random_state)
+    found = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(_survivors)(
+            _seeded(model, seed), axis, strengths, (X, y, sample), warm_max_iter
+        )
+        for seed, sample in _subsamples(weight, n_subsamples, sample_fraction,
+                                        complementary_pairs, random_state)
+    )  # fmt: skip
+    alive = np.array(found)
+    probabilities = alive.mean(axis=0)
+    largest = probabilities.max(axis=0)
+    n_selected = float(alive.any(axis=1).sum(axis=1).mean())
+    bound = np.nan
+    if sample_fraction <= 0.5:
+        bound = error_bound(n_selected, X.shape[1], threshold)
+    stable = np.flatnonzero(largest >= threshold)
+    return StabilitySelection(
+        axis, strengths, probabilities, largest, stable, n_selected, bound, threshold
+    )
+
+
+def error_bound(n_selected, n_features, threshold):
+    """Return the bound on the expected number of uninformative stable features.
+
+    Theorem 1 of Meinshausen & Buehlmann (2010).
+
+    Parameters
+    ----------
+    n_selected : float
+        Mean number of features that a subsample selects at any strength.
+    n_features : int
+    threshold : float
+        In (0.5, 1].
+    """
+    return n_selected**2 / ((2.0 * threshold - 1.0) * n_features)
+
+
+def _survivors(model, axis, strengths, rows, warm_max_iter):
+    """Return which features are alive at each strength, (n_strengths, n_features)."""
+    alive = np.zeros((strengths.size, rows[0].shape[1]), dtype=bool)
+    null = NullOnDemand(model, rows)
+    for place, _ in enumerate(walk(model, axis, strengths, rows, null, warm_max_iter)):
+        alive[place, model.active_features_] = True
+    return alive
+
+
+def _subsamples(weight, n_subsamples, fraction, in_pairs, random_state):
+    """Yield a seed and the row weights of each subsample."""
+    rows = np.flatnonzero(weight)
+    size = max(1, int(rows.size * fraction))
+    order = None
+    for place in range(n_subsamples):
+        is_second = in_pairs and place % 2
+        order = order[size:] if is_second else random_state.permutation(rows)
+        sample = np.zeros_like(weight)
+        sample[order[:size]] = weight[order[:size]]
+        yield random_state.randint(MAX_SEED), sample
+
+
+def _seeded(model, seed):
+    """Return a clone that has a seed."""
+    model = clone(model)
+    return model if model.random_state is not None else model.set_params(random_state=seed)
+
+
+def _check_data(model, X, y, sample_weight):
+    """Convert X once; return X, y and one weight per row."""
+    names = getattr(X, "columns", None)
+    groups = model.feature_groups
+    dtypes = [np.float64, np.float32] if model.dtype is None else [np.dtype(model.dtype)]
+    X = check_array(X, accept_sparse=["csr"], dtype=dtypes, input_name="X")
+    if groups is not None and names is not None:  # the array has lost the names
+        model.set_params(
+            feature_groups=column_groups("feature_groups", groups, X.shape[1], list(names))
+        )
+    y = y if hasattr(y, "shape") else np.asarray(y)
+    check_consistent_length(X, y, sample_weight)
+    if sample_weight is None:
+        return X, y, np.ones(X.shape[0], X.dtype)
+    weight = check_array(sample_weight, ensure_2d=False, dtype=X.dtype, input_name="sample_weight")
+    if weight.min() < 0 or not weight.any():
+        raise ValueError(
+            f"sample_weight has the smallest value {weight.min():g} and the largest "
+            f"{weight.max():g}; no weight may be negative, and not every row may have weight zero."
+        )
+    return X, y, weight
+
+
+def _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs):
+    if not isinstance(n_subsamples, numbers.Integral) or n_subsamples < 1:
+        raise ValueError(f"n_subsamples={n_subsamples!r} must be an integer of at least 1.")
+    if not 0 < sample_fraction < 1:
+        raise ValueError(
+            f"sample_fraction={sample_fraction!r} must be in (0, 1); 0.5 is what the error bound "
+            "is made for."
+        )
+    if not 0.5 < threshold <= 1:
+        raise ValueError(
+            f"threshold={threshold!r} must be in (0.5, 1]: the error bound needs more than half "
+            "of the subsamples to agree."
+        )
+    if complementary_pairs and (n_subsamples % 2 or sample_fraction > 0.5):
+        raise ValueError(
+            f"complementary_pairs=True needs an even n_subsamples and a sample_fraction of at "
+            f"most 0.5, but they are {n_subsamples} and {sample_fraction}."
+        )

@@ -1,0 +1,158 @@
+"""Successive halving: rounds, exact continuation, what is kept of the dropped."""
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import KFold
+
+import skreg._runs
+from skreg import MLPClassifier, MLPClassifierCV, MLPRegressorCV
+from skreg._halving import rungs, survivors
+from skreg.augmentation import GaussianNoise
+
+X, Y = load_iris(return_X_y=True)
+FOLDS = list(KFold(3, shuffle=True, random_state=0).split(X))
+GIVEN = {"hidden_layer_sizes": (8,), "max_iter": 18, "learning_rate_init": 0.01,
+         "batch_size": 20, "random_state": 1}  # fmt: skip
+L1S = np.geomspace(1e-5, 1, 9)
+
+
+@pytest.mark.parametrize(
+    "n_candidates, max_iter, expected",
+    [
+        (10, 50, [(10, 6), (3, 17), (1, 50)]),
+        (9, 18, [(9, 2), (3, 6), (1, 18)]),
+        (27, 81, [(27, 3), (9, 9), (3, 27), (1, 81)]),
+        (2, 50, [(2, 50)]),
+        (30, 5, [(30, 2), (10, 5)]),
+        (30, 1, [(30, 1)]),
+    ],
+)
+def test_rounds(n_candidates, max_iter, expected):
+    assert rungs(n_candidates, max_iter) == expected
+
+
+def test_survivors_are_the_best_with_a_score():
+    means = np.array([0.5, np.nan, 0.9, 0.7, 0.6])
+    assert survivors(means, [0, 1, 2, 3], 2) == [2, 3]
+    assert survivors(means, [0, 1], 2) == [0]
+
+
+def halved(**given):
+    search = MLPClassifierCV(**GIVEN | given, l1s=L1S, cv=FOLDS, halving=True)
+    return search.fit(X, Y)
+
+
+def uninterrupted(l1, **given):
+    """Return the scores of fits that nobody interrupts."""
+    return [
+        MLPClassifier(**GIVEN | given, l1=l1).fit(X[train], Y[train]).score(X[test], Y[test])
+        for train, test in FOLDS
+    ]
+
+
+CONTINUED = {
+    "adam": {},
+    "sgd": {"solver": "sgd", "learning_rate": "invscaling"},
+    "annealed": {"learning_rate": "one_cycle"},
+    "dropout": {"dropout": 0.3, "input_dropout": 0.1},
+    "noise": {"augmentation": GaussianNoise(0.1)},
+    "averaged": {"weight_averaging": 0.9},
+    "anchored": {"l2_anchor": 0.1},
+    "in order": {"shuffle": False},
+    "single precision": {"dtype": "float32"},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 30},
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "n_iter_no_change": 3, "tol": 1.0},
+}
+
+
+@pytest.mark.filterwarnings("ignore:The validation split is not stratified:UserWarning")
+@pytest.mark.parametrize("name", CONTINUED)
+def test_survivors_go_on_to_the_bit(name, monkeypatch):
+    given, kept = CONTINUED[name], []
+    original = skreg._runs.Run.keep
+
+    def keep(self, flat, *rest):
+        original(self, flat, *rest)
+        kept.append((self.estimator.l1, self.index.size, self.estimator.n_iter_, flat))
+
+    monkeypatch.setattr(skreg._runs.Run, "keep", keep)
+    search = halved(**given, refit=False)
+    table = search.cv_results_
+    last = [flat for l1, _, n_epochs, flat in kept if l1 == search.l1_ and n_epochs == 18]
+    assert len(last) == len(FOLDS)
+    kept.clear()
+    scores = uninterrupted(search.l1_, **given)
+    for mine, (*_, other) in zip(last, kept, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    for fold, score in enumerate(scores):
+        assert table[f"split{fold}_test_score"][search.best_index_] == score
+
+
+def test_the_dropped_stay_in_the_table_with_their_epochs():
+    table = halved().cv_results_
+    epochs = table["n_epochs"]
+    assert np.unique(epochs, return_counts=True)[1].tolist() == [6, 2, 1]
+    assert np.unique(epochs).tolist() == [2, 6, 18]
+    assert np.isfinite(table["mean_test_score"]).all()
+    order = np.argsort(table["rank_test_score"])
+    assert (np.diff(epochs[order]) <= 0).all()
+    for number in np.flatnonzero(epochs == 2):  # scored as they stood; polish is for the end
+        scores = uninterrupted(L1S[number], polish=0, max_iter=2)
+        assert table["mean_test_score"][number] == np.mean(scores)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_the_same_bits_everywhere(backend):
+    expected = halved().cv_results_
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        table = halved().cv_results_
+    for key in ("mean_test_score", "rank_test_score", "n_epochs"):
+        np.testing.assert_array_equal(table[key], expected[key])
+
+
+def test_a_run_that_stops_early_keeps_its_score():
+    given = {"tol": 10.0, "n_iter_no_change": 1, "max_iter": 90}
+    search = halved(**given)
+    assert search.cv_results_["n_epochs"].max() == 3  # the first round would give them ten
+    assert search.best_score_ == np.mean(uninterrupted(search.l1_, **given))
+
+
+def test_validation_rows_of_ones_own():
+    search = MLPClassifierCV(**GIVEN, early_stopping=True, l1s=L1S, cv=FOLDS, halving=True)
+    search.fit(X, Y, X_val=X[::4], y_val=Y[::4])
+    best = MLPClassifier(**GIVEN, early_stopping=True, l1=search.l1_)
+    train, test = FOLDS[0]
+    best.fit(X[train], Y[train], X_val=X[::4], y_val=Y[::4])
+    score = search.cv_results_["split0_test_score"][search.best_index_]
+    assert score == best.score(X[test], Y[test])
+
+
+def test_candidates_that_diverge_do_not_survive():
+    y = X[:, 0] - X[:, 1]
+    given = {"solver": "sgd", "momentum": 0.0, "max_iter": 6, "random_state": 0}
+    search = MLPRegressorCV((4,), **given, l2s=[1e200, 0.0, 1e-3, 1e200], cv=3, halving=True)
+    with pytest.warns(FitFailedWarning, match=r"l2=1e\+200 failed on fold 0, 1, 2"):
+        search.fit(X, y)
+    assert search.l2_ in (0.0, 1e-3)
+    assert search.cv_results_["rank_test_score"][[0, 3]].tolist() == [3, 3]
+
+
+def test_an_interrupted_round_leaves_the_last_one(monkeypatch):
+    original, epochs = skreg._engine.Engine.train_epoch, []
+
+    def train_epoch(self, rate):
+        epochs.append(1)
+        if len(epochs) == 9 * 3 * 2 + 3 * 4 + 2:  # a round, one candidate of the next, and a bit
+            raise KeyboardInterrupt
+        return original(self, rate)
+
+    monkeypatch.setattr(skreg._engine.Engine, "train_epoch", train_epoch)
+    with pytest.warns(UserWarning, match="interrupted"):
+        search = halved(refit=False)
+    table = search.cv_results_
+    assert np.isfinite(table["mean_test_score"]).all()
+    assert np.unique(table["n_epochs"], return_counts=True)[1].tolist() == [8, 1]
+    assert table["n_epochs"][search.best_index_] == 6
