@@ -24,8 +24,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, scale
 
 from benchmarks import child, datasets, timing
-from skreg import MLPClassifier
-from skreg._path import mlp_path
+from skreg import MLPClassifier, mlp_path
 
 HIDDEN, EPOCHS = (32,), 60
 ADULT = {"hidden_layer_sizes": HIDDEN, "random_state": 0, "n_jobs": 1}

@@ -160,7 +160,7 @@ def begin(trial, params, data, earlier=None):
     fold, original = trial.fold, trial.network
     prepared = fold.prepare(original, data)
     network = copy.copy(prepared.network if earlier is None else earlier)
-    network.set_params(**params, random_state=copy.deepcopy(original.random_state))
+    vars(network).update(params, random_state=copy.deepcopy(original.random_state))
     refuse_combinations(network, sp.issparse(data.X))
     check_scoring_name(network.scoring)
     rows = Rows(data.X, prepared.target, prepared.weight)

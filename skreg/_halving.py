@@ -51,9 +51,7 @@ def rungs(n_candidates, max_iter):
     while FACTOR**n_rounds <= min(n_candidates, max_iter):
         n_rounds += 1
     shares = [FACTOR ** (n_rounds - 1 - k) for k in range(n_rounds)]
-    return [
-        Rung(n_candidates // FACTOR**k, -(-max_iter // share)) for k, share in enumerate(shares)
-    ]
+    return [Rung(n_candidates // FACTOR**k, max_iter // share) for k, share in enumerate(shares)]
 
 
 class Sweep:

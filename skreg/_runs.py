@@ -13,7 +13,7 @@ from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish, so
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
 from skreg._sklearn import check_optimize_result
-from skreg._threads import Threads
+from skreg._threads import OneBlasThread, Threads
 from skreg._training import (
     History,
     Plan,
@@ -302,7 +302,11 @@ class LbfgsRun(Run):
         self.best = self.latest = flat
         n_before = len(self.history)
         n_rows = min(self.index.size, CHUNK_ROWS)
-        with self.threads(n_rows) as n_threads, self.engine(n_threads, 1) as engine:
+        with (
+            OneBlasThread(),
+            self.threads(n_rows) as n_threads,
+            self.engine(n_threads, 1) as engine,
+        ):
             self.objective = Objective(engine, self.penalties, self.anchor)
             self.validate = self.validator(engine)
             result = self._minimize(flat, options)

@@ -1,5 +1,6 @@
 """How many threads a fit takes: what the work pays for and the surroundings leave."""
 
+import functools
 import os
 import sys
 import threading
@@ -7,18 +8,20 @@ import threading
 import joblib
 import numba
 from joblib.parallel import get_active_backend
+from threadpoolctl import ThreadpoolController
 
 # Measured: two threads gain nothing at 1.4e6 operations per batch and a quarter at 7e6 to 9e6.
 FLOPS_PER_THREAD = 2e6
 
 _lock = threading.Lock()
 _in_use = 0
+_quiet = None  # of the fits that want BLAS on one thread: how many there are, and the limit
 
 
 def _begin_anew():
     """Forget the threads of a parent process: a fork does not copy them."""
-    global _lock, _in_use
-    _lock, _in_use = threading.Lock(), 0
+    global _lock, _in_use, _quiet
+    _lock, _in_use, _quiet = threading.Lock(), 0, None
 
 
 if hasattr(os, "register_at_fork"):
@@ -67,6 +70,34 @@ class Threads:
         if n_jobs is not None and n_jobs > 0:  # a parallel_config that asks for fewer
             limit = min(limit, n_jobs)
         return max(1, min(int(self._flops / FLOPS_PER_THREAD), limit))
+
+
+@functools.cache
+def _libraries():
+    return ThreadpoolController()
+
+
+class OneBlasThread:
+    """A context in which BLAS takes one thread, for vectors too short to be shared.
+
+    L-BFGS calls BLAS for matrices of ten rows. Waking up its threads for them made a fit seven
+    times slower on a busy machine. The limit is one of the whole process: the first of several
+    fits sets it, and the last one restores what was there.
+    """
+
+    def __enter__(self):
+        global _quiet
+        with _lock:
+            n_fits, limit = _quiet or (0, _libraries().limit(limits=1, user_api="blas"))
+            _quiet = n_fits + 1, limit
+
+    def __exit__(self, *exception):
+        global _quiet
+        with _lock:
+            n_fits, limit = _quiet
+            _quiet = (n_fits - 1, limit) if n_fits > 1 else None
+            if n_fits == 1:
+                limit.restore_original_limits()
 
 
 def available_threads():

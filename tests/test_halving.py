@@ -22,11 +22,11 @@ L1S = np.geomspace(1e-5, 1, 9)
 @pytest.mark.parametrize(
     "n_candidates, max_iter, expected",
     [
-        (10, 50, [(10, 6), (3, 17), (1, 50)]),
+        (10, 50, [(10, 5), (3, 16), (1, 50)]),
         (9, 18, [(9, 2), (3, 6), (1, 18)]),
         (27, 81, [(27, 3), (9, 9), (3, 27), (1, 81)]),
         (2, 50, [(2, 50)]),
-        (30, 5, [(30, 2), (10, 5)]),
+        (30, 5, [(30, 1), (10, 5)]),
         (30, 1, [(30, 1)]),
     ],
 )
@@ -130,6 +130,7 @@ def test_validation_rows_of_ones_own():
     assert score == best.score(X[test], Y[test])
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, where nothing is compiled
 def test_candidates_that_diverge_do_not_survive():
     y = X[:, 0] - X[:, 1]
     given = {"solver": "sgd", "momentum": 0.0, "max_iter": 6, "random_state": 0}

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression, Ridge, lasso_path
 from sklearn.metrics import log_loss, r2_score
 from sklearn.preprocessing import scale
 
-from skreg import MLPClassifier, MLPRegressor
-from skreg._path import MLPPath, feature_importances_from_path, mlp_path
+from skreg import MLPClassifier, MLPRegressor, feature_importances_from_path, mlp_path
+from skreg._path import MLPPath
 
 # Older releases of scikit-learn call newer ones of SciPy in a way that these announce to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:DeprecationWarning")
@@ -285,8 +285,7 @@ def test_importances_by_hand():
         coefs=[[np.zeros((5, 1))]] * 3,
         intercepts=[[np.zeros(1)]] * 3,
         n_nonzero=nothing,
-        active_features=[np.array([0, 1, 2]), np.array([1]), np.array([1, 2, 4])][:2]
-        + [np.array([1, 4])],
+        active_features=[np.array([0, 1, 2]), np.array([1]), np.array([1, 4])],
         loss=nothing,
         penalty=nothing,
         validation_score=nothing,

@@ -1,13 +1,11 @@
 """Stability selection: the bound's formula, known supports, the subsamples themselves."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from skreg import MLPRegressor
-from skreg._path import mlp_path
-from skreg._stability import _subsamples, error_bound, stability_selection
+from skreg import MLPRegressor, mlp_path, stability_selection
+from skreg._stability import _subsamples, error_bound
 
 # Older releases of scikit-learn call newer ones of SciPy in a way that these announce to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:DeprecationWarning")
@@ -150,10 +148,15 @@ def test_sample_weights_leave_rows_out():
 # Data and parameters.
 
 
-def test_sparse_rows_frames_and_groups_by_name(linear):
+def test_sparse_rows(linear):
     X, y = draw()
     sparse = stability_selection(sp.csr_matrix(X), y, **LINEAR)
     np.testing.assert_allclose(sparse.probabilities, linear.probabilities, atol=1 / 20)
+
+
+def test_frames_and_groups_by_name():
+    pd = pytest.importorskip("pandas")
+    X, y = draw()
     frame = pd.DataFrame(X[:, :8], columns=[f"x{i}" for i in range(8)])
     network = MLPRegressor((), learning_rate="cosine", learning_rate_init=0.05, max_iter=30,
                            feature_groups=[["x2", "x5"]], l2=0.0, batch_size=40)  # fmt: skip

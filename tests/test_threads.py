@@ -9,10 +9,11 @@ import joblib
 import numba
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg import _threads as threads
-from skreg._threads import FLOPS_PER_THREAD, Threads
+from skreg._threads import FLOPS_PER_THREAD, OneBlasThread, Threads
 
 MUCH = 100 * FLOPS_PER_THREAD
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="a team needs compiled kernels")
@@ -140,3 +141,28 @@ def test_many_teams_on_few_cores_come_to_an_end():
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(fit, range(8)):
             np.testing.assert_array_equal(found, expected)
+
+
+def blas_threads():
+    return [
+        library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+    ]
+
+
+def test_blas_is_quiet_while_the_first_to_the_last_fit_last():
+    before = blas_threads()
+    first, second = OneBlasThread(), OneBlasThread()
+    with first:
+        assert set(blas_threads()) == {1}
+        with second:
+            assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {1}
+    assert blas_threads() == before
+
+
+def test_fits_leave_blas_as_it_was():
+    before, X = blas_threads(), np.random.default_rng(0).normal(size=(50, 3))
+    network = MLPRegressor((), solver="lbfgs", max_iter=3)
+    with joblib.parallel_config("threading", n_jobs=2):
+        joblib.Parallel()(joblib.delayed(network.fit)(X, X[:, 0]) for _ in range(6))
+    assert blas_threads() == before
