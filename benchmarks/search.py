@@ -1,6 +1,6 @@
 """How long a search over strengths takes: grid searches and ours, in turns.
 
-    python -m benchmarks.search [--rounds 3] [--jobs 1 2] [--seeds 10] [--quick]
+    python -m benchmarks.search [--rounds 3] [--jobs 1 2] [--dtypes float32 float64] [--seeds 10]
 
 Ten strengths of l2 on five folds of the digits, (64,), 50 epochs, behind a StandardScaler; complete
 searches with their refits, compilation left out. The ratio is that of the smallest times. The
@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import warnings
+from itertools import product
 
 import numpy as np
 from joblib import parallel_config
@@ -62,10 +63,11 @@ def searches(n_jobs, seed=0, epochs=EPOCHS):
     }
 
 
-def measure(n_jobs, rounds, epochs):
+def measure(n_jobs, dtype, rounds, epochs):
     """Yield one record: seconds and ratios of all searches; run bound to as many cores."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = load_digits(return_X_y=True)
+    X = X.astype(dtype)
     calls = {
         name: lambda search=search: search(X, y).best_score_
         for name, search in searches(n_jobs, epochs=epochs).items()
@@ -73,7 +75,7 @@ def measure(n_jobs, rounds, epochs):
     timings = timing.alternate(calls, rounds)
     seconds = {name: result.seconds for name, result in timings.items()}
     ratios = {name: seconds[PEER] / value for name, value in seconds.items()}
-    yield {"jobs": n_jobs, "seconds": seconds, "ratios": ratios}
+    yield {"jobs": n_jobs, "dtype": dtype, "seconds": seconds, "ratios": ratios}
 
 
 def compare_scores(n_seeds, epochs):
@@ -96,11 +98,11 @@ def compare_scores(n_seeds, epochs):
 def time_table(records):
     """Return seconds and ratios as a table, with the goals."""
     rows = [
-        [name, str(record["jobs"]), f"{record['seconds'][name]:.3f}",
+        [name, record["dtype"], str(record["jobs"]), f"{record['seconds'][name]:.3f}",
          f"{record['ratios'][name]:.1f}", f"{GOALS.get((name, record['jobs']), 1):g}"]
         for record in records for name in record["seconds"]
     ]  # fmt: skip
-    return report.markdown(["search", "jobs", "seconds", "times faster", "goal"], rows)
+    return report.markdown(["search", "dtype", "jobs", "seconds", "times faster", "goal"], rows)
 
 
 def score_table(record):
@@ -119,12 +121,13 @@ def main():
     parser = argparse.ArgumentParser("python -m benchmarks.search", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="few epochs: see that it runs")
     options = parser.parse_args()
     epochs, records = 3 if options.quick else EPOCHS, []
-    for n_jobs in options.jobs:
-        told = {"n_jobs": n_jobs, "rounds": options.rounds, "epochs": epochs}
+    for n_jobs, dtype in product(options.jobs, options.dtypes):
+        told = {"n_jobs": n_jobs, "dtype": dtype, "rounds": options.rounds, "epochs": epochs}
         records += child.call("benchmarks.search:measure", told, n_jobs)
     print(time_table(records))
     if options.seeds:

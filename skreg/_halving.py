@@ -7,6 +7,7 @@ of the round before, and the last round trains to ``max_iter``.
 """
 
 import time
+import warnings
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -98,7 +99,7 @@ class Sweep:
                 if self.interrupted:
                     break
             if lazily:
-                results.close()
+                end(results)
         except KeyboardInterrupt:
             self.interrupted = True
 
@@ -146,6 +147,13 @@ class Sweep:
                         self.ledger.book(each)
 
         self.run(run_leg, tasks, book)
+
+
+def end(results):
+    """Cancel what a generator of joblib has under way, without its advice on that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results.close()
 
 
 def key_of(trial):

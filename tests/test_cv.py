@@ -420,9 +420,11 @@ def test_callbacks_are_told_of_every_fit():
     assert recorder.tasks == expected
 
 
-def test_a_callback_ends_the_search():
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_callback_ends_the_search(n_jobs):
     pytest.importorskip("sklearn.callback")
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2).set_callbacks(Recorder(limit=4))
+    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, n_jobs=n_jobs)
+    search.set_callbacks(Recorder(limit=4))  # "setup" and four fits
     with pytest.warns(UserWarning, match="interrupted: 2 of 3"):
         search.fit(IRIS_X, IRIS_Y)
 

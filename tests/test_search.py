@@ -105,9 +105,10 @@ def test_the_standard_error():
 
 
 def test_one_standard_error_takes_the_strongest_within_it():
-    scores = [[0.8, 0.8], [0.9, 0.7], [0.9, 0.8], [0.85, 0.75], [0.8, 0.79], [0.5, 0.5]]
-    # The best mean is 0.85 with a standard error of 0.05: four reach 0.8, the last of them is
-    # the strongest; 0.795 does not.
+    means = [0.8, 0.8, 0.85, 0.83, 0.815, 0.5]
+    scores = [[mean + 0.05, mean - 0.05, mean] for mean in means]
+    # The best mean is 0.85 with a standard error of 0.05 / sqrt(3): only 0.83 is as near, while
+    # a standard deviation would reach further.
     assert choose(ledger_of(scores), "best") == 2
     assert choose(ledger_of(scores), "one_se") == 3
 

@@ -142,8 +142,8 @@ def _shrunken_norm(weights, metric, group, strength):
     negligible = number(1e-6 if weights.itemsize == 4 else 1e-12)
     close = number(3e-4 if weights.itemsize == 4 else 1e-8)
     norm, mean = _mean_metric(weights, metric, group)
-    if norm == 0:
-        return norm
+    if norm < number(1e-15 if weights.itemsize == 4 else 1e-145):
+        return number(0)  # squares would underflow; what is left of a dying group is rounded off
     lowest = negligible * norm
     norm = max(norm - strength * mean, lowest)
     for _ in range(MOST_NEWTON_STEPS):

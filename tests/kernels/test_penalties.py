@@ -266,3 +266,14 @@ def test_norms_of_groups(dtype, rows, n_panels):
     before = packed.weights.copy()
     assert packed.shrink(0.0)[3] == approximately
     np.testing.assert_array_equal(packed.weights, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", (1e-10, 1e-16, 1e-22, 1e-30, 1e-38))
+def test_a_group_that_fades_away_dies(dtype, size):
+    width = lanes(np.dtype(dtype))
+    size = size if dtype == np.float32 else size**8  # down to 1e-304
+    weights, metric = np.full(2 * width, size, dtype), np.full(2 * width, 1e-3, dtype)
+    group = Group(np.empty(0, np.int64), 0, 2, 0, 2 * width, 1)
+    assert prox_group(weights, metric, group, dtype(1e-3)) == 0
+    np.testing.assert_array_equal(weights, 0)
