@@ -43,7 +43,7 @@ class FittedMixin:
 
         Returns
         -------
-        importances : array of shape (n_features_in_,)
+        importances : array of shape (n_features,)
 
         Examples
         --------

@@ -60,9 +60,9 @@ class Threads:
         if numba.config.DISABLE_JIT:
             return 1
         if self._n_jobs is not None:
-            n_cores = joblib.cpu_count()
-            n_jobs = self._n_jobs if self._n_jobs > 0 else n_cores + 1 + self._n_jobs
-            return max(1, n_jobs)
+            if self._n_jobs > 0:
+                return self._n_jobs
+            return max(1, joblib.cpu_count() + 1 + self._n_jobs)
         backend, n_jobs = get_active_backend()
         if backend.nesting_level:  # another parallel region is around us
             return 1

@@ -62,7 +62,7 @@ def _usable_strata(labels, fraction):
         f"{counts.min()} row(s), and {n_valid} validation rows must hold {counts.size} "
         "classes. Merge rare classes, raise validation_fraction or give X_val and y_val.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=7,
     )
     return None
 
