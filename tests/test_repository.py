@@ -31,7 +31,7 @@ def first_column(text, heading):
 def test_readme_opens_with_one_command_for_the_main_job_and_one_for_the_tests():
     job, tests = blocks(README, "bash")[0].splitlines()
     assert README.index("```bash") < 20
-    script = re.search(r"examples/\w+\.py$", job)[0]
+    script = re.search(r"examples/[\w/]+\.py$", job)[0]
     assert (ROOT / script).is_file()
     assert "'.[test]'" in tests and tests.endswith("-m pytest")
     assert all(line.startswith("python3 -m venv .venv && ") for line in (job, tests))
