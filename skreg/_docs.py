@@ -151,7 +151,8 @@ best_validation_score_ : float or None
 history_ : dict of arrays of shape (n_epochs,)
     What is known of every epoch since the weights were initialized: "loss" (the data term),
     "penalty" and its terms "l1", "l2", "group_l1" and "l2_anchor", "validation_loss",
-    "validation_score", "learning_rate" and "n_nonzero", the number of weights that are not zero.
+    "validation_score", "learning_rate", "n_nonzero", the number of weights that are not zero, and
+    "n_nonzero_0", "n_nonzero_1", ..., the same for each weight matrix.
     Loss and penalties are means over the epoch's batches, before each step, but for "group_l1",
     which is taken after it. What was not measured is NaN.
 n_features_in_ : int

@@ -36,7 +36,8 @@ class Engine:
         self.n_seen = 0  # samples since the weights were initialized
         self._team = new_team(task.n_threads)
         self.job, self.table, sizes = build_job(task, self._team)
-        self.n_weights = sizes.weights
+        # Where matrices begin and the last one ends in the packed vector.
+        self.weight_bounds = [*self.job.layout[slots.WEIGHTS_AT, :-1].tolist(), sizes.weights]
         self._start_team(task.n_threads)
 
     @property

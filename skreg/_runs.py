@@ -19,8 +19,8 @@ from skreg._training import (
     Plan,
     Progress,
     Shuffler,
-    n_nonzero,
     new_patience,
+    nonzeros,
     train,
 )
 from skreg._validation import score_function
@@ -107,8 +107,9 @@ class Run:
     def __init__(self, estimator, network, rows, index, validation):
         self.estimator, self.network = estimator, network
         self.rows, self.index, self.validation = rows, index, validation
-        self.history = History(estimator.history_)
-        self.penalties = network_penalties(estimator, len(network.units) - 1)
+        n_layers = len(network.units) - 1
+        self.history = History(n_layers, estimator.history_)
+        self.penalties = network_penalties(estimator, n_layers)
         self.watches = estimator.early_stopping and validation is not None
 
     def engine(self, n_threads, batch_size):
@@ -336,8 +337,7 @@ class LbfgsRun(Run):
         self.latest = flat
         terms = self.objective.terms.values(flat)
         penalty, loss = sum(terms.values()), self.objective.loss
-        row = {"loss": loss, "penalty": penalty, **terms}
-        row["n_nonzero"] = n_nonzero(self.objective.engine)
+        row = {"loss": loss, "penalty": penalty, **terms, **nonzeros(self.objective.engine)}
         if self.estimator.verbose:
             print(f"Iteration {len(self.history) + 1}, loss = {loss + penalty:.8f}")
         if self.validate is not None:

@@ -22,6 +22,11 @@ HISTORY_KEYS = (
 )
 
 
+def history_keys(n_layers):
+    """Return the keys of a network's history: `HISTORY_KEYS` and "n_nonzero_0", layer by layer."""
+    return HISTORY_KEYS + tuple(f"n_nonzero_{k}" for k in range(n_layers))
+
+
 class Plan(NamedTuple):
     """What a run of the stochastic loop is told."""
 
@@ -68,13 +73,15 @@ class History:
 
     Parameters
     ----------
+    n_layers : int
+        Weight matrices of the network.
     earlier : dict of arrays, optional
         The history to go on with.
     """
 
-    def __init__(self, earlier=None):
+    def __init__(self, n_layers, earlier=None):
         earlier = earlier or {}
-        self._columns = {key: list(earlier.get(key, ())) for key in HISTORY_KEYS}
+        self._columns = {key: list(earlier.get(key, ())) for key in history_keys(n_layers)}
 
     def append(self, **row):
         """Add a row; what is not known of an epoch is NaN."""
@@ -87,7 +94,7 @@ class History:
     def as_arrays(self):
         """Return the columns as arrays of equal length."""
         return {
-            key: np.array(column, dtype=np.int64 if key == "n_nonzero" else np.float64)
+            key: np.array(column, dtype=np.int64 if "nonzero" in key else np.float64)
             for key, column in self._columns.items()
         }
 
@@ -97,9 +104,10 @@ def new_patience(early_stopping, tol, n_iter_no_change):
     return Patience(early_stopping, tol, n_iter_no_change)
 
 
-def n_nonzero(engine):
-    """Return how many weights, biases aside, are not zero."""
-    return int(count_nonzero(engine.weights, engine.n_weights))
+def nonzeros(engine):
+    """Return the entries of a row of the history that count weights, biases aside."""
+    counts = count_nonzero(engine.weights, engine.weight_bounds)
+    return {"n_nonzero": sum(counts)} | {f"n_nonzero_{k}": n for k, n in enumerate(counts)}
 
 
 class Shuffler:
@@ -170,7 +178,7 @@ def _epoch(engine, plan, progress, history, now):
     engine.n_seen += engine.order.size
     row = dict(zip(TERMS, terms, strict=True))
     row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
-    row["n_nonzero"] = n_nonzero(engine)
+    row |= nonzeros(engine)
     if not np.isfinite(loss) and not engine.is_finite():
         history.append(**row)
         return False

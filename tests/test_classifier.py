@@ -221,6 +221,7 @@ def test_the_history(solver):
     assert set(history) == {
         *("loss", "penalty", "l1", "l2", "group_l1", "l2_anchor"),
         *("validation_loss", "validation_score", "learning_rate", "n_nonzero"),
+        *("n_nonzero_0", "n_nonzero_1"),
     }
     assert_allclose(history["penalty"], history["l1"] + history["l2"], rtol=1e-14)
     assert {len(column) for column in history.values()} == {len(model.loss_curve_)} == {6}

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg._training import HISTORY_KEYS, History
+from skreg._training import History, history_keys
 
 SETTINGS = {"max_iter": 10, "shuffle": False, "random_state": 0, "polish": 0}
 
@@ -109,7 +109,7 @@ def test_history_has_a_row_per_epoch(classes, solver, early_stopping):
     network = MLPClassifier((6,), solver=solver, early_stopping=early_stopping,
                             max_iter=8, random_state=0).fit(*classes)  # fmt: skip
     history = network.history_
-    assert tuple(history) == HISTORY_KEYS
+    assert tuple(history) == history_keys(2)
     assert {column.size for column in history.values()} == {network.n_iter_}
     assert len(network.loss_curve_) == network.n_iter_
     np.testing.assert_array_equal(network.loss_curve_, history["loss"] + history["penalty"])
@@ -154,6 +154,8 @@ def test_n_nonzero_counts_weights_without_biases(diabetes):
     counted = sum(np.count_nonzero(coef) for coef in network.coefs_)
     assert 0 < counted < 44
     assert network.history_["n_nonzero"][-1] == counted
+    per_layer = [network.history_[f"n_nonzero_{k}"][-1] for k in range(2)]
+    assert per_layer == [np.count_nonzero(coef) for coef in network.coefs_]
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -170,10 +172,12 @@ def test_validation_columns_equal_an_independent_computation(classes, solver):
 
 
 def test_history_keeps_what_it_was_given():
-    history = History({"loss": np.array([3.0]), "n_nonzero": np.array([7])})
-    history.append(loss=2.0, n_nonzero=5)
+    earlier = {"loss": [3.0], "n_nonzero": np.array([7]), "n_nonzero_0": np.array([7])}
+    history = History(1, earlier)
+    history.append(loss=2.0, n_nonzero=5, n_nonzero_0=5)
     assert len(history) == 2
-    np.testing.assert_array_equal(history.as_arrays()["n_nonzero"], [7, 5])
+    for key in ("n_nonzero", "n_nonzero_0"):
+        np.testing.assert_array_equal(history.as_arrays()[key], [7, 5])
 
 
 # Going on.

@@ -1,5 +1,6 @@
 """Penalties on weights: value and proximal operator side by side."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -199,6 +200,6 @@ def add_lanes(sums, start, stop):
     return total(lanes)
 
 
-def count_nonzero(weights, stop):
-    """Return how many of ``weights[:stop]`` are not zero."""
-    return int(np.count_nonzero(weights[:stop] != 0))
+def count_nonzero(weights, bounds):
+    """Return how many weights between each two of ``bounds`` are not zero, as a list."""
+    return [int(np.count_nonzero(weights[start:stop] != 0)) for start, stop in pairwise(bounds)]

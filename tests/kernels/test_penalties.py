@@ -97,8 +97,8 @@ def test_lanes_are_added_in_double(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_zeros_are_counted_up_to_the_end_of_the_weights(dtype):
     weights = np.array([0, 1, -2, 0, -0.0, np.nan, 3, 4], dtype)
-    assert count_nonzero(weights, 7) == 4
-    assert count_nonzero(weights, 1) == 0
+    assert count_nonzero(weights, [0, 7]) == [4]
+    assert count_nonzero(weights, [0, 1, 7]) == [0, 4]
 
 
 # Proximal operators of vectors in a metric.
