@@ -4,6 +4,7 @@ Users see one flat vector with `coefs_` and `intercepts_` as views. Kernels see 
 vector: the same numbers in vector panels, padded with zeros (see `skreg._kernels.matmul`).
 """
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -75,6 +76,13 @@ def make_layout(units, activations, dtype, n_rows, is_sparse=False, has_input_de
         Its rows are named in `skreg._kernels.job`; columns of matrices end one level early.
     sizes : Sizes
     """
+    key = tuple(units), tuple(activations), np.dtype(dtype), n_rows, is_sparse, has_input_delta
+    table, sizes = _layout(*key)
+    return table.copy(), sizes
+
+
+@lru_cache(maxsize=128)  # the fits of a search share it
+def _layout(units, activations, dtype, n_rows, is_sparse, has_input_delta):
     width = lanes(dtype)
     fan_in, fan_out = np.array(units[:-1]), np.array(units[1:])
     lead = np.array([_lead(n, dtype) for n in units])

@@ -80,23 +80,25 @@ class History:
     """
 
     def __init__(self, n_layers, earlier=None):
-        earlier = earlier or {}
-        self._columns = {key: list(earlier.get(key, ())) for key in history_keys(n_layers)}
+        self._earlier = earlier or {}
+        self._rows, self._keys = [], history_keys(n_layers)
 
     def append(self, **row):
         """Add a row; what is not known of an epoch is NaN."""
-        for key, column in self._columns.items():
-            column.append(row.get(key, np.nan))
+        self._rows.append(row)
 
     def __len__(self):
-        return len(self._columns["loss"])
+        return len(self._earlier.get("loss", ())) + len(self._rows)
 
     def as_arrays(self):
         """Return the columns as arrays of equal length."""
-        return {
-            key: np.array(column, dtype=np.int64 if "nonzero" in key else np.float64)
-            for key, column in self._columns.items()
-        }
+        return {key: self._column(key) for key in self._keys}
+
+    def _column(self, key):
+        # Only what is new is converted: `partial_fit` comes here once per block of rows.
+        dtype = np.int64 if "nonzero" in key else np.float64
+        earlier = np.asarray(self._earlier.get(key, ()), dtype=dtype)
+        return np.append(earlier, np.array([row.get(key, np.nan) for row in self._rows], dtype))
 
 
 def new_patience(early_stopping, tol, n_iter_no_change):
