@@ -8,6 +8,7 @@ from scipy.special import betaincinv
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
+from skreg._docs import DocLinkMixin
 from skreg._engine import Engine
 from skreg._job import Augmentation, Network, Rows, Task, build_job
 from skreg._kernels import job as slots
@@ -24,9 +25,10 @@ from skreg._sklearn import Interval
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
 
 
-class Transform(BaseEstimator):
+class Transform(DocLinkMixin, BaseEstimator):
     """Base of all transforms of a batch; not to be used directly."""
 
+    _public_module = "skreg.augmentation"
     _comes_last = False
 
     def sample(self, X, y=None, random_state=0):

@@ -12,7 +12,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._architecture import initial_parameters, views
+from skreg._callbacks import SILENCE, CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
+from skreg._docs import DocLinkMixin
 from skreg._fitted import FittedMixin
 from skreg._inputs import check_rows, check_validation, read_columns
 from skreg._job import Network
@@ -30,7 +32,7 @@ from skreg._validation import check_scoring_name, split_validation
 FEW_NUMBERS = 2**18  # whose checks would take as long as the prediction
 
 
-class BaseMLP(FittedMixin, BaseEstimator, ABC):
+class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, ABC):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
     _parameter_constraints: dict = CONSTRAINTS
@@ -124,19 +126,32 @@ class BaseMLP(FittedMixin, BaseEstimator, ABC):
         refuse_combinations(self, sp.issparse(rows[0]))
         check_scoring_name(self.scoring)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        watch = self._watch(rows, incremental)
         fitted = copy.copy(self)  # this estimator changes only when all has gone well
         train_rows, index = check_rows(fitted, rows, first_pass, incremental)
         own = check_validation(fitted, validation)
         if incremental and self.early_stopping and own is None:
             raise ValueError("partial_fit does not support early_stopping=True")
-        fitted._run((train_rows, index, rows[1]), own, starting, (first_pass, incremental))
+        data, mode = (train_rows, index, rows[1]), (first_pass, incremental)
+        fitted._run(data, own, starting, mode, watch)
         vars(self).clear()
         vars(self).update(vars(fitted))
+        watch.show(lambda: vars(self))
+        watch.close()
         return self
 
-    def _run(self, data, own, starting, mode):
+    def _watch(self, rows, incremental):
+        """Return what tells the callbacks of every epoch."""
+        n_epochs = 1 if incremental else self.max_iter
+        n_begun = n_epochs + (self.solver not in SOLVERS)  # lbfgs ends while the next has begun
+        X, y, sample_weight = rows
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        return Watch(self, n_begun, X=X, y=y, metadata=metadata)
+
+    def _run(self, data, own, starting, mode, watch=SILENCE):
         """Train on checked rows, keep what was learned, and return the run (see `_new_run`)."""
         run, random_state = self._new_run(data, own, starting, mode)
+        run.watch = watch
         run.start(random_state, mode[1])
         return run
 

@@ -8,6 +8,23 @@ except ImportError:
         """Stand in where there are no callbacks."""
 
 
+class Silence:
+    """The watch of a fit that nobody watches."""
+
+    def show(self, snapshot):
+        """Do nothing."""
+
+    def begin(self, name):
+        """Do nothing."""
+
+    def end(self):
+        """Want nothing."""
+        return False
+
+
+SILENCE = Silence()
+
+
 class Watch:
     """The leaf tasks of a fit, announced to its callbacks.
 
@@ -17,23 +34,43 @@ class Watch:
         Its callbacks are called.
     n_tasks : int
         Most leaf tasks that there will be.
+    **data
+        ``X``, ``y`` and ``metadata``, for callbacks that ask for them.
     """
 
-    def __init__(self, estimator, n_tasks):
-        self._estimator, self._root = estimator, None
-        if hasattr(estimator, "_init_callback_context"):
+    def __init__(self, estimator, n_tasks, **data):
+        self._estimator, self._data, self._root, self._snapshot = estimator, data, None, None
+        if getattr(estimator, "_skl_callbacks", None):
             self._root = estimator._init_callback_context(max_subtasks=n_tasks)
-            self._root.call_on_fit_task_begin(estimator=estimator)
+            self._root.call_on_fit_task_begin(estimator=estimator, **data)
+
+    def show(self, snapshot):
+        """Take a function that returns the fitted attributes as if the fit ended now."""
+        self._snapshot = snapshot
+
+    def begin(self, name):
+        """Announce that a leaf task begins."""
+        if self._root is not None:
+            self._leaf = self._root.subcontext(task_name=name)
+            self._leaf.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+
+    def end(self):
+        """Announce its end; return whether a callback wants to stop."""
+        return self._root is not None and self._announce_end(self._leaf)
 
     def done(self, name):
-        """Announce a leaf task; return whether a callback wants to stop."""
-        if self._root is None:
-            return False
-        leaf = self._root.subcontext(task_name=name)
-        leaf.call_on_fit_task_begin(estimator=self._estimator)
-        return bool(leaf.call_on_fit_task_end(estimator=self._estimator))
+        """Announce a leaf task that is over; return whether a callback wants to stop."""
+        self.begin(name)
+        return self.end()
 
     def close(self):
         """Announce the end of the fit."""
         if self._root is not None:
-            self._root.call_on_fit_task_end(estimator=self._estimator)
+            self._announce_end(self._root)
+
+    def _announce_end(self, context):
+        return bool(
+            context.call_on_fit_task_end(
+                estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._data
+            )
+        )

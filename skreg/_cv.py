@@ -18,6 +18,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
+from skreg._docs import DocLinkMixin
 from skreg._folds import Data, Fold, Trial
 from skreg._grids import null_model
 from skreg._halving import Sweep, rungs
@@ -48,7 +49,7 @@ def takes_weights(scorer):
     return "sample_weight" in inspect.signature(scorer).parameters
 
 
-class BaseMLPCV(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
     """Base of the cross-validated perceptrons; not to be used directly."""
 
     _parameter_constraints: dict = CONSTRAINTS | SEARCH_CONSTRAINTS

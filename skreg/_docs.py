@@ -1,4 +1,12 @@
-"""Parts of the docstrings that both estimators have, written once."""
+"""Parts of the docstrings that both estimators have, written once, and links to their pages."""
+
+import os
+from pathlib import Path
+
+# Where the documentation is published. The environment variable SKREG_DOC_URL names another place,
+# and a site that was built in the checkout this package is imported from goes before both.
+DOC_URL = "https://skreg.readthedocs.io/en/stable"
+BUILT_SITE = Path(__file__).parents[1] / "doc" / "_build" / "html"
 
 SHARED = {
     "layers": """
@@ -128,6 +136,12 @@ coefs_ : list of arrays of shape (fan_in, fan_out)
     Weight matrices, layer by layer.
 intercepts_ : list of arrays of shape (fan_out,)
     Biases, layer by layer.
+n_nonzero_ : int
+    Weights, biases aside, that are not zero.
+active_features_ : array of shape (n_active_features,)
+    Sorted indices of the columns of X with a weight that is not zero.
+feature_importances_ : array of shape (n_features,)
+    Euclidean norms of the features' outgoing weights, summing to one.
 n_layers_ : int
     Layers, input and output included.
 n_outputs_ : int
@@ -206,3 +220,26 @@ def documented(**details):
         return Estimator
 
     return fill
+
+
+def doc_url():
+    """Return the address of the documentation that links lead to, without a slash at its end."""
+    if url := os.environ.get("SKREG_DOC_URL"):
+        return url.rstrip("/")
+    return BUILT_SITE.as_uri() if (BUILT_SITE / "index.html").is_file() else DOC_URL
+
+
+class DocLinkMixin:
+    """Lead scikit-learn's HTML representation of an object to the page of its class.
+
+    From scikit-learn 1.8 on, every parameter that it shows is such a link, too, and from 1.9 on
+    every fitted attribute that the docstring lists. Classes from outside of skreg get no link.
+    """
+
+    _doc_link_module = "skreg"
+    _doc_link_template = "{site}/generated/{module}.{name}.html"
+    _public_module = "skreg"  # what the class is imported from
+
+    def _doc_link_url_param_generator(self):
+        """Return what the template of the link asks for."""
+        return {"site": doc_url(), "module": self._public_module, "name": type(self).__name__}

@@ -187,6 +187,11 @@ class Engine:
         finally:
             self.table.swap(slots.WEIGHTS, slots.AVERAGE)
 
+    def average(self):
+        """Return what predictions come from, the average if one is kept, as a new flat vector."""
+        with self.averaged():
+            return self.parameters()
+
     def prox(self, flat, metric):
         """Return ``argmin_v 1/2 sum (v - flat)^2 / metric + kinks(v)``, norms kept to their bounds.
 

@@ -1,5 +1,6 @@
 """A run of a solver for an estimator: build the engine, train, write down what was learned."""
 
+import copy
 import warnings
 import zlib
 
@@ -7,6 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._architecture import n_parameters, views
+from skreg._callbacks import SILENCE
 from skreg._engine import Engine
 from skreg._job import CHUNK_ROWS, NO_ROWS
 from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish, solver_metric
@@ -67,8 +69,7 @@ class Leg:
         """Write down all that training depends on, to the bit."""
         self.memory = {"weights": engine.parameters(), "order": engine.order.copy()}
         self.memory |= {"moments": engine.moments(), "n_seen": engine.n_seen}
-        with engine.averaged():
-            self.memory["average"] = engine.parameters()
+        self.memory["average"] = engine.average()
 
     def restore(self, engine):
         """Give the engine what `keep` has written down."""
@@ -100,15 +101,19 @@ class Run:
         What ``l2_anchor`` pulls the weights to; set before `start`.
     interrupted : bool
         Whether the user has ended the run.
+    watch : Watch
+        Told of each epoch or iteration; set before `start`.
     """
 
     interrupted = False
+    watch = SILENCE
 
     def __init__(self, estimator, network, rows, index, validation):
         self.estimator, self.network = estimator, network
         self.rows, self.index, self.validation = rows, index, validation
         n_layers = len(network.units) - 1
         self.history = History(n_layers, estimator.history_)
+        self.n_before = len(self.history)
         self.penalties = network_penalties(estimator, n_layers)
         self.watches = estimator.early_stopping and validation is not None
 
@@ -144,9 +149,17 @@ class Run:
 
     def keep(self, flat, n_epochs, patience):
         """Write the fitted attributes."""
-        estimator = self.estimator
         if not np.isfinite(flat).all():
-            raise ValueError(DIVERGED.format(estimator.learning_rate_init))
+            raise ValueError(DIVERGED.format(self.estimator.learning_rate_init))
+        self._write(self.estimator, flat, n_epochs, patience)
+
+    def snapshot(self, flat, n_before, patience):
+        """Return the fitted attributes as they would be if the run ended with ``flat``."""
+        probe = copy.copy(self.estimator)
+        self._write(probe, flat, n_before + len(self.history) - self.n_before, patience)
+        return vars(probe)
+
+    def _write(self, estimator, flat, n_epochs, patience):
         estimator.coefs_, estimator.intercepts_ = views(flat, self.network.units)
         history = estimator.history_ = self.history.as_arrays()
         estimator.loss_curve_ = (history["loss"] + history["penalty"]).tolist()
@@ -182,7 +195,11 @@ class StochasticRun(Run):
             order = engine.order
             shuffler = Shuffler(order, leg.random_state) if estimator.shuffle else None
             validate = self.validator(engine)
-            leg.n_epochs, diverged = train(engine, plan, progress, self.history, shuffler, validate)
+            earlier = estimator.n_iter_ if incremental else 0
+            self.watch.show(lambda: self.snapshot(engine.average(), earlier, progress.patience))
+            leg.n_epochs, diverged = train(
+                engine, plan, progress, self.history, shuffler, validate, self.watch
+            )
             pauses = not (incremental or progress.stopped or leg.n_epochs == estimator.max_iter)
             leg.memory = None
             if pauses:
@@ -196,7 +213,6 @@ class StochasticRun(Run):
             if engine.keeps_average:
                 state = {"weights": self.raw, "average": digest(flat)}
                 estimator._solver_state.update(state)
-        earlier = estimator.n_iter_ if incremental else 0
         self.interrupted = progress.interrupted
         self.keep(flat, earlier + leg.n_epochs, progress.patience)
 
@@ -254,9 +270,7 @@ class StochasticRun(Run):
         if progress.best is not None and over:
             engine.load(progress.best)
         elif engine.keeps_average:
-            with engine.averaged():
-                flat = engine.parameters()
-            engine.load(flat)
+            engine.load(engine.average())
         if incremental and progress.patience.exhausted:
             progress.patience.count = 0
 
@@ -295,13 +309,16 @@ class StochasticRun(Run):
 class LbfgsRun(Run):
     """Iterations of L-BFGS on all rows at once."""
 
+    stopped = False
+
     def start(self, random_state, incremental):
         """Train from ``flat`` and write what was learned."""
         estimator, flat = self.estimator, self.flat
         options = LbfgsOptions(estimator.max_iter, estimator.max_fun, float(estimator.tol))
         self.patience = new_patience(self.watches, estimator.tol, estimator.n_iter_no_change)
         self.best = self.latest = flat
-        n_before = len(self.history)
+        dtype = flat.dtype
+        self.watch.show(lambda: self.snapshot(self.latest.astype(dtype), 0, self.patience))
         n_rows = min(self.index.size, CHUNK_ROWS)
         with (
             OneBlasThread(),
@@ -310,10 +327,10 @@ class LbfgsRun(Run):
         ):
             self.objective = Objective(engine, self.penalties, self.anchor)
             self.validate = self.validator(engine)
+            self.watch.begin("iteration")
             result = self._minimize(flat, options)
-            dtype = engine.dtype
         flat = self.best if self.watches else self.latest
-        n_iter = len(self.history) - n_before
+        n_iter = len(self.history) - self.n_before
         if result is not None:
             n_iter = min(result.nit, estimator.max_iter)
         self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
@@ -327,13 +344,13 @@ class LbfgsRun(Run):
             self.interrupted = True
             warnings.warn("Training interrupted by user.", stacklevel=7)
             return None
-        if not (self.watches and self.patience.exhausted):
+        if not self.stopped:
             check_optimize_result("lbfgs", result, options.max_iter)
         self.latest = result.x
         return result
 
     def _after_iteration(self, flat):
-        """Book an iteration; return whether early stopping ends the run."""
+        """Book an iteration; return whether early stopping or a callback ends the run."""
         self.latest = flat
         terms = self.objective.terms.values(flat)
         penalty, loss = sum(terms.values()), self.objective.loss
@@ -348,8 +365,10 @@ class LbfgsRun(Run):
         watched = row["validation_score"] if self.watches else loss + penalty
         if self.patience.observe(watched):
             self.best = flat
-        if not (self.watches and self.patience.exhausted):
-            return False
-        if self.estimator.verbose:
+        exhausted = self.watches and self.patience.exhausted
+        if exhausted and self.estimator.verbose:
             print(f"{self.patience.message()} Stopping.")
-        return True
+        self.stopped = self.watch.end() or exhausted
+        if not self.stopped:
+            self.watch.begin("iteration")
+        return self.stopped

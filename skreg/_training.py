@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg._callbacks import SILENCE
 from skreg._kernels.penalties import count_nonzero
 from skreg._penalties import TERMS
 from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning_rate
@@ -126,7 +127,7 @@ class Shuffler:
         self._order[:] = self._order[permutation]
 
 
-def train(engine, plan, progress, history, shuffler=None, validation=None):
+def train(engine, plan, progress, history, shuffler=None, validation=None, watch=SILENCE):
     """Run epochs until the patience or ``max_iter`` is exhausted.
 
     Parameters
@@ -142,6 +143,8 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
         None keeps the rows in their order.
     validation : callable, optional
         Called after each epoch; returns validation loss and score.
+    watch : Watch
+        Told of each epoch; may ask to stop.
 
     Returns
     -------
@@ -157,10 +160,12 @@ def train(engine, plan, progress, history, shuffler=None, validation=None):
         while n_epochs < plan.max_iter:
             if shuffler is not None:
                 shuffler.shuffle()
+            watch.begin("epoch")
             diverged = not _epoch(engine, plan, progress, history, (n_epochs, validation))
             n_epochs += 1
+            asked = watch.end()
             exhausted = progress.patience.exhausted and not planned
-            if diverged or (exhausted and _stops(plan, progress, engine.n_seen)):
+            if diverged or asked or (exhausted and _stops(plan, progress, engine.n_seen)):
                 progress.stopped = True
                 break
             _warn_at_the_end(plan, n_epochs)

@@ -35,7 +35,8 @@ def test_every_fitted_attribute(Estimator):
     model = Estimator(max_iter=2, solver="sgd", early_stopping=True)
     with pytest.warns(UserWarning, match="Maximum iterations"):
         model.fit(*load_iris(return_X_y=True, as_frame=True))
-    public = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
+    learned = {*vars(model), *(name for name in dir(Estimator) if name.endswith("_"))}
+    public = {name for name in learned if name.endswith("_") and not name.startswith("_")}
     assert {name for name, _ in section(Estimator, "Attributes")} == public
 
 

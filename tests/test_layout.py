@@ -14,7 +14,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init__"
 LAYERS = [
     {"_jit"},
     {"_kernels"},
-    {"_compilation", "_docs", "_labels", "_sklearn"},
+    {"_callbacks", "_compilation", "_docs", "_labels", "_sklearn"},
     {"_architecture", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
     {"_penalties"},
     {"_job"},
@@ -24,7 +24,7 @@ LAYERS = [
     {"_image_transforms"},
     {"augmentation"},
     {"_constraints", "_regularization", "_validation"},
-    {"_callbacks", "_inputs"},
+    {"_inputs"},
     {"_grids", "_runs"},
     {"_fitted", "_search"},
     {"_base", "_chosen", "_folds"},
