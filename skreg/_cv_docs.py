@@ -1,5 +1,7 @@
 """Parts of the docstrings that both cross-validated estimators have, written once."""
 
+import inspect
+
 SEARCH = {
     "search": """
 l1s : array-like of float or int, default=None
@@ -99,12 +101,12 @@ def searching(Estimator):
     if Estimator.__doc__ is None:
         return Estimator
     score = "R2" if "Regressor" in Estimator.__name__ else "accuracy"
-    text = Estimator.__doc__.replace("\n    scoring : ", "\n    early_stopping_scoring : ")
+    # From Python 3.13 on docstrings come without their indentation; before, it is taken away here.
+    text = inspect.cleandoc(Estimator.__doc__)
+    text = text.replace("\nscoring : ", "\nearly_stopping_scoring : ")
     for line, other in zip(JOBS, SEARCH_JOBS, strict=True):
         text = text.replace(line, other)
     for name, part in SEARCH.items():
-        lines = part.strip("\n").replace("{score}", score).splitlines()
-        filled = "\n".join(f"    {line}".rstrip() for line in lines)
-        text = text.replace(f"    <{name}>", filled)
+        text = text.replace(f"<{name}>", part.strip("\n").replace("{score}", score))
     Estimator.__doc__ = text
     return Estimator
