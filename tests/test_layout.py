@@ -32,7 +32,11 @@ LAYERS = [
     {"_classifier", "_regressor"},
     {"_cv", "_cv_docs", "_path"},
     {"_classifier_cv", "_regressor_cv", "_stability"},
+    {"_bias_variance"},
+    {"_displays"},
+    {"inspection"},
 ]
+FOLDERS = ("_displays", "_kernels")
 DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 
 
@@ -61,16 +65,17 @@ def test_imports_run_one_way(path):
     part = part_of(path)
     assert part in DEPTH, f"{part} has no place in the layers yet"
     for imported in imported_parts(path):
-        inside = imported == part == "_kernels"
+        inside = imported == part and part in FOLDERS
         assert inside or DEPTH[imported] < DEPTH[part], f"{part} imports {imported}"
 
 
-def test_kernels_do_not_import_one_another_in_circles():
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_modules_of_a_folder_do_not_import_one_another_in_circles(folder):
     graph = {}
-    for path in (PACKAGE / "_kernels").glob("*.py"):
+    for path in (PACKAGE / folder).glob("*.py"):
         modules = [node.module for node in ast.walk(ast.parse(path.read_text()))
                    if isinstance(node, ast.ImportFrom)]  # fmt: skip
-        prefix = "skreg._kernels."
+        prefix = f"skreg.{folder}."
         graph[path.stem] = {m.removeprefix(prefix) for m in modules if m.startswith(prefix)}
     while graph:
         leaves = [name for name, needed in graph.items() if not needed & graph.keys()]

@@ -1,0 +1,1 @@
+"""Displays, one module each; `skreg.inspection` is where they are public."""
