@@ -31,6 +31,7 @@ class ChosenMixin:
     feature_importances_ = of_chosen("feature_importances_")
     active_features_ = of_chosen("active_features_")
     n_nonzero_ = of_chosen("n_nonzero_")
+    stopped_early_ = of_chosen("stopped_early_")
 
     def _chosen(self, what):
         """Return the refitted network, which knows ``what`` is asked for."""

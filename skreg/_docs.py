@@ -162,6 +162,9 @@ validation_scores_ : list of float or None
     Validation score of every epoch; None without early stopping.
 best_validation_score_ : float or None
     Largest of them in the last run; None without early stopping.
+stopped_early_ : bool
+    Whether early stopping has ended the training and brought the best weights back. After a
+    `partial_fit` it tells a loop over blocks of rows to end.
 history_ : dict of arrays of shape (n_epochs,)
     What is known of every epoch since the weights were initialized: "loss" (the data term),
     "penalty" and its terms "l1", "l2", "group_l1" and "l2_anchor", "validation_loss",

@@ -265,6 +265,7 @@ class StochasticRun(Run):
         if diverged:
             message = KEPT.format(n_epochs, estimator.learning_rate_init)
             warnings.warn(message, ConvergenceWarning, stacklevel=8)
+        estimator.stopped_early_ = self.watches and progress.patience.exhausted
         over = diverged or not incremental or progress.patience.exhausted
         self.raw = engine.parameters() if engine.keeps_average else None
         if progress.best is not None and over:
@@ -330,6 +331,7 @@ class LbfgsRun(Run):
             self.watch.begin("iteration")
             result = self._minimize(flat, options)
         flat = self.best if self.watches else self.latest
+        estimator.stopped_early_ = self.watches and self.patience.exhausted
         n_iter = len(self.history) - self.n_before
         if result is not None:
             n_iter = min(result.nit, estimator.max_iter)

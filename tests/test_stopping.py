@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.metrics import log_loss
 
 from skreg import MLPClassifier
 from skreg._stopping import Patience
@@ -80,3 +82,34 @@ def test_scoring_by_loss_stops_on_the_validation_loss(solver):
     np.testing.assert_array_equal(network.history_["validation_score"], -losses)
     right = network.predict_proba(X[80:])[np.arange(40), y[80:]]
     assert -np.log(right).mean() == pytest.approx(losses.min(), rel=1e-12)
+
+
+# What a fit says of its end.
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_a_fit_says_whether_it_stopped_early(solver):
+    X, y = load_iris(return_X_y=True)
+    given = {"solver": solver, "learning_rate_init": 0.05, "random_state": 0}
+    network = MLPClassifier((8,), early_stopping=True, n_iter_no_change=3, **given)
+    assert network.fit(X, y).stopped_early_ is True
+    assert network.set_params(max_iter=2).fit(X, y).stopped_early_ is False
+    assert network.set_params(early_stopping=False, max_iter=200).fit(X, y).stopped_early_ is False
+
+
+def test_partial_fit_says_when_to_end_and_brings_the_best_weights_back():
+    X, y = load_iris(return_X_y=True)
+    network = MLPClassifier((8,), early_stopping=True, scoring="loss", n_iter_no_change=3,
+                            learning_rate_init=0.3, random_state=0)  # fmt: skip
+    losses, ends = [], []
+    for _ in range(60):
+        network.partial_fit(X[::2], y[::2], classes=[0, 1, 2], X_val=X[1::2], y_val=y[1::2])
+        ends.append(network.stopped_early_)
+        losses.append(log_loss(y[1::2], network.predict_proba(X[1::2])))
+        if network.stopped_early_:
+            break
+    assert ends.count(True) == 1 and len(ends) > 4
+    idle = np.array(network.history_["validation_loss"][-4:]) > min(losses) - 1e-4
+    assert idle.all()
+    assert losses[-1] == pytest.approx(min(losses[:-1]), rel=1e-9)
+    assert -network.best_validation_score_ == pytest.approx(losses[-1], rel=1e-9)

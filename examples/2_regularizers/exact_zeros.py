@@ -41,14 +41,13 @@ print(f"largest difference to the lasso: lbfgs {abs(lbfgs - lasso).max():.1e}", 
 print(f"adam {abs(adam - lasso).max():.1e}")
 
 # %%
-# The whole path: lines are the lasso's coefficients, circles and crosses the networks' weights.
+# The whole path of every coefficient.
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-for j in range(X.shape[1]):
-    ax.semilogx(strengths, lasso[:, j], color=f"C{j}", alpha=0.6)
-    ax.semilogx(strengths, lbfgs[:, j], "o", color=f"C{j}", markerfacecolor="none")
-    ax.semilogx(strengths, adam[:, j], "x", color=f"C{j}")
+lines = ax.semilogx(strengths, lasso, color="0.7")
+circles = ax.semilogx(strengths, lbfgs, "o", color="C0", markerfacecolor="none", markersize=8)
+crosses = ax.semilogx(strengths, adam, "x", color="C1")
 ax.set(xlabel="l1 of the network, alpha of the lasso", ylabel="weight")
-ax.set_title("Lasso (lines), lbfgs (circles), adam (crosses)")
+ax.legend([lines[0], circles[0], crosses[0]], ["lasso", "network, lbfgs", "network, adam"])
 plt.show()
 
 # %%

@@ -70,5 +70,5 @@ figure.colorbar(image, label="CV accuracy")
 plt.show()
 
 # %%
-# What to see: the lower left corner, the network without regularization, is not the best one. A
-# strong l1 costs little accuracy and most of the weights.
+# What to see: the lower left corner of the first table, the network without regularization, is not
+# the best one. A strong l1 costs little accuracy and most of the weights.

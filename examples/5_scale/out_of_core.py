@@ -4,7 +4,7 @@ Learning from more data than fits into memory
 
 The table below lies in a file. `partial_fit` runs one epoch over the rows that it is given, so the
 network sees block after block, and no two blocks are in memory at once. Rows at the end of the
-file, which it never learns from, tell when to stop.
+file, which it never learns from, tell when to stop: ``stopped_early_``.
 """
 
 import resource
@@ -22,7 +22,6 @@ path = Path(folder.name) / "table.npy"
 
 # %%
 # Write a table of 200 MB, block by block: two classes apart by a curved surface.
-
 rng = np.random.default_rng(0)
 shape = (N_BLOCKS * N_ROWS, N_FEATURES + 1)
 table = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
@@ -48,31 +47,32 @@ def memory():
 # %%
 # Early stopping needs a validation set of one's own here. The first call compiles the kernels,
 # which takes memory of its own, so it comes before the memory is measured.
-
 X_val, y_val = read(N_BLOCKS - 1)
 network = MLPClassifier(
-    (64, 32), learning_rate_init=3e-3, early_stopping=True, scoring="loss",
-    n_iter_no_change=10, random_state=0,
-)  # fmt: skip
+    (64, 32), learning_rate_init=3e-3, early_stopping=True, scoring="loss", random_state=0
+)
 validation = {"X_val": X_val, "y_val": y_val}
 network.partial_fit(*read(0), classes=[0, 1], **validation)
 before = memory()
-for block in range(1, N_BLOCKS - 1):
-    network.partial_fit(*read(block), **validation)
+while not network.stopped_early_ and network.n_iter_ < 5 * (N_BLOCKS - 1):
+    network.partial_fit(*read(network.n_iter_ % (N_BLOCKS - 1)), **validation)
 
-size = path.stat().st_size / 2**20
-print(f"{size:.0f} MB of data, {memory() - before:.0f} MB of memory to learn from them")
-print(f"validation accuracy {network.score(X_val, y_val):.3f}")
+size, growth = path.stat().st_size / 2**20, memory() - before
+print(f"{size:.0f} MB of data, {growth:.0f} MB more memory for all of it than for its first block")
+print(f"{network.n_iter_} blocks, validation accuracy {network.score(X_val, y_val):.3f}")
 
 # %%
+loss, best = network.history_["validation_loss"], -network.best_validation_score_
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.plot(network.history_["loss"], label="training block")
-ax.plot(network.history_["validation_loss"], label="validation rows")
-ax.set(xlabel="blocks seen", ylabel="log loss", title="One pass over a file")
+ax.plot(loss, label="validation rows")
+ax.plot(np.argmin(loss), best, "ko", label="weights that were kept")
+ax.set(xlabel="blocks seen", ylabel="log loss", title="Block after block from a file")
 ax.legend()
 plt.show()
 
 # %%
-# What to see: the loss on the validation rows falls with every block of a file that is more than
-# ten times larger than the memory it takes to learn from it.
+# What to see: the loss on the validation rows falls while the network reads, block by block, a file
+# that is more than ten times larger than the memory it takes to learn from it. Once it no longer
+# falls, the best weights come back.
 folder.cleanup()
