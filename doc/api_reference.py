@@ -31,12 +31,34 @@ SECTIONS = {
             "augmentation.CutOut",
         ],
     ),
+    "Inspection": (
+        "Displays after the convention of scikit-learn's, which draw what a fit, a path or a "
+        "search has done, and the bias and the variance of an estimator as numbers.",
+        [
+            "inspection.LossCurveDisplay",
+            "inspection.SparsityDisplay",
+            "inspection.WeightsDisplay",
+            "inspection.RegularizationPathDisplay",
+            "inspection.BiasVarianceDisplay",
+            "inspection.UncertaintyDisplay",
+            "inspection.bias_variance",
+            "inspection.BiasVariance",
+        ],
+    ),
 }
+
+
+def modules(sections=SECTIONS):
+    """Return the public modules that the names come from, which other pages refer to."""
+    names = [f"skreg.{name}" for _, listed in sections.values() for name in listed]
+    return sorted({name.rpartition(".")[0] for name in names})
 
 
 def render(sections=SECTIONS):
     """Return the API page as reStructuredText."""
-    lines = ["API reference", "=============", "", ".. currentmodule:: skreg", ""]
+    lines = ["API reference", "=============", ""]
+    lines += [f".. module:: {name}" for name in modules(sections)]
+    lines += ["", ".. currentmodule:: skreg", ""]
     for title, (description, names) in sections.items():
         lines += [title, "-" * len(title), "", description, ""]
         lines += [".. autosummary::", "   :toctree: generated", ""]

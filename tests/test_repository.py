@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import skreg
-from skreg import augmentation
+from skreg import augmentation, inspection
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -35,6 +35,20 @@ def test_readme_opens_with_one_command_for_the_main_job_and_one_for_the_tests():
     assert (ROOT / script).is_file()
     assert "'.[test]'" in tests and tests.endswith("-m pytest")
     assert all(line.startswith("python3 -m venv .venv && ") for line in (job, tests))
+
+
+def test_readme_builds_the_documentation_with_one_command_that_is_tested():
+    (command,) = blocks(README, "bash")[1].splitlines()
+    assert command.startswith("python3 -m venv .venv && ")
+    assert "'.[doc]'" in command and " -W " in command
+    assert command.endswith(" doc doc/_build/html")
+    assert "readme_commands 2" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_stage_of_the_checks_is_there():
+    text = (ROOT / ".ci" / "run").read_text()
+    (stages,) = re.findall(r"^STAGES=\((.*)\)$", text, re.MULTILINE)
+    assert sorted(stages.split()) == sorted(re.findall(r"^stage_(\w+)\(\)", text, re.MULTILINE))
 
 
 def test_readme_example_runs(capsys):
@@ -76,8 +90,10 @@ def test_api_page_lists_every_public_name():
     reference = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reference)
     listed = [name for _, names in reference.SECTIONS.values() for name in names]
-    transforms = {f"augmentation.{name}" for name in augmentation.__all__} - BASES
-    assert sorted(listed) == sorted((set(skreg.__all__) - {"__version__"}) | transforms)
+    public = set(skreg.__all__) - {"__version__"}
+    public |= {f"augmentation.{name}" for name in augmentation.__all__} - BASES
+    public |= {f"inspection.{name}" for name in inspection.__all__}
+    assert sorted(listed) == sorted(public)
 
 
 def test_oldest_versions_are_the_lower_bounds():
