@@ -69,12 +69,13 @@ class Leg:
         """Write down all that training depends on, to the bit."""
         self.memory = {"weights": engine.parameters(), "order": engine.order.copy()}
         self.memory |= {"moments": engine.moments(), "n_seen": engine.n_seen}
-        self.memory["average"] = engine.average()
+        self.memory["average"] = engine.average() if engine.keeps_average else None
 
     def restore(self, engine):
         """Give the engine what `keep` has written down."""
         engine.load(self.memory["weights"])
-        engine.set_average(self.memory["average"])
+        if engine.keeps_average:
+            engine.set_average(self.memory["average"])
         engine.load_moments(self.memory["moments"])
         engine.order[:], engine.n_seen = self.memory["order"], self.memory["n_seen"]
 
@@ -201,16 +202,17 @@ class StochasticRun(Run):
                 engine, plan, progress, self.history, shuffler, validate, self.watch
             )
             pauses = not (incremental or progress.stopped or leg.n_epochs == estimator.max_iter)
-            leg.memory = None
-            if pauses:
+            leg.memory, estimator.t_ = None, engine.n_seen
+            if pauses:  # the leg remembers what a warm start would go on from
                 leg.keep(engine)
             self._end(engine, progress, (leg.n_epochs, diverged), incremental)
             if not (incremental or pauses):
                 self._polish(engine, progress, validate)
-            self._keep_state(engine, progress, incremental)
+            if not pauses:
+                self._keep_state(engine, progress, incremental)
             engine.release()
             flat = engine.parameters()
-            if engine.keeps_average:
+            if engine.keeps_average and not pauses:
                 state = {"weights": self.raw, "average": digest(flat)}
                 estimator._solver_state.update(state)
         self.interrupted = progress.interrupted
@@ -297,7 +299,6 @@ class StochasticRun(Run):
     def _keep_state(self, engine, progress, incremental):
         """Write down what a warm start or the next `partial_fit` goes on from."""
         estimator = self.estimator
-        estimator.t_ = engine.n_seen
         moments = engine.moments(give_up=True)
         solver, state = estimator.solver, {"incremental": incremental}
         estimator._solver_state = {"solver": solver, **state, **moments}
