@@ -3,7 +3,8 @@ Bias and variance against the strength of l2
 ============================================
 
 Fit a network to many bootstrap samples of 150 noisy rows. Variance is how far the networks lie
-apart, bias how far their mean is from the truth; the error is the square of the one plus the other.
+apart. Bias is how far their mean is from the truth, what is peculiar to these 150 rows included.
+The error is the square of the bias plus the variance.
 """
 
 import matplotlib.pyplot as plt
@@ -37,5 +38,6 @@ for l2, bias, variance, error in zip(result.param_range, *parts, strict=True):
 plt.show()
 
 # %%
-# What to see: from left to right the variance falls. The bias stays about where it is at
-# first, then it rises steeply; the error is smallest before that.
+# What to see: from left to right the variance falls. What counts as bias is level at first, as much
+# of it is the noise of these 150 rows, in which all samples share; then it rises steeply. The error
+# is smallest in between.
