@@ -108,9 +108,9 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         validation = (X_val, y_val, sample_weight_val)
         return self._fit((X, y, sample_weight), validation, (coef_init, intercept_init), False)
 
-    def _partial_fit(self, rows, validation):
+    def _partial_fit(self, rows, validation, learned=()):
         self._check_solver()
-        return self._fit(rows, validation, (None, None), True)
+        return self._fit(rows, validation, (None, None), True, learned)
 
     def _check_solver(self):
         if self.solver not in SOLVERS:
@@ -122,12 +122,13 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
 
     # Fitting.
 
-    def _fit(self, rows, validation, starting, incremental):
+    def _fit(self, rows, validation, starting, incremental, learned=()):
         refuse_combinations(self, sp.issparse(rows[0]))
         check_scoring_name(self.scoring)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         watch = self._watch(rows, incremental)
         fitted = copy.copy(self)  # this estimator changes only when all has gone well
+        vars(fitted).update(learned)
         train_rows, index = check_rows(fitted, rows, first_pass, incremental)
         own = check_validation(fitted, validation)
         if incremental and self.early_stopping and own is None:

@@ -229,14 +229,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "labels at once; compute the weights with compute_class_weight('balanced', "
                 "classes=classes, y=y) and give them as a dict."
             )
-        fitted = copy.copy(self)  # this estimator changes only when all has gone well
-        if check_partial_fit_first_call(fitted, classes):
+        probe = copy.copy(self)  # this estimator changes only when all has gone well
+        if check_partial_fit_first_call(probe, classes):
             kind = label_type(check_labels("y", y))
-            fitted._label_type = kind if kind == MULTILABEL else label_type(fitted.classes_)
-            fitted._sparse_labels = sp.issparse(y)
-        fitted._partial_fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
-        vars(self).update(vars(fitted))
-        return self
+            probe._label_type = kind if kind == MULTILABEL else label_type(probe.classes_)
+            probe._sparse_labels = sp.issparse(y)
+        rows, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
+        return self._partial_fit(rows, validation, vars(probe))
 
     # Prediction.
 

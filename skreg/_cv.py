@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from skreg._callbacks import CallbackSupportMixin, Watch
@@ -89,12 +90,13 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         checked_X, checked_y = check_data(network, X, y, True)
         weight = check_weight("sample_weight", sample_weight, checked_X)
         split_keywords, score_weight = self._routed(network, sample_weight, groups)
-        shown = X if callable(self.scoring) else None
-        data = Data(checked_X, checked_y, weight, score_weight, shown)
+        shown = (X, y) if callable(self.scoring) else ()
+        data = Data(checked_X, checked_y, weight, score_weight, *shown)
         candidates = list(ParameterGrid(self._axes(network, (X, y, sample_weight))))
-        folds = self._folds(X, data, split_keywords, validation)
+        folds = self._folds((X, y), checked_X.shape[0], split_keywords, validation)
         ledger = Ledger(candidates, len(folds))
-        watch = Watch(self, self._n_tasks(ledger))
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        watch = Watch(self, self._n_tasks(ledger), X=X, y=y, metadata=metadata)
         trials = self._trials(network, folds, candidates)
         sweep = Sweep(data, ledger, watch, self.n_jobs)
         if self.halving:
@@ -109,6 +111,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         if self.refit:
             self._refit((X, y, sample_weight, *validation))
             watch.done("refit")
+            watch.show(lambda: vars(self))
         watch.close()
         return self
 
@@ -155,13 +158,14 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             for name, value in (asked or {"l2": N_STRENGTHS}).items()
         }
 
-    def _folds(self, X, data, keywords, validation):
+    def _folds(self, shown, n_rows, keywords, validation):
         """Return the folds of the splitter."""
-        cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
-        rows = np.arange(data.X.shape[0])
+        X, y = indexable(*shown)
+        cv = check_cv(self.cv, y, classifier=is_classifier(self))
+        rows = np.arange(n_rows)
         folds = [
             Fold(number, rows[train], rows[test], validation)
-            for number, (train, test) in enumerate(cv.split(X, data.y, **keywords))
+            for number, (train, test) in enumerate(cv.split(X, y, **keywords))
         ]
         if not folds:
             raise ValueError(f"cv={self.cv!r} yields no split; give a number of folds.")

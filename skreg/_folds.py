@@ -24,6 +24,7 @@ class Data(NamedTuple):
     weight: np.ndarray | None
     score_weight: np.ndarray | None = None  # as the user gave it; None scores without
     shown: object = None  # X as the user gave it, for scorers of the user's own
+    shown_y: object = None  # and y
 
 
 class Prepared(NamedTuple):
@@ -65,6 +66,8 @@ class Fold:
         return self._prepared
 
     def _prepare(self, network, data):
+        if not self.train.size:
+            raise ValueError(f"cv leaves fold {self.number} without training rows; choose another.")
         weight = None if data.weight is None else data.weight[self.train]
         if weight is not None and not weight.any():
             raise ValueError(
@@ -87,11 +90,11 @@ class Fold:
     def scored(self, data):
         """Return X, y and the scorer's keywords of the rows to score."""
         if self._scored is None:
-            X = data.X if data.shown is None else data.shown
+            X, y = (data.X, data.y) if data.shown is None else (data.shown, data.shown_y)
             keywords = {}
             if data.score_weight is not None:
                 keywords = {"sample_weight": data.score_weight[self.test]}
-            self._scored = take(X, self.test), data.y[self.test], keywords
+            self._scored = take(X, self.test), take(y, self.test), keywords
         return self._scored
 
 

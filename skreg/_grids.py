@@ -206,7 +206,7 @@ def strength_grid(name, value, find_null, eps):
         raise ValueError(f"{name}s={value} must be at least 1 strength, or an array of strengths.")
     if "dropout" in name:
         return np.linspace(0.0, LARGEST_DROPOUT, value)
-    if not 0 < eps < 1:
+    if not isinstance(eps, numbers.Real) or not 0 < eps < 1:
         raise ValueError(
             f"eps={eps!r} must be in (0, 1): it is the smallest strength over the top."
         )

@@ -7,7 +7,6 @@ of the round before, and the last round trains to ``max_iter``.
 """
 
 import time
-import warnings
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -19,6 +18,16 @@ from skreg._folds import Data, begin, failure, rate, run_trial
 from skreg._job import Rows
 
 FACTOR = 3
+
+
+class Quiet(Parallel):
+    """Ends without joblib's advice, which a filter would let through.
+
+    The threads of scikit-learn's `Parallel` set the filters of the whole process.
+    """
+
+    def _warn_exit_early(self):
+        """Say nothing: a search is ended on purpose."""
 
 
 class Rung(NamedTuple):
@@ -87,9 +96,10 @@ class Sweep:
         book : callable
         """
         lazily = getattr(get_active_backend()[0], "supports_return_generator", False)
-        parallel = Parallel(
+        parallel = Quiet(
             n_jobs=self._n_jobs, prefer="threads", return_as="generator" if lazily else "list"
         )
+        results = None
         try:
             results = parallel(delayed(function)(*task, *self._data) for task in tasks)
             for outcomes, interrupted, *rest in results:
@@ -98,10 +108,11 @@ class Sweep:
                 self.interrupted |= interrupted or any(stops)
                 if self.interrupted:
                     break
-            if lazily:
-                end(results)
         except KeyboardInterrupt:
             self.interrupted = True
+        finally:  # an error's traceback would keep the generator alive, and the fits going
+            if lazily and results is not None:
+                results.close()
 
     def finish(self, trials):
         """Fit all candidates of the trials to their ends."""
@@ -147,13 +158,6 @@ class Sweep:
                         self.ledger.book(each)
 
         self.run(run_leg, tasks, book)
-
-
-def end(results):
-    """Cancel what a generator of joblib has under way, without its advice on that."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        results.close()
 
 
 def key_of(trial):

@@ -1,6 +1,7 @@
 """Warm-started paths over the strength of one regularizer."""
 
 import copy
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -277,8 +278,8 @@ def _warm_max_iter(model, given):
     if given is None:
         is_planned = model.solver != "lbfgs" and model.learning_rate in PLANNED
         return max(1, round(model.max_iter * WARM_SHARE)) if is_planned else model.max_iter
-    if given < 1:
-        raise ValueError(f"warm_max_iter={given!r} must be at least 1 epoch, or None.")
+    if not isinstance(given, numbers.Integral) or given < 1:
+        raise ValueError(f"warm_max_iter={given!r} must be an integer of at least 1, or None.")
     return given
 
 
@@ -313,11 +314,20 @@ def choose_axis(values, n_strengths):
             f"{' and '.join(f'{name}s' for name in given)} were given, but a path has one axis; "
             "give one of them and set the other in the estimator."
         )
-    return next(iter(given.items())) if given else ("l1", n_strengths)
+    if given:
+        return next(iter(given.items()))
+    if not isinstance(n_strengths, numbers.Integral) or n_strengths < 1:
+        raise ValueError(f"n_strengths={n_strengths!r} must be an integer of at least 1.")
+    return "l1", n_strengths
 
 
 def path_estimator(estimator, axis, y, parameters):
     """Return an estimator to walk with: a clone of the given one, or one that suits the targets."""
+    if axis in parameters:
+        raise ValueError(
+            f"{axis}={parameters[axis]!r} was given, but {axis} changes along the path; give its "
+            f"strengths as {axis}s."
+        )
     if estimator is None:
         estimator = default_estimator(axis, y, parameters)
     elif not isinstance(estimator, BaseMLP):

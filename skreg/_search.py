@@ -99,9 +99,9 @@ class Ledger:
             folds = [fold for fold in range(self.n_splits) if (number, fold) in self.errors]
             if folds:
                 named = ", ".join(f"{name}={value:g}" for name, value in params.items())
-                reason = self.errors[number, folds[0]]
+                reason, score = self.errors[number, folds[0]], self.score[number, folds[0]]
                 where = ", ".join(map(str, folds))
-                sentences.append(f"{named} failed on fold {where} and scores nan: {reason}")
+                sentences.append(f"{named} failed on fold {where} and scores {score}: {reason}")
         return sentences
 
     def table(self, with_epochs=False):
@@ -140,11 +140,12 @@ def ranks(means, rounds):
     Parameters
     ----------
     means : array of shape (n_candidates,)
-        NaN ranks last within its round.
+        NaN ranks last.
     rounds : array of int, shape (n_candidates,)
         Scores of different rounds belong to networks of different training.
     """
     result, n_before = np.empty(means.size, dtype=np.int32), 0
+    rounds = np.where(np.isnan(means), -1, rounds)
     for last in np.unique(rounds)[::-1]:
         members = rounds == last
         scores = np.where(np.isnan(means[members]), -np.inf, means[members])
@@ -159,13 +160,14 @@ def choose(ledger, selection):
     Parameters
     ----------
     ledger : Ledger
-        At least one candidate of its last round has a mean score.
+        At least one candidate has a mean score; the last round with one decides.
     selection : {"best", "one_se"}
         The first of the best; or, among those of the last round that are at most one standard
         error below it, the one that regularizes most: where its values stand on their axes, from
         0 (the smallest) to 1 (the largest), added up over the axes. The higher mean decides ties.
     """
-    means = np.where(ledger.round == ledger.round.max(), ledger.mean, np.nan)
+    scored = ~np.isnan(ledger.mean)
+    means = np.where(ledger.round == ledger.round[scored].max(), ledger.mean, np.nan)
     best = int(np.nanargmax(means))
     if selection == "best":
         return best
@@ -176,7 +178,9 @@ def choose(ledger, selection):
 
 def standard_error(scores):
     """Return the standard error of the mean of the scores of all folds."""
-    return scores.std(ddof=1) / np.sqrt(scores.size) if scores.size > 1 else 0.0
+    if scores.size < 2 or not np.isfinite(scores).all():
+        return 0.0
+    return scores.std(ddof=1) / np.sqrt(scores.size)
 
 
 def regularization(candidates):

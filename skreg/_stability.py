@@ -224,12 +224,12 @@ def _check_data(model, X, y, sample_weight):
 def _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs):
     if not isinstance(n_subsamples, numbers.Integral) or n_subsamples < 1:
         raise ValueError(f"n_subsamples={n_subsamples!r} must be an integer of at least 1.")
-    if not 0 < sample_fraction < 1:
+    if not isinstance(sample_fraction, numbers.Real) or not 0 < sample_fraction < 1:
         raise ValueError(
             f"sample_fraction={sample_fraction!r} must be in (0, 1); 0.5 is what the error bound "
             "is made for."
         )
-    if not 0.5 < threshold <= 1:
+    if not isinstance(threshold, numbers.Real) or not 0.5 < threshold <= 1:
         raise ValueError(
             f"threshold={threshold!r} must be in (0.5, 1]: the error bound needs more than half "
             "of the subsamples to agree."

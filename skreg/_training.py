@@ -93,7 +93,9 @@ class History:
 
     def as_arrays(self):
         """Return the columns as arrays of equal length."""
-        return {key: self._column(key) for key in self._keys}
+        # Rows are converted once, however often a callback asks.
+        self._earlier, self._rows = {key: self._column(key) for key in self._keys}, []
+        return dict(self._earlier)
 
     def _column(self, key):
         # Only what is new is converted: `partial_fit` comes here once per block of rows.

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor
 from skreg._callbacks import SILENCE, Watch
 
 callback = pytest.importorskip("sklearn.callback")
@@ -150,3 +150,11 @@ def test_without_callbacks_nothing_is_made():
     assert Watch(network, 3)._root is None
     assert not Watch(network, 3).done("epoch")
     assert not SILENCE.end() and not hasattr(network, "_callback_fit_ctx")
+
+
+def test_a_search_shows_its_network_when_it_has_one():
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    search = MLPClassifierCV(**GIVEN | {"max_iter": 30}, l2s=[1e-3, 0.1], cv=2)
+    search.set_callbacks(monitor).fit(X, Y)
+    (row,) = monitor.get_logs().data
+    assert row["accuracy"] == search.score(X, Y) > 0.5

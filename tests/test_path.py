@@ -253,7 +253,7 @@ def test_epochs_of_later_strengths():
     [
         ({"l1s": 3, "l2s": 3}, "l1s and l2s were given, but a path has one axis"),
         ({"l1s": -3}, "l1s=-3 must be at least 1"),
-        ({"warm_max_iter": 0}, "warm_max_iter=0 must be at least 1"),
+        ({"warm_max_iter": 0}, "warm_max_iter=0 must be an integer of at least 1"),
         ({"X_val": np.ones((3, 6))}, "X_val and y_val belong together"),
         ({"sample_weight_val": [1.0]}, "X_val and y_val belong together"),
         ({"solver": "newton"}, "solver"),

@@ -77,7 +77,7 @@ def test_the_table():
 def test_later_rounds_rank_first():
     means = np.array([0.9, 0.8, 0.5, np.nan, 0.8])
     assert ranks(means, np.zeros(5, int)).tolist() == [1, 2, 4, 5, 2]
-    assert ranks(means, np.array([0, 0, 2, 1, 1])).tolist() == [4, 5, 1, 3, 2]
+    assert ranks(means, np.array([0, 0, 2, 1, 1])).tolist() == [3, 4, 1, 5, 2]
 
 
 def test_failures_name_candidate_and_folds():
