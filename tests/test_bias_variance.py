@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_diabetes, load_digits, make_multilabel_classification
@@ -253,6 +254,18 @@ def test_an_own_random_state_is_no_part_of_the_variance():
     assert first.variance == second.variance > 0.3
 
 
+def test_estimators_as_values_get_seeds_too_and_are_not_touched():
+    X, y = diabetes()
+    values = [Lottery(), MLPRegressor((2,), max_iter=1)]
+    options = {"param_name": "lottery", "param_range": values, "n_bootstraps": 3}
+    first, second = (
+        bias_variance(make_pipeline(StandardScaler(), Lottery()), X, y, random_state=0, **options)
+        for _ in range(2)
+    )
+    assert same(first, second)
+    assert values[0].random_state is None and not hasattr(values[0], "draw_")
+
+
 def test_the_estimator_is_not_touched():
     X, y = diabetes()
     ridge = Ridge(alpha=3.0)
@@ -275,7 +288,7 @@ def test_without_a_parameter_the_estimator_is_taken_as_it_is():
 
 
 def test_sparse_rows_lists_and_frames_give_the_same():
-    sp, pd = pytest.importorskip("scipy.sparse"), pytest.importorskip("pandas")
+    pd = pytest.importorskip("pandas")
     X, y = few_digits()
     model = make_pipeline(StandardScaler(with_mean=False), KNeighborsClassifier())
     options = {"param_name": "kneighborsclassifier__n_neighbors", "param_range": [1, 9]}
@@ -336,6 +349,12 @@ def test_a_rare_class_is_split_without_strata():
     "changes, message",
     [
         ({"n_bootstraps": 1}, "n_bootstraps=1 shows no variance"),
+        ({"n_bootstraps": 3.0}, "n_bootstraps=3.0 is not an int"),
+        ({"param_name": "alpha", "param_range": 1.0}, r"param_range=1.0 is .* list, \[1.0\] for"),
+        ({"param_name": "solver", "param_range": "svd"}, "param_range='svd' is a single value"),
+        ({"X_test": np.ones((3, 10)), "y_test": np.ones((3, 2))}, "y_test has 2 outputs and y has"),
+        ({"X_test": np.ones((2, 10)), "y_test": [1.0, np.nan]}, "y_test contains NaN"),
+        ({"y": sp.csr_matrix(np.ones((442, 2)))}, r"y is sparse; .* y.toarray\(\)"),
         ({"param_name": "alpha"}, "param_name='alpha' and param_range=None go together"),
         ({"param_range": [1.0]}, r"param_name=None and param_range=\[1.0\] go together"),
         ({"param_name": "alpha", "param_range": []}, "param_range is empty"),

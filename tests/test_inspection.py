@@ -184,7 +184,7 @@ def test_the_best_epoch_is_the_one_whose_weights_are_kept(network):
     best = int(np.argmax(network.validation_scores_)) + 1
     assert 1 < best < network.n_iter_
     assert list(display.best_line_.get_xdata()) == [best, best]
-    assert display.ax_.get_xlabel() == f"epoch\n(dotted: best epoch, {best})"
+    assert display.ax_.get_xlabel() == f"epoch\n(dotted: best score, epoch {best})"
 
 
 def test_after_a_warm_start_the_best_epoch_is_one_of_the_last_fit():
@@ -195,6 +195,22 @@ def test_after_a_warm_start_the_best_epoch_is_one_of_the_last_fit():
     assert best_epoch(again) == 4
     again.best_validation_score_ = 0.8  # of rows that were not kept
     assert best_epoch(again) is None
+
+
+def test_after_partial_fit_the_best_epoch_is_marked_where_its_weights_are_back():
+    X, y = iris()
+    options = {"learning_rate_init": 0.05, "tol": 1.0, "random_state": 0, "early_stopping": True}
+    for patience, marked in ((2, True), (20, False)):
+        network = MLPClassifier((3,), n_iter_no_change=patience, **options)
+        for _ in range(4):
+            network.partial_fit(X, y, classes=[0, 1, 2], X_val=X, y_val=y)
+        assert network.stopped_early_ is marked
+        for Display in (LossCurveDisplay, SparsityDisplay):
+            assert (Display.from_estimator(network).best_line_ is not None) is marked
+    for patience in (1, 20):  # a fit restores the best weights however it ends
+        network = MLPClassifier((3,), n_iter_no_change=patience, max_iter=4, **options)
+        best = np.argmax(network.fit(X, y).validation_scores_) + 1
+        assert list(SparsityDisplay.from_estimator(network).best_line_.get_xdata()) == [best, best]
 
 
 def test_without_validation_and_penalties_there_is_only_the_loss():
@@ -357,3 +373,10 @@ def test_pictures_that_cannot_be_drawn_are_refused():
         WeightsDisplay(weights=np.ones((6, 2)), image_shape=(2, 2)).plot()
     with pytest.raises(ValueError, match="all weights of the first layer are zero"):
         WeightsDisplay(weights=np.zeros((6, 2))).plot()
+    with pytest.raises(ValueError, match="image_shape=4 is not a height and a width"):
+        WeightsDisplay(weights=np.ones((4, 2)), image_shape=4).plot()
+    for name, value in (("n_units", 0), ("n_units", -1), ("n_features", 1.5)):
+        with pytest.raises(ValueError, match=f"{name}={value} draws nothing; give an int from 1"):
+            WeightsDisplay(weights=np.ones((4, 2))).plot(**{name: value})
+    with pytest.raises(TypeError, match=r"ax is of type ndarray, .* axes.flat\[0\]"):
+        LossCurveDisplay(loss=[1.0]).plot(plt.subplots(1, 2)[1])

@@ -121,6 +121,7 @@ def test_scores_of_a_grid_search_over_a_pipeline():
         assert display.axis == "alpha" and display.ax_.get_xscale() == "symlog"
         np.testing.assert_array_equal(display.strengths, [0.0, 1.0, 100.0])
         name = "score" if refit is True else "r2"
+        assert display.ax_.get_ylabel() == "mean test r2\n± standard error"
         assert display.scores.max() == pytest.approx(
             search.cv_results_[f"mean_test_{name}"].max(), rel=1e-9
         )
@@ -163,7 +164,7 @@ def test_the_lines_are_the_parts_of_the_error():
     assert display.ax_.get_xscale() == "symlog"
     best = result.param_range[np.argmin(result.error)]
     assert list(display.best_line_.get_xdata()) == [best, best]
-    assert legend(display) == ["error", "bias² + noise", "variance"]
+    assert legend(display) == ["error", "bias²", "variance"]
 
 
 def test_the_net_variance_of_a_classifier_is_drawn():
@@ -207,6 +208,39 @@ def test_values_that_are_not_numbers_become_labels():
     assert display.ax_.get_xlabel().startswith("fit_intercept\n(dotted: smallest error, ")
 
 
+@pytest.mark.parametrize(
+    "name, values, labels",
+    [
+        ("hidden_layer_sizes", [(), (3,), (4, 4)], ["()", "(3,)", "(4, 4)"]),
+        ("l1", np.array([[0.0, 0.0], [0.5, 0.0]]), ["[0. 0.]", "[0.5 0. ]"]),
+        ("shuffle", np.array([False, True]), ["False", "True"]),
+        ("hidden_layer_sizes", [[1], [2, 2]], ["[1]", "[2, 2]"]),
+    ],
+)
+def test_tuples_lists_arrays_and_booleans_are_values_with_labels(name, values, labels):
+    X, y = diabetes()
+    network = MLPRegressor((3,), max_iter=2)
+    display = BiasVarianceDisplay.from_estimator(
+        network, X, y, param_name=name, param_range=values, n_bootstraps=2, random_state=0
+    )
+    ticks = display.ax_.get_xticklabels()
+    assert [tick.get_text() for tick in ticks] == labels
+    assert {tick.get_rotation() for tick in ticks} == {0}
+    best = labels[np.argmin(display.result.error)]
+    assert display.ax_.get_xlabel() == f"{name}\n(dotted: smallest error, {best})"
+
+
+def test_long_labels_are_slanted_and_on_one_line():
+    values = [StandardScaler(with_mean=False, with_std=False, copy=bool(k % 2)) for k in range(5)]
+    result = bias_variance(
+        make_pipeline(StandardScaler(), Ridge()), *diabetes(), param_name="standardscaler",
+        param_range=values, n_bootstraps=2, random_state=0,
+    )  # fmt: skip
+    ticks = BiasVarianceDisplay(result).plot().ax_.get_xticklabels()
+    assert {tick.get_rotation() for tick in ticks} == {30}
+    assert ticks[0].get_text() == "StandardScaler(copy=Fal…"
+
+
 def test_without_a_parameter_there_is_nothing_to_draw_against():
     result = bias_variance(Ridge(), *diabetes(), n_bootstraps=2)
     with pytest.raises(ValueError, match="call bias_variance with param_name"):
@@ -231,7 +265,7 @@ def test_bands_hold_their_share_of_the_draws(regressor):
         np.testing.assert_allclose(corners(band), np.quantile(draws, limits, axis=0), rtol=1e-6)
     np.testing.assert_array_equal(display.points_.get_offsets(), np.column_stack([X[:, 2], y]))
     assert legend(display) == ["data", "90% of the draws", "50% of the draws", "mean"]
-    assert display.ax_.get_xlabel() == "x2"
+    assert display.ax_.get_xlabel() == "x2\n(other features at their medians)"
 
 
 def test_one_dimension_is_one_feature_and_the_grid_may_be_given():
@@ -239,6 +273,7 @@ def test_one_dimension_is_one_feature_and_the_grid_may_be_given():
     network = MLPRegressor((10,), dropout=0.2, max_iter=5, random_state=0)
     network.fit(X.reshape(-1, 1), X**2)
     display = UncertaintyDisplay.from_estimator(network, X, coverage=0.8)
+    assert display.ax_.get_xlabel() == "x0"
     assert display.points_ is None and len(display.bands_) == 1
     assert display.grid[0] == -1 and display.grid[-1] == 1 and display.grid.size == 200
     display = UncertaintyDisplay.from_estimator(network, X, grid=[2.0, -2.0, 0.0], n_draws=20)
@@ -306,8 +341,13 @@ def test_outputs_and_classes_are_chosen(regressor):
     with pytest.raises(ValueError, match="target=2 is not an output of the network, which has 2"):
         UncertaintyDisplay.from_estimator(network, X, target=2)
     classifier = MLPClassifier((5,), dropout=0.2, max_iter=2).fit(*iris())
-    with pytest.raises(ValueError, match="target=None is not a class; choose one of "):
+    with pytest.raises(ValueError, match=r"3 classes; give target=, one of \[0, 1, 2\]"):
         UncertaintyDisplay.from_estimator(classifier, iris()[0])
+    X, y = iris()
+    with pytest.raises(ValueError, match=r"such as 3; give labels out of \[0, 1, 2\]"):
+        UncertaintyDisplay.from_estimator(classifier, X, target=1, y=y + 1)
+    column = UncertaintyDisplay.from_estimator(classifier, X, target=1, y=y[:, None], n_draws=2)
+    np.testing.assert_array_equal(column.points_.get_offsets()[:, 1], y == 1)
 
 
 @pytest.mark.parametrize(
@@ -318,11 +358,20 @@ def test_outputs_and_classes_are_chosen(regressor):
         ({"coverage": (0.5, 1.5)}, r"coverage=\(0.5, 1.5\) is not in \(0, 1\]"),
         ({"coverage": ()}, r"coverage=\(\) is not in \(0, 1\]"),
         ({"n_draws": 0}, "n_draws"),
+        ({"feature": 0.0}, "feature=0.0 is not a column of X; give its number, from 0 to 9"),
+        ({"target": "a"}, "target='a' is not an output of the network, which has 1"),
+        ({"grid": 3.0}, "grid=3.0 is not a list of two numbers or more"),
+        ({"grid": []}, r"grid=\[\] is not a list of two numbers"),
+        ({"y": [1.0, 2.0]}, "y has 2 rows and X has 442"),
+        ({"y": np.ones((442, 2))}, "y has 2 columns and the network 1 outputs"),
+        ({"X": np.full((442, 10), np.nan)}, "NaN or infinite values; give the grid"),
+        ({"X": np.array([["a", 1.0]], dtype=object)}, "feature='x0' .* numbers, such as 'a'"),
+        ({"X": np.array([["a", 1.0]], dtype=object), "feature": 1, "grid": [0, 1]}, "a data frame"),
     ],
 )
 def test_bands_that_cannot_be_drawn_are_refused(regressor, changes, message):
     with pytest.raises(ValueError, match=message):
-        UncertaintyDisplay.from_estimator(regressor, diabetes()[0], **changes)
+        UncertaintyDisplay.from_estimator(regressor, **({"X": diabetes()[0]} | changes))
 
 
 def test_bands_need_a_fitted_network_with_dropout_and_dense_rows(regressor):

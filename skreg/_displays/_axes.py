@@ -30,9 +30,15 @@ def open_axes(display, ax):
     """Return the axes to draw on, new ones for None, and write them down in the display."""
     check_matplotlib(f"{type(display).__name__}.plot")
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
 
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
+    if not isinstance(ax, Axes):
+        raise TypeError(
+            f"ax is of type {type(ax).__name__}, not one Axes of matplotlib; give one of several, "
+            "axes.flat[0] for example, or None for a new figure."
+        )
     display.ax_, display.figure_ = ax, ax.figure
     return ax
 
@@ -44,14 +50,19 @@ def colour(place):
 
 def shown(name):
     """Return a name that is not too long to stand in a picture."""
-    name = str(name)
+    name = " ".join(str(name).split())  # long representations have line breaks
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def is_number(value):
+    """Return whether a value has a place of its own on an axis."""
+    return np.isscalar(value) and np.isreal(value) and not isinstance(value, bool | np.bool_ | str)
 
 
 def positions(values):
     """Return where values stand on an axis: themselves if they are numbers, else 0, 1, 2, ..."""
     values = list(values)
-    if all(np.isscalar(v) and np.isreal(v) and not isinstance(v, bool | str) for v in values):
+    if all(is_number(value) for value in values):
         return np.array(values, dtype=np.float64)
     return np.arange(len(values), dtype=np.float64)
 
@@ -66,8 +77,8 @@ def scale_strengths(ax, values):
         Strengths; where they are not numbers, they become the labels of the axis.
     """
     places = positions(values)
-    if not np.array_equal(places, np.asarray(values, dtype=object)):
-        ax.set_xticks(places, [shown(value) for value in values])
+    if not all(is_number(value) for value in values):
+        _name_places(ax, places, [shown(value) for value in values])
         return
     positive = places[places > 0]
     if places.min() < 0 or positive.size < 2 or positive.max() <= DECADES * positive.min():
@@ -76,6 +87,18 @@ def scale_strengths(ax, values):
         ax.set_xscale("symlog", linthresh=positive.min(), linscale=0.5)
     else:
         ax.set_xscale("log")
+
+
+def _name_places(ax, places, names):
+    """Write names below the axis, slanted where they would run into one another."""
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties
+
+    letter = LETTER_WIDTH * FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points()
+    each = size_in_points(ax)[0] / len(names)
+    slant = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
+    too_long = letter * (max(map(len, names)) + 1) > each
+    ax.set_xticks(places, names, **(slant if too_long else {}))
 
 
 def mark(ax, x, label):

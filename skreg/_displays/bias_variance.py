@@ -8,10 +8,12 @@ from skreg._displays._axes import (
     check_matplotlib,
     colour,
     draw_legend_above,
+    is_number,
     mark,
     open_axes,
     positions,
     scale_strengths,
+    shown,
 )
 
 ERROR_NAMES = {"squared_error": "squared error", "zero_one": "share of wrong predictions"}
@@ -20,9 +22,12 @@ ERROR_NAMES = {"squared_error": "squared error", "zero_one": "share of wrong pre
 class BiasVarianceDisplay:
     """The error on test rows and its parts, bias and variance, over values of a parameter.
 
-    Bias and variance add up to the error. Bias of a squared error is squared and contains the
-    noise. With the zero-one loss the variance is the net one: what it adds to the error where
-    the main prediction is right less what it takes where that is wrong, so it can be negative.
+    Bias and variance add up to the error. Variance is what the bootstrap estimates; bias, squared
+    where the error is, is the rest. It contains the noise of the targets and, because all samples
+    are drawn from the same training rows, what is peculiar to these rows, even of a method that
+    is right on average. With the zero-one loss the variance is the net one: what it adds to the
+    error where the main prediction is right less what it takes where that is wrong, so it can be
+    negative.
 
     Parameters
     ----------
@@ -140,7 +145,7 @@ class BiasVarianceDisplay:
         ax.set(xlabel=result.param_name.rpartition("__")[2], ylabel=ERROR_NAMES[result.loss])
         best = int(np.argmin(result.error))
         value = result.param_range[best]
-        value = f"{value:.3g}" if np.isreal(value) and np.isscalar(value) else str(value)
+        value = f"{value:.3g}" if is_number(value) else shown(value)
         self.best_line_ = mark(ax, places[best], f"smallest error, {value}")
         draw_legend_above(ax)
         return self
@@ -151,6 +156,6 @@ class BiasVarianceDisplay:
         squared = result.loss == "squared_error"
         return (
             ("error", result.error),
-            ("bias² + noise" if squared else "bias", result.bias),
+            ("bias²" if squared else "bias", result.bias),
             ("variance" if squared else "net variance", result.net_variance),
         )

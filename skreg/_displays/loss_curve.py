@@ -24,7 +24,9 @@ class LossCurveDisplay:
     validation_loss : array-like of shape (n_epochs,), default=None
         Loss of the validation rows; not drawn where it is NaN throughout.
     best_epoch : int, default=None
-        The epoch, counted from 1, whose weights were kept.
+        The epoch, counted from 1, with the best validation score. Its weights are kept when a fit
+        ends; after a `partial_fit` that did not end the training they are not, and nothing is
+        marked.
 
     Attributes
     ----------
@@ -39,7 +41,7 @@ class LossCurveDisplay:
     validation_line_ : matplotlib Line2D or None
         The validation loss.
     best_line_ : matplotlib Line2D or None
-        The mark of the best epoch.
+        The mark of the epoch with the best validation score.
 
     Examples
     --------
@@ -117,7 +119,7 @@ class LossCurveDisplay:
                 epochs, self.validation_loss, "--", color=BLACK, label="validation loss"
             )
         if self.best_epoch is not None:
-            self.best_line_ = mark(ax, self.best_epoch, f"best epoch, {self.best_epoch}")
+            self.best_line_ = mark_best(ax, self.best_epoch)
         draw_legend(ax)
         return self
 
@@ -152,14 +154,21 @@ def is_there(values):
     return values is not None and bool(np.nan_to_num(np.asarray(values, np.float64)).any())
 
 
-def best_epoch(network):
-    """Return the epoch, counted from 1, of the best validation score; None if none was watched.
+def mark_best(ax, epoch):
+    """Mark the epoch with the best validation score."""
+    return mark(ax, epoch, f"best score, epoch {epoch}")
 
+
+def best_epoch(network):
+    """Return the epoch, counted from 1, of the best validation score, whose weights were kept.
+
+    None if no score was watched, or if `partial_fit` goes on from the weights of its last epoch.
     The history goes on where a warm start trains again, and scores of an earlier fit are not
     compared with those of the last one.
     """
     best = getattr(network, "best_validation_score_", None)
-    if best is None:
+    state = getattr(network, "_solver_state", None)
+    if best is None or (state and state["incremental"] and not network.stopped_early_):
         return None
     scores = network.history_["validation_score"]
     first = max(0, len(scores) - network.n_iter_)

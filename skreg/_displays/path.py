@@ -14,6 +14,7 @@ from skreg._displays._axes import (
     open_axes,
     scale_strengths,
 )
+from skreg._displays._searches import along_axis
 from skreg._path import MLPPath
 from skreg._search import standard_error
 
@@ -43,6 +44,8 @@ class RegularizationPathDisplay:
         What the scores are.
     chosen : float, default=None
         The strength to mark.
+    note : str, default=None
+        What else to say below the axis.
 
     Attributes
     ----------
@@ -77,7 +80,8 @@ class RegularizationPathDisplay:
     """
 
     def __init__(self, *, axis, strengths, values=None, names=None, kind="features", scores=None,
-                 score_errors=None, score_name="validation score", chosen=None):  # fmt: skip
+                 score_errors=None, score_name="validation score", chosen=None,
+                 note=None):  # fmt: skip
         self.axis = axis
         self.strengths = strengths
         self.values = values
@@ -87,6 +91,7 @@ class RegularizationPathDisplay:
         self.score_errors = score_errors
         self.score_name = score_name
         self.chosen = chosen
+        self.note = note
 
     @classmethod
     def from_path(cls, path, *, kind="features", feature_names=None, n_named=N_NAMED, ax=None):
@@ -142,11 +147,12 @@ class RegularizationPathDisplay:
         ----------
         search : MLPClassifierCV or MLPRegressorCV
             Fitted, or a fitted pipeline that ends with it. Another search with ``cv_results_`` and
-            ``best_params_`` will do as well, such as `sklearn.model_selection.GridSearchCV`. With
-            ``halving=True`` strengths that were dropped early have the score of fewer epochs.
+            ``best_params_`` will do as well, such as `sklearn.model_selection.GridSearchCV`. Where
+            it halves, candidates that were dropped have the score of fewer epochs or rows, which
+            is written below the axis.
         axis : str, default=None
             The parameter whose strength changes, "l1" for example; the others are held at their
-            chosen values. None takes the first that has several values.
+            chosen values. None takes the first that has several numbers for values.
         ax : matplotlib Axes, default=None
             What to draw on; None opens a new figure.
 
@@ -164,15 +170,15 @@ class RegularizationPathDisplay:
                 "cv_results_; give a fitted MLPClassifierCV or MLPRegressorCV, or a path of "
                 "mlp_path to from_path."
             )
-        name = _searched_axis(search, axis)
-        strengths, scores = _scores_along(search, name)
+        found = along_axis(search, axis)
         display = cls(
-            axis=name.rpartition("__")[2],
-            strengths=strengths,
-            scores=scores.mean(axis=1),
-            score_errors=np.array([standard_error(row) for row in scores]),
-            score_name="mean test score",
-            chosen=search.best_params_[name],
+            axis=found.name.rpartition("__")[2],
+            strengths=found.strengths,
+            scores=found.scores.mean(axis=1),
+            score_errors=np.array([standard_error(row) for row in found.scores]),
+            score_name=f"mean test {found.metric}",
+            chosen=search.best_params_[found.name],
+            note=found.note,
         )
         return display.plot(ax)
 
@@ -201,6 +207,8 @@ class RegularizationPathDisplay:
             self._draw_scores(ax)
         if self.chosen is not None:
             self.chosen_line_ = mark(ax, self.chosen, f"chosen, {self.chosen:.3g}")
+        if self.note is not None:
+            ax.set_xlabel(f"{ax.get_xlabel()}\n({self.note})")
         return self
 
     def _draw_curves(self, ax, n_named):
@@ -210,9 +218,10 @@ class RegularizationPathDisplay:
         named = named[values[0, named] != 0]
         inks = {place: colour(rank) for rank, place in enumerate(named)}
         thin = {"color": LIGHT_GREY, "linewidth": 0.8}
+        style = "-" if len(values) > 1 else "o"  # a line through one point shows nothing
         self.lines_ = [
-            ax.plot(self.strengths, curve, **({"color": inks[place], "zorder": 2.5}
-                                              if place in inks else thin))[0]
+            ax.plot(self.strengths, curve, style, markersize=4,
+                    **({"color": inks[place], "zorder": 2.5} if place in inks else thin))[0]
             for place, curve in enumerate(values.T)
         ]  # fmt: skip
         ax.set_ylabel("norm of a feature's weights" if self.kind == "features" else "weight")
@@ -260,41 +269,3 @@ def _curve_names(shape, kind, feature_names):
 def _best_strength(strengths, scores):
     """Return the largest of the strengths with the best score."""
     return float(np.max(np.asarray(strengths)[scores == np.nanmax(scores)]))
-
-
-def _searched_axis(search, axis):
-    """Return the name under which a search knows the axis to draw."""
-    params = search.cv_results_["params"]
-    several = [
-        name for name in search.best_params_
-        if len({repr(candidate[name]) for candidate in params}) > 1
-    ]  # fmt: skip
-    found = [name for name in search.best_params_ if axis in (name, name.rpartition("__")[2])]
-    found = several if axis is None else found
-    if not found:
-        raise ValueError(
-            f"axis={axis!r} was not searched; choose one of {list(search.best_params_)}."
-        )
-    values = [candidate[found[0]] for candidate in params]
-    if not all(np.isscalar(v) and np.isreal(v) for v in values):
-        raise ValueError(
-            f"axis={found[0]!r} has values that are not numbers, such as {values[0]!r}; choose an "
-            f"axis of strengths out of {list(search.best_params_)}."
-        )
-    return found[0]
-
-
-def _scores_along(search, name):
-    """Return strengths (n,) and scores (n, n_splits), other axes held at the chosen values."""
-    table, best = search.cv_results_, search.best_params_
-    places = [
-        place for place, params in enumerate(table["params"])
-        if all(repr(params[other]) == repr(best[other]) for other in best if other != name)
-    ]  # fmt: skip
-    strengths = np.array([table["params"][place][name] for place in places], dtype=np.float64)
-    metric = search.refit if getattr(search, "multimetric_", False) else "score"
-    scores = np.column_stack(
-        [table[f"split{split}_test_{metric}"][places] for split in range(search.n_splits_)]
-    )
-    order = np.argsort(strengths, kind="stable")
-    return strengths[order], scores[order]

@@ -4,10 +4,13 @@ import numpy as np
 
 from skreg._displays._axes import check_matplotlib, colour, label_ends, open_axes
 from skreg._displays._unwrap import unwrap
+from skreg._displays.loss_curve import best_epoch, mark_best
 
 
 class SparsityDisplay:
     """The weights that are not zero, one line per layer over the epochs of a fit.
+
+    Counts after each epoch, before polish, of the weights that are trained rather than averaged.
 
     Parameters
     ----------
@@ -15,6 +18,8 @@ class SparsityDisplay:
         Numbers of weights, biases aside, that are not zero after every epoch.
     n_weights : array-like of shape (n_layers,)
         Numbers of all weights.
+    best_epoch : int, default=None
+        The epoch, counted from 1, with the best validation score, if its weights were kept.
 
     Attributes
     ----------
@@ -26,6 +31,8 @@ class SparsityDisplay:
         One per layer.
     labels_ : list of matplotlib Annotation
         Their names, at the right ends of the lines.
+    best_line_ : matplotlib Line2D or None
+        The mark of the epoch with the best validation score.
 
     Examples
     --------
@@ -39,9 +46,10 @@ class SparsityDisplay:
     ['layer 1', 'layer 2']
     """
 
-    def __init__(self, *, n_nonzero, n_weights):
+    def __init__(self, *, n_nonzero, n_weights, best_epoch=None):
         self.n_nonzero = n_nonzero
         self.n_weights = n_weights
+        self.best_epoch = best_epoch
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, share=True):
@@ -64,7 +72,8 @@ class SparsityDisplay:
         network = unwrap(estimator, "history_", cls).network
         history, n_layers = network.history_, len(network.coefs_)
         n_nonzero = np.column_stack([history[f"n_nonzero_{k}"] for k in range(n_layers)])
-        display = cls(n_nonzero=n_nonzero, n_weights=[coef.size for coef in network.coefs_])
+        n_weights = [coef.size for coef in network.coefs_]
+        display = cls(n_nonzero=n_nonzero, n_weights=n_weights, best_epoch=best_epoch(network))
         return display.plot(ax, share=share)
 
     def plot(self, ax=None, *, share=True):
@@ -97,6 +106,7 @@ class SparsityDisplay:
         labels = [(f"layer {place + 1}", ink) for place, ink in enumerate(inks)]
         self.labels_ = label_ends(ax, n_epochs, heights[-1], labels, "right")
         ax.set_xticks(ticks)
+        self.best_line_ = None if self.best_epoch is None else mark_best(ax, self.best_epoch)
         return self
 
     def _check_counts(self, share):

@@ -1,5 +1,7 @@
 """How sure a network is: bands of predictions with units dropped, along one feature."""
 
+from numbers import Integral
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import is_classifier
@@ -15,6 +17,7 @@ from skreg._displays._axes import (
 from skreg._displays._unwrap import unwrap
 
 N_GRID = 200
+OTHERS = "\n(other features at their medians)"
 LIGHTEST, DARKEST = 0.18, 0.42  # opacity of the widest and of the narrowest band
 
 
@@ -22,7 +25,8 @@ class UncertaintyDisplay:
     """Bands that hold a share of the draws of Monte-Carlo dropout, along one feature.
 
     The bands show what the network does not know (Gal & Ghahramani 2016, "Dropout as a Bayesian
-    approximation", ICML); the noise of the targets comes on top, so points scatter outside.
+    approximation", ICML), for a row whose other features are at their medians. Points are the
+    rows as they are: the noise of their targets and their other features put many of them outside.
 
     Parameters
     ----------
@@ -38,6 +42,8 @@ class UncertaintyDisplay:
         Label of the x axis.
     target_name : str, default="prediction"
         Label of the y axis.
+    others_fixed : bool, default=False
+        Whether to say below the axis that other features stay at their medians.
 
     Attributes
     ----------
@@ -66,13 +72,14 @@ class UncertaintyDisplay:
     """
 
     def __init__(self, *, grid, draws, coverage=(0.5, 0.95), points=None, feature_name="x0",
-                 target_name="prediction"):  # fmt: skip
+                 target_name="prediction", others_fixed=False):  # fmt: skip
         self.grid = grid
         self.draws = draws
         self.coverage = coverage
         self.points = points
         self.feature_name = feature_name
         self.target_name = target_name
+        self.others_fixed = others_fixed
 
     @classmethod
     def from_estimator(cls, estimator, X, *, feature=0, y=None, grid=None, target=None,
@@ -90,7 +97,7 @@ class UncertaintyDisplay:
         feature : int or str, default=0
             The feature to vary: a column, or its name where X is a data frame.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets of ``X``, to be drawn as points.
+            Targets of ``X``, to be drawn as points; of a class, whether a row has its label.
         grid : array-like of shape (n_grid,), default=None
             Values of the feature; None takes 200 from the smallest to the largest of ``X``.
         target : int or label, default=None
@@ -115,14 +122,15 @@ class UncertaintyDisplay:
         network = inside.network
         column, target_name = _target(network, target)
         X, feature, name = _feature(X, feature)
-        values = _column(X, feature)
-        grid = np.linspace(values.min(), values.max(), N_GRID) if grid is None else np.sort(grid)
-        draws = _draws(inside, _rows_along(X, feature, grid), n_draws, random_state)[..., column]
-        points = None if y is None else (values, _observed(network, y, column))
+        values = _column(X, feature, name)
+        grid = _grid(values, grid)
+        y = None if y is None else _check_targets(network, y, len(values))
+        draws = _draws(inside, _rows_along(X, feature, grid), n_draws, random_state)
+        points = None if y is None else (values, _observed(network, y, column, draws.shape[-1]))
         coverage = (coverage,) if np.isscalar(coverage) else tuple(coverage)
         display = cls(
-            grid=grid, draws=draws, coverage=coverage, points=points, feature_name=name,
-            target_name=target_name,
+            grid=grid, draws=draws[..., column], coverage=coverage, points=points,
+            feature_name=name, target_name=target_name, others_fixed=X.shape[1] > 1,
         )  # fmt: skip
         return display.plot(ax)
 
@@ -155,7 +163,8 @@ class UncertaintyDisplay:
         ]  # fmt: skip
         mean = draws.mean(axis=0)
         (self.line_,) = ax.plot(self.grid, mean, color=colour(0), label="mean")
-        ax.set(xlabel=shown(self.feature_name), ylabel=self.target_name)
+        xlabel = shown(self.feature_name) + (OTHERS if self.others_fixed else "")
+        ax.set(xlabel=xlabel, ylabel=self.target_name)
         draw_legend_above(ax)
         return self
 
@@ -182,15 +191,17 @@ def _target(network, target):
     """Return the column of the draws and what to call it."""
     if not is_classifier(network):
         column = 0 if target is None else target
-        if not -network.n_outputs_ <= column < network.n_outputs_:
+        if not (_is_place(column) and -network.n_outputs_ <= column < network.n_outputs_):
             raise ValueError(
                 f"target={target!r} is not an output of the network, which has "
-                f"{network.n_outputs_}; choose one from 0 on."
+                f"{network.n_outputs_}; give its number, from 0 on, or None for the first."
             )
         return column, "prediction" if network.n_outputs_ == 1 else f"prediction of output {column}"
-    classes = list(network.classes_)
+    classes = network.classes_.tolist()
     if target is None and len(classes) == 2:
         target = classes[1]
+    if target is None:
+        raise ValueError(f"There are {len(classes)} classes; give target=, one of {classes}.")
     if target not in classes:
         raise ValueError(f"target={target!r} is not a class; choose one of {classes}.")
     return classes.index(target), f"probability of {target}"
@@ -208,21 +219,51 @@ def _feature(X, feature):
         X = X.reshape(-1, 1) if X.ndim == 1 else X
         names = [f"x{place}" for place in range(X.shape[1])]
     place = names.index(feature) if feature in names else feature
-    if isinstance(place, str) or not 0 <= place < len(names):
-        raise ValueError(f"feature={feature!r} is not a column of X; choose one of {names}.")
+    if not (_is_place(place) and 0 <= place < len(names)):
+        raise ValueError(
+            f"feature={feature!r} is not a column of X; give its number, from 0 to "
+            f"{len(names) - 1}, or one of {names}."
+        )
     return X, place, names[place]
 
 
-def _column(X, place):
+def _is_place(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _column(X, place, name):
     """Return a column as numbers."""
-    column = X.iloc[:, place] if hasattr(X, "iloc") else X[:, place]
-    return np.asarray(column, dtype=np.float64)
+    column = np.asarray(X.iloc[:, place] if hasattr(X, "iloc") else X[:, place])
+    try:
+        if column.dtype.kind in "mM":  # counts of nanoseconds, which nobody means
+            raise TypeError
+        return column.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"feature={name!r} is a column of X that does not hold numbers, such as {column[0]!r}; "
+            "choose a column of numbers."
+        ) from None
+
+
+def _grid(values, given):
+    """Return the values of the feature to predict at, in ascending order."""
+    if given is None:
+        if not np.isfinite(values).all():
+            raise ValueError("The feature has NaN or infinite values; give the grid to draw.")
+        return np.linspace(values.min(), values.max(), N_GRID)
+    grid = np.asarray(given)
+    if grid.ndim != 1 or grid.size < 2 or grid.dtype.kind not in "iuf":
+        raise ValueError(
+            f"grid={given!r} is not a list of two numbers or more; give the values of the feature "
+            "to predict at, or None."
+        )
+    return np.sort(grid)
 
 
 def _rows_along(X, place, grid):
     """Return typical rows that differ in one feature, of the kind that X is."""
     if not hasattr(X, "iloc"):
-        rows = np.tile(np.median(X, axis=0), (len(grid), 1))
+        rows = np.tile(_medians(X), (len(grid), 1))
         rows[:, place] = grid
         return rows
     first = np.zeros(len(grid), dtype=int)
@@ -234,9 +275,38 @@ def _rows_along(X, place, grid):
     return rows
 
 
-def _observed(network, y, column):
-    """Return what the points show: targets, or whether a row is of the class."""
+def _medians(X):
+    try:
+        return np.median(X.astype(np.float64, copy=False), axis=0)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "X has columns that do not hold numbers; give a data frame, which knows their kinds."
+        ) from None
+
+
+def _check_targets(network, y, n_rows):
+    """Return targets of all rows, labels that the network knows."""
     y = np.asarray(y)
+    if y.ndim == 0 or len(y) != n_rows:
+        n_given = 1 if y.ndim == 0 else len(y)
+        raise ValueError(f"y has {n_given} rows and X has {n_rows}; give one target for each.")
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if is_classifier(network) and y.ndim == 1:
+        known = network.classes_.tolist()
+        strange = [label for label in dict.fromkeys(y.tolist()) if label not in known]
+        if strange:
+            raise ValueError(
+                f"y has labels that the network does not know, such as {strange[0]!r}; give "
+                f"labels out of {known}."
+            )
+    return y
+
+
+def _observed(network, y, column, n_outputs):
+    """Return what the points show: targets, or whether a row is of the class."""
     if is_classifier(network) and y.ndim == 1:
         return (y == network.classes_[column]).astype(np.float64)
-    return y if y.ndim == 1 else y[:, column]
+    n_given = 1 if y.ndim == 1 else y.shape[1]
+    if n_given != n_outputs:
+        raise ValueError(f"y has {n_given} columns and the network {n_outputs} outputs; give all.")
+    return y.reshape(len(y), -1)[:, column]

@@ -1,5 +1,7 @@
 """The first weight matrix, as images or as a map of features and units."""
 
+from numbers import Integral
+
 import numpy as np
 
 from skreg._displays._axes import LIGHT_GREY, check_matplotlib, open_axes, shown, size_in_points
@@ -108,6 +110,8 @@ class WeightsDisplay:
         display : WeightsDisplay
         """
         weights = np.asarray(self.weights, dtype=np.float64)
+        check_number("n_units", n_units)
+        check_number("n_features", n_features)
         self._check_shapes(weights)
         ax = open_axes(self, ax)
         units, features = by_norm(weights, axis=0), by_norm(weights, axis=1)
@@ -123,6 +127,11 @@ class WeightsDisplay:
         return self
 
     def _check_shapes(self, weights):
+        if self.image_shape is not None and np.shape(self.image_shape) != (2,):
+            raise ValueError(
+                f"image_shape={self.image_shape!r} is not a height and a width; give both, "
+                "(8, 8) for example."
+            )
         if self.image_shape is not None and np.prod(self.image_shape) != weights.shape[0]:
             raise ValueError(
                 f"image_shape={self.image_shape!r} has {np.prod(self.image_shape)} pixels, but the "
@@ -161,6 +170,12 @@ class WeightsDisplay:
         if self.feature_names is not None and has_room:
             names = [shown(self.feature_names[place]) for place in self.features_]
             ax.set_yticks(range(len(names)), names, fontsize=TICK_SIZE)
+
+
+def check_number(name, value):
+    """Refuse a number of units or features that is not at least 1."""
+    if value is not None and not (isinstance(value, Integral) and value > 0):
+        raise ValueError(f"{name}={value!r} draws nothing; give an int from 1 on, or None.")
 
 
 def left_out(n_dead):
