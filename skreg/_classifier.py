@@ -229,13 +229,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "labels at once; compute the weights with compute_class_weight('balanced', "
                 "classes=classes, y=y) and give them as a dict."
             )
-        probe = copy.copy(self)  # this estimator changes only when all has gone well
+        probe, learned = copy.copy(self), {}  # this estimator changes only when all has gone well
         if check_partial_fit_first_call(probe, classes):
             kind = label_type(check_labels("y", y))
-            probe._label_type = kind if kind == MULTILABEL else label_type(probe.classes_)
-            probe._sparse_labels = sp.issparse(y)
+            kind = kind if kind == MULTILABEL else label_type(probe.classes_)
+            learned = {"classes_": probe.classes_, "_label_type": kind}
+            learned["_sparse_labels"] = sp.issparse(y)
         rows, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-        return self._partial_fit(rows, validation, vars(probe))
+        return self._partial_fit(rows, validation, learned)
 
     # Prediction.
 
