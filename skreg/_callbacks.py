@@ -8,29 +8,12 @@ except ImportError:
         """Stand in where there are no callbacks."""
 
 
-class Silence:
-    """The watch of a fit that nobody watches."""
-
-    def show(self, snapshot):
-        """Do nothing."""
-
-    def begin(self, name):
-        """Do nothing."""
-
-    def end(self):
-        """Want nothing."""
-        return False
-
-
-SILENCE = Silence()
-
-
 class Watch:
-    """The leaf tasks of a fit, announced to its callbacks.
+    """The leaf tasks of a fit, announced to its callbacks; without callbacks it does nothing.
 
     Parameters
     ----------
-    estimator : estimator
+    estimator : estimator or None
         Its callbacks are called.
     n_tasks : int
         Most leaf tasks that there will be.
@@ -46,7 +29,8 @@ class Watch:
 
     def show(self, snapshot):
         """Take a function that returns the fitted attributes as if the fit ended now."""
-        self._snapshot = snapshot
+        if self._root is not None:  # else nobody would ask, and it would keep a whole fit alive
+            self._snapshot = snapshot
 
     def begin(self, name):
         """Announce that a leaf task begins."""
@@ -74,3 +58,6 @@ class Watch:
                 estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._data
             )
         )
+
+
+SILENCE = Watch(None, 0)

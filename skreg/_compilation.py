@@ -7,12 +7,14 @@ import threading
 logger = logging.getLogger("skreg")
 
 PATIENCE = 2.0  # seconds; loading from the disk cache takes less
+_waited_for = set()  # dtypes; several threads may wait for the same compilation, one says so
 
 
 @contextlib.contextmanager
 def note_when_slow(dispatcher, dtype):
     """Log a line if the first call of ``dispatcher`` in this process has to compile."""
-    if getattr(dispatcher, "signatures", True):  # compiled already, or not a compiled function
+    is_compiled = getattr(dispatcher, "signatures", True)  # or not a compiled function at all
+    if is_compiled or dtype in _waited_for:
         yield
         return
     note = threading.Timer(
@@ -25,9 +27,11 @@ def note_when_slow(dispatcher, dtype):
         ),
     )
     note.daemon = True
+    _waited_for.add(dtype)
     note.start()
     try:
         yield
     finally:
+        _waited_for.discard(dtype)
         note.cancel()
         note.join()

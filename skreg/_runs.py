@@ -74,8 +74,7 @@ class Leg:
     def restore(self, engine):
         """Give the engine what `keep` has written down."""
         engine.load(self.memory["weights"])
-        if engine.keeps_average:
-            engine.set_average(self.memory["average"])
+        engine.set_average(self.memory["average"])
         engine.load_moments(self.memory["moments"])
         engine.order[:], engine.n_seen = self.memory["order"], self.memory["n_seen"]
 

@@ -31,7 +31,8 @@ model = make_pipeline(StandardScaler(), network).set_output(transform="pandas")
 model.fit(X_train, y_train)
 
 # %%
-# In a notebook a fitted model shows its parameters and what it has learned, with links.
+# The picture above is what a notebook shows of a fitted model: open the parts to see parameters
+# and what was learned, with links to the documentation.
 print(f"test accuracy {model.score(X_test, y_test):.3f}")
 print(model.predict(X_test[:3]))
 print(model.predict_proba(X_test[:3]).round(3))
