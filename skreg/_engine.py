@@ -36,9 +36,11 @@ class Engine:
         self.n_seen = 0  # samples since the weights were initialized
         self._team = new_team(task.n_threads)
         self.job, self.table, sizes = build_job(task, self._team)
+        if self.job.n_parts > 1:  # nothing to do for more members than parts
+            self._team = self._team._replace(n_threads=min(task.n_threads, self.job.n_parts))
         # Where matrices begin and the last one ends in the packed vector.
         self.weight_bounds = [*self.job.layout[slots.WEIGHTS_AT, :-1].tolist(), sizes.weights]
-        self._start_team(task.n_threads)
+        self._start_team()
 
     @property
     def order(self):
@@ -50,18 +52,21 @@ class Engine:
         """The packed parameters."""
         return self.table.arrays[slots.WEIGHTS]
 
-    def _start_team(self, n_threads):
+    def _start_team(self):
         self._error, self._is_new = None, True
+        others = range(1, self._team.n_threads)
+        self._replicas = [self.table.replica() for _ in others if self.job.n_parts > 1]
+        self._refreshed = not self._replicas
         self._members = [
-            threading.Thread(target=self._serve, args=(tid,), daemon=True)
-            for tid in range(1, n_threads)
+            threading.Thread(target=self._serve, args=(tid,), daemon=True) for tid in others
         ]
         for member in self._members:
             member.start()
 
     def _serve(self, tid):
         try:
-            epoch.run(tid, self._team, self.job)
+            own = self._replicas[tid - 1].addresses if self._replicas else self.table.addresses
+            epoch.run(tid, self._team, self.job, self.job._replace(table=own))
         except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
             self._error = error
             self._team.flags[ABORT] = 1
@@ -71,10 +76,10 @@ class Engine:
         self._team.flags[COMMAND] = command
         if self._is_new:  # later calls are between epochs, where microseconds count
             with note_when_slow(epoch.run, self.dtype):
-                epoch.run(0, self._team, self.job)
+                epoch.run(0, self._team, self.job, self.job)
             self._is_new = False
         else:
-            epoch.run(0, self._team, self.job)
+            epoch.run(0, self._team, self.job, self.job)
         if self._error is not None:
             raise self._error
 
@@ -88,7 +93,7 @@ class Engine:
         """End the team; nothing is left running."""
         if self._members:
             self._team.flags[COMMAND] = epoch.STOP
-            epoch.run(0, self._team, self.job)
+            epoch.run(0, self._team, self.job, self.job)
             for member in self._members:
                 member.join()
             self._members = []
@@ -120,8 +125,13 @@ class Engine:
                 del packed
         return state
 
+    def _touch(self):
+        """Note that parameters change, so that the next epoch brings them to all members."""
+        self._refreshed = not self._replicas
+
     def load_moments(self, state):
         """Take what `moments` has returned."""
+        self._touch()
         self.job.report[STEPS] = state["steps"]
         for name, slot in MOMENT_SLOTS.items():
             if name in state:
@@ -129,11 +139,13 @@ class Engine:
 
     def load(self, flat):
         """Take the parameters of the flat vector."""
+        self._touch()
         pack_parameters(self.job.layout, flat, self.weights)
         self.turn()
 
     def load_arrays(self, coefs, intercepts):
         """Take parameters given as one array per layer."""
+        self._touch()
         layout = self.job.layout
         for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
             coef = np.ascontiguousarray(coef, dtype=self.dtype)
@@ -167,6 +179,7 @@ class Engine:
 
     def set_average(self, flat):
         """Take the average of the parameters so far, if one is kept."""
+        self._touch()
         if self.keeps_average:
             pack_parameters(self.job.layout, flat, self.table.arrays[slots.AVERAGE])
 
@@ -197,6 +210,7 @@ class Engine:
 
         Overwrites the engine's parameters.
         """
+        self._touch()
         pack_parameters(self.job.layout, flat.astype(self.dtype), self.weights)
         gradient = self.table.arrays[slots.GRADIENT]
         pack_parameters(self.job.layout, metric.astype(self.dtype), gradient)
@@ -210,6 +224,10 @@ class Engine:
     def train_epoch(self, learning_rate):
         """Run an epoch over `order`; return the mean data loss and a list of mean penalties."""
         self.job.report[RATE] = learning_rate
+        if not self._refreshed:
+            for replica in self._replicas:
+                replica.refresh(self.table)
+            self._refreshed = True
         self._command(epoch.TRAIN)
         weight = self.job.report[WEIGHT_SUM]
         means = (self.job.report / (weight if weight > 0 else 1.0)).tolist()

@@ -5,13 +5,14 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import aligned_zeros, make_layout
+from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout
 from skreg._kernels import job as slots
 from skreg._kernels.augment import perturb, program_for
 from skreg._kernels.job import Job, Objective, Source
 from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.network import soft_loss_rows
+from skreg._kernels.parts import SIDES
 from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import lanes
 from skreg._kernels.solvers import ADAM, SGD, Rule, Step
@@ -56,7 +57,19 @@ class Rows(NamedTuple):
 
 NO_ROWS = Rows(np.empty((0, 1)))
 NO_RULE = Rule(SGD, 0.0, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
+MOST_BYTES_OF_REPLICAS = 131072  # of parameters that every member of a team has for itself
+ROWS_OF_PART, MOST_PARTS = 96, 8
 CHUNK_ROWS = 256  # rows at a time where no update follows: enough to fill tiles, small in cache
+
+
+# What an epoch reads of the one before, and what else it writes: members with parameters of their
+# own have arrays of their own for both.
+STATE_SLOTS = slots.WEIGHTS, slots.FIRST, slots.SECOND, slots.TURNED, slots.AVERAGE
+WRITTEN_SLOTS = (
+    *STATE_SLOTS, slots.GRADIENT, slots.MEMORY, slots.TARGET, slots.SAMPLE_WEIGHT, slots.SPARSE,
+    slots.COLUMNS, slots.STARTS, slots.LOSSES, slots.SUMS, slots.SQUARES, slots.GROUP_SUMS,
+    slots.COLUMN_SQUARES,
+)  # fmt: skip
 
 
 class Task(NamedTuple):
@@ -81,6 +94,19 @@ class Task(NamedTuple):
         return self.augmentation is not None and self.augmentation.is_adversarial
 
 
+def count_parts(task, n_parameters):
+    """Return into how many parts a batch is divided; 1 where members share the parameters.
+
+    It follows from the task alone, not from the number of threads: sums keep their order.
+    """
+    n_bytes = n_parameters * task.dtype.itemsize
+    if task.augmentation is not None or n_bytes > MOST_BYTES_OF_REPLICAS:
+        return 1
+    if not task.for_training or task.batch_size < 2 * ROWS:
+        return 1
+    return min(max(task.batch_size // ROWS_OF_PART, 2), MOST_PARTS)
+
+
 class Table:
     """The table of addresses of a `Job`, with the arrays behind it, which it keeps alive."""
 
@@ -95,6 +121,21 @@ class Table:
 
     def new(self, slot, size, dtype=None):
         self.put(slot, aligned_zeros(size, self.dtype if dtype is None else dtype))
+
+    def replica(self):
+        """Return a table for another member: what is written in training is its own."""
+        copy = Table(self.dtype)
+        copy.arrays, copy.addresses = dict(self.arrays), self.addresses.copy()
+        for slot in WRITTEN_SLOTS:
+            if slot in self.arrays:
+                copy.new(slot, self.arrays[slot].size, self.arrays[slot].dtype)
+        return copy
+
+    def refresh(self, original):
+        """Take the parameters of the original, and what its solver remembers of them."""
+        for slot in STATE_SLOTS:
+            if slot in self.arrays:
+                self.arrays[slot][:] = original.arrays[slot]
 
     def swap(self, one, other):
         """Exchange what stands in two slots."""
@@ -162,7 +203,7 @@ def build_job(task, team):
     lowest = 0 if task.is_adversarial else penalties.lowest
     layout, sizes = make_layout(
         network.units, network.activations, task.dtype,
-        _round_up(n_rows, ROWS) + n_rows if task.is_adversarial else n_rows,
+        _round_up(n_rows, ROWS) + (n_rows if task.is_adversarial else ROWS),
         _is_sparse(task.train, valid), lowest == 0,
     )  # fmt: skip
     layout[slots.FROZEN, :-1] = penalties.frozen
@@ -174,6 +215,7 @@ def build_job(task, team):
     _put_entries(table, ((task.train.X, order), (valid.X, valid_rows)), n_rows)
     _put_dropout(table, network, layout)
     _put_parameters(table, task, sizes)
+    n_parts = _put_parts(table, task, sizes)
     n_targets = max(train.n_targets, source.n_targets)
     n_targets = network.units[-1] if network.loss == SOFT_LOG_LOSS else n_targets
     _put_batch(table, sizes, n_targets)
@@ -190,6 +232,7 @@ def build_job(task, team):
         valid=source,
         batch_size=task.batch_size,
         chunk_size=n_rows,
+        n_parts=n_parts,
         lowest=lowest,
     )
     job.report[slots.DRAW] = -1
@@ -226,6 +269,16 @@ def _put_parameters(table, task, sizes):
     table.new(slots.GRADIENT, full)
     table.new(slots.TURNED, sizes.turned if task.for_training else 0)
     table.new(slots.AVERAGE, full if task.rule.averaging > 0 else 0)
+
+
+def _put_parts(table, task, sizes):
+    """Make room for what members exchange, and return the number of parts of a batch."""
+    n_parts = count_parts(task, sizes.parameters)
+    n_places = SIDES * n_parts if n_parts > 1 else 0
+    adds_in_place = task.n_threads == 1 and not sp.issparse(task.train.X)
+    table.new(slots.PART_GRADIENTS, 0 if adds_in_place else n_places * sizes.parameters)
+    table.new(slots.PART_SUMS, n_places * (CACHE_LINE // 8), np.float64)
+    return n_parts
 
 
 def _put_batch(table, sizes, n_targets):

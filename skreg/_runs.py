@@ -11,6 +11,7 @@ from skreg._architecture import n_parameters, views
 from skreg._callbacks import SILENCE
 from skreg._engine import Engine
 from skreg._job import CHUNK_ROWS, NO_ROWS
+from skreg._kernels.shuffle import Shuffler
 from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish, solver_metric
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
@@ -20,7 +21,6 @@ from skreg._training import (
     History,
     Plan,
     Progress,
-    Shuffler,
     new_patience,
     nonzeros,
     train,
@@ -192,8 +192,7 @@ class StochasticRun(Run):
         with self.threads(batch_size) as n_threads, self.engine(n_threads, batch_size) as engine:
             self._resume(engine, leg)
             plan = self._plan(incremental)._replace(first=leg.n_epochs, max_iter=leg.last)
-            order = engine.order
-            shuffler = Shuffler(order, leg.random_state) if estimator.shuffle else None
+            shuffler = Shuffler(leg.random_state) if estimator.shuffle else None
             validate = self.validator(engine)
             earlier = estimator.n_iter_ if incremental else 0
             self.watch.show(lambda: self.snapshot(engine.average(), earlier, progress.patience))

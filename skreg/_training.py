@@ -115,20 +115,6 @@ def nonzeros(engine):
     return {"n_nonzero": sum(counts)} | {f"n_nonzero_{k}": n for k, n in enumerate(counts)}
 
 
-class Shuffler:
-    """Draws the order of the rows of every epoch as scikit-learn's MLP draws it."""
-
-    def __init__(self, order, random_state):
-        self._order, self._random_state = order, random_state
-        self._identity = np.arange(order.size)
-
-    def shuffle(self):
-        """Permute the order in place: each epoch permutes what the last one left."""
-        permutation = self._identity.copy()
-        self._random_state.shuffle(permutation)
-        self._order[:] = self._order[permutation]
-
-
 def train(engine, plan, progress, history, shuffler=None, validation=None, watch=SILENCE):
     """Run epochs until the patience or ``max_iter`` is exhausted.
 
@@ -161,7 +147,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
     try:
         while n_epochs < plan.max_iter:
             if shuffler is not None:
-                shuffler.shuffle()
+                shuffler.shuffle(engine.order)  # what the last epoch left
             watch.begin("epoch")
             diverged = not _epoch(engine, plan, progress, history, (n_epochs, validation))
             n_epochs += 1

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from skreg._architecture import views
 from skreg._engine import Engine
-from skreg._job import Rows
+from skreg._job import MOST_BYTES_OF_REPLICAS, Rows, Task, count_parts
 from skreg._kernels import epoch
 from skreg._kernels.solvers import ADAM, Rule
 from tests.kernels.engines import JIT, features, make_engine, starting_weights, targets
@@ -126,10 +126,10 @@ def test_an_error_of_a_member_reaches_the_caller(n_threads, monkeypatch):
     before = threading.enumerate()
     run = epoch.run
 
-    def fail(tid, team, job):
+    def fail(tid, team, job, own):
         if tid > 0:
             raise MemoryError("a member failed")
-        run(tid, team, job)
+        run(tid, team, job, own)
 
     monkeypatch.setattr(epoch, "run", fail)
     with pytest.raises(MemoryError, match="a member failed"):
@@ -142,8 +142,61 @@ def test_an_error_of_a_member_reaches_the_caller(n_threads, monkeypatch):
 @needs_a_team
 def test_a_closed_engine_has_no_members():
     before = threading.active_count()
-    engine = engine_of(n_threads=3)
+    engine = engine_of(n_threads=3, batch_size=8)
     assert threading.active_count() == before + 2
     engine.close()
     assert threading.active_count() == before
     engine.close()  # once more does no harm
+
+
+@needs_a_team
+def test_a_team_has_no_more_members_than_batches_have_parts():
+    before = threading.active_count()
+    with engine_of(n_threads=5, batch_size=30) as engine:
+        assert engine.job.n_parts == 2
+        assert threading.active_count() == before + 1
+
+
+@needs_a_team
+@pytest.mark.parametrize("averaging", [0.0, 0.7])
+def test_what_is_loaded_between_epochs_reaches_every_member(averaging):
+    flat, reached = starting_weights(UNITS), []
+    for n_threads in (1, 2):
+        rule = ADAM_RULE._replace(averaging=averaging)
+        with engine_of(rule=rule, batch_size=16, n_threads=n_threads, l1=0.01) as engine:
+            assert engine.job.n_parts == 2
+            engine.load(flat)
+            engine.set_average(flat)
+            engine.train_epoch(0.01)
+            moments = engine.moments()
+            engine.train_epoch(0.01)
+            engine.load(-flat)
+            engine.set_average(flat)
+            engine.load_moments(moments)
+            engine.train_epoch(0.01)
+            engine.evaluate()
+            engine.train_epoch(0.01)
+            engine.prox(2 * flat, np.full_like(flat, 0.1))
+            engine.train_epoch(0.01)
+            reached.append(np.append(engine.parameters(), engine.average()))
+    np.testing.assert_array_equal(*reached)
+
+
+@pytest.mark.parametrize(
+    ("parts", "settings"),
+    [
+        (1, {"batch_size": 15}),
+        (2, {"batch_size": 16}),
+        (2, {"batch_size": 200}),
+        (3, {"batch_size": 300}),
+        (8, {"batch_size": 5000}),
+        (1, {"batch_size": 200, "for_training": False}),
+        (1, {"batch_size": 200, "augmentation": ()}),
+    ],
+)
+def test_parts_of_a_batch_follow_from_the_task(parts, settings):
+    small, large = MOST_BYTES_OF_REPLICAS // 8, MOST_BYTES_OF_REPLICAS // 8 + 1
+    task = Task(None, np.dtype(np.float64), **settings)
+    assert count_parts(task, small) == parts
+    assert count_parts(task, large) == 1
+    assert count_parts(task._replace(n_threads=7), small) == parts

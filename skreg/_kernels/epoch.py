@@ -1,58 +1,27 @@
-"""What a team does together: an epoch of training, a full gradient, a pass over validation rows.
+"""An epoch of training, and `run`: what every member of a team executes.
 
-Every member runs `run` over the same job. In a mini-batch it takes its block of rows, meets the
-others, takes its block of weight rows of every matrix, and meets them again. Sums over rows or
-tiles are stored first and added up in one fixed order, so nothing depends on the team's size.
+In a mini-batch a member takes its block of rows, meets the others, takes its block of weight rows
+of every matrix, and meets them again. The parameters of a small network are not shared in this
+way: see `skreg._kernels.replicas`.
 """
 
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.gather import gather
-from skreg._kernels.job import (
-    AUGMENT_PLUG,
-    DRAW,
-    FROZEN,
-    GROUP_SUMS,
-    GROUP_TERM,
-    LEAD,
-    LOSS_SUM,
-    LOSSES,
-    MEMORY,
-    ORDER,
-    OUTPUTS,
-    PENALTY_SUMS,
-    PERTURB_PLUG,
-    RATE,
-    ROWS_OF,
-    SAMPLE_WEIGHT,
-    STEPS,
-    SUMS,
-    TILES_AT,
-    UNITS,
-    VALID_ROWS,
-    VALUES,
-    WEIGHT_SUM,
-    doubles,
-    integers,
-    lanes_of,
-    numbers,
-    part,
-)
+from skreg._kernels.job import ORDER, RATE, STEPS, integers, part
 from skreg._kernels.learn import learn
-from skreg._kernels.matmul import ADD, ROWS, STORE
-from skreg._kernels.network import (
-    backward_rows,
-    bias_gradient,
-    drop_inputs,
-    forward_rows,
-    link_rows,
-    loss_rows,
-    turn,
-    weight_gradient,
+from skreg._kernels.matmul import ROWS
+from skreg._kernels.passes import (
+    batch_rows,
+    evaluate,
+    full_gradient,
+    report_penalties,
+    report_rows,
+    rows_pass,
+    rows_weight,
+    turn_all,
 )
-from skreg._kernels.penalties import add_lanes
-from skreg._kernels.plugs import call, plug
+from skreg._kernels.replicas import train_replicas
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.team import COMMAND, meet, share
 
@@ -60,13 +29,18 @@ STOP, TRAIN, GRADIENT, EVALUATE, TURN = range(5)  # commands
 
 
 @jit
-def run(tid, team, job):
-    """Carry out one command as the caller (``tid`` 0), or all until STOP as any other member."""
+def run(tid, team, job, own):
+    """Carry out one command as the caller (``tid`` 0), or all until STOP as any other member.
+
+    ``own`` is the job with the member's own copy of the parameters, if members have their own.
+    """
     while True:
         if not meet(team):
             return
         command = team.flags[COMMAND]
-        if command == TRAIN:
+        if command == TRAIN and job.n_parts > 1:
+            train_replicas(tid, team, own)
+        elif command == TRAIN:
             train_epoch(tid, team, job)
         elif command == GRADIENT:
             full_gradient(tid, team, job)
@@ -81,167 +55,28 @@ def run(tid, team, job):
 
 
 @jit
-def rows_pass(tid, team, job, index, step):
-    """Take this member's rows of the batch ``index`` forward, through the loss and backward.
-
-    ``step`` numbers the draws of noise; a negative step is the plain network on plain rows.
-    """
-    first, last = share(tid, team.n_threads, index.size, ROWS)
-    gather(job, job.train, index, first, last)
-    if step >= 0 and plug(job, AUGMENT_PLUG) != 0:
-        arguments = (tid, team, job, np.int64(index.size), step)
-        if not call(plug(job, AUGMENT_PLUG), arguments):
-            return
-    if step >= 0 and first < last:
-        drop_inputs(job, job.train, step, first, last)
-    shift = batch_rows(job, index.size, step) - index.size
-    for start in range(0, shift + 1, max(shift, 1)):
-        if start > 0:
-            call(plug(job, PERTURB_PLUG), (job, first, last, shift, step))
-        if first < last:
-            forward_rows(job, job.train, step, first + start, last + start)
-            loss_rows(job, job.train, first + start, last + start)
-            lowest = job.lowest if start == 0 else max(job.lowest, 1)
-            backward_rows(job, lowest, first + start, last + start)
-
-
-@jit
-def batch_rows(job, n_rows, step):
-    """Return how many rows of the batch's memory hold a batch of ``n_rows``.
-
-    Where inputs are perturbed, the perturbed rows follow the plain ones from a whole tile on.
-    """
-    if step < 0 or plug(job, PERTURB_PLUG) == 0:
-        return n_rows
-    return (n_rows + ROWS - 1) // ROWS * ROWS + n_rows
-
-
-@jit
-def batch_weight(job, source, n_rows):
-    """Return the sum of the sample weights of the batch."""
-    if not source.is_weighted and plug(job, PERTURB_PLUG) == 0:
-        return float(n_rows)
-    weight, total = numbers(job, SAMPLE_WEIGHT), 0.0
-    for i in range(n_rows):
-        total += weight[i]
-    return total
-
-
-@jit
-def report_losses(job, n_rows, total):
-    """Add the batch's loss and weight to the report."""
-    losses, loss = doubles(job, LOSSES), 0.0
-    for i in range(n_rows):
-        loss += losses[i]
-    job.report[LOSS_SUM] += loss
-    job.report[WEIGHT_SUM] += total
-
-
-@jit
 def train_epoch(tid, team, job):
     """Run through all rows in mini-batches, updating the weights after each."""
     order = integers(job, ORDER)
     t = np.int64(job.report[STEPS])
     for start in range(0, order.size, job.batch_size):
         index = part(order, start, min(job.batch_size, order.size - start))
-        rows_pass(tid, team, job, index, t + 1)
+        rows = share(tid, team.n_threads, index.size, ROWS)
+        rows_pass(tid, team, job, index, t + 1, rows)
         if not meet(team):
             return
         n_rows = batch_rows(job, index.size, t + 1)
-        total = batch_weight(job, job.train, n_rows)
+        total = rows_weight(job, job.train, 0, n_rows)
         if total > 0:
             t += 1
             step = plan_step(job.rule, job.report[RATE], t, 1.0 / total)
-            if not learn(tid, team, job, n_rows, step):
+            if not learn(tid, team, job, (n_rows, -1), step):
                 return
         if tid == 0:
-            report_losses(job, n_rows, total)
+            report_rows(job, job.train, n_rows)
         if not meet(team):
             return
         if tid == 0 and total > 0:
             report_penalties(job, total)
     if tid == 0:
         job.report[STEPS] = t
-
-
-@jit
-def report_penalties(job, total):
-    """Add each penalty, times the batch's weight, to the report."""
-    sums, groups = numbers(job, SUMS), doubles(job, GROUP_SUMS)
-    n_tiles = job.layout[TILES_AT, job.layout.shape[1] - 1]
-    for term in range(sums.size // (n_tiles * lanes_of(job))):
-        value = add_lanes(sums, term * n_tiles, (term + 1) * n_tiles)
-        job.report[PENALTY_SUMS + term] += total * value
-    for g in range(groups.size):
-        job.report[PENALTY_SUMS + GROUP_TERM] += total * groups[g]
-
-
-@jit
-def full_gradient(tid, team, job):
-    """Accumulate loss, weight and gradient of the data term over all rows, in chunks."""
-    order = integers(job, ORDER)
-    for start in range(0, order.size, job.chunk_size):
-        index = part(order, start, min(job.chunk_size, order.size - start))
-        rows_pass(tid, team, job, index, np.int64(-1))
-        if not meet(team):
-            return
-        mode = STORE if start == 0 else ADD
-        for k in range(job.layout.shape[1] - 1):
-            if job.layout[FROZEN, k]:
-                continue
-            rows = share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
-            weight_gradient(job, job.train, k, rows, index.size, mode)
-            if tid == (k + 1) % team.n_threads:
-                bias_gradient(job, k, index.size, mode)
-        if tid == 0:
-            report_losses(job, index.size, batch_weight(job, job.train, index.size))
-        if not meet(team):
-            return
-
-
-@jit
-def evaluate(tid, team, job):
-    """Compute raw outputs, loss and weight of the validation rows, in chunks.
-
-    A draw of at least 0 evaluates them with dropout, the masks of a chunk numbered from it on.
-    """
-    rows, step = integers(job, VALID_ROWS), np.int64(job.report[DRAW])
-    for start in range(0, rows.size, job.chunk_size):
-        index = part(rows, start, min(job.chunk_size, rows.size - start))
-        first, last = share(tid, team.n_threads, index.size, ROWS)
-        if first < last:
-            gather(job, job.valid, index, first, last)
-            if step >= 0:
-                drop_inputs(job, job.valid, step, first, last)
-            forward_rows(job, job.valid, step, first, last)
-            if job.valid.n_targets > 0:
-                loss_rows(job, job.valid, first, last)
-            link_rows(job, first, last)
-            keep_outputs(job, start, first, last)
-        if not meet(team):
-            return
-        if tid == 0 and job.valid.n_targets > 0:
-            report_losses(job, index.size, batch_weight(job, job.valid, index.size))
-        if not meet(team):
-            return
-        step = step + 1 if step >= 0 else step
-
-
-@jit
-def keep_outputs(job, start, first, last):
-    """Copy the raw outputs of batch rows ``first:last`` to those of all rows from ``start``."""
-    layout, memory, outputs = job.layout, numbers(job, MEMORY), numbers(job, OUTPUTS)
-    level = layout.shape[1] - 1
-    n_outputs = layout[UNITS, level]
-    for i in range(first, last):
-        row = part(memory, layout[VALUES, level] + i * layout[LEAD, level], n_outputs)
-        for j in range(n_outputs):
-            outputs[(start + i) * n_outputs + j] = row[j]
-
-
-@jit
-def turn_all(tid, team, job):
-    """Write the transposed copies of all matrices that backward reads."""
-    for k in range(job.lowest, job.layout.shape[1] - 1):
-        first, last = share(tid, team.n_threads, job.layout[UNITS, k], ROWS)
-        turn(job, k, first, last)

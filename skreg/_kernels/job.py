@@ -45,7 +45,10 @@ GROUP_SUMS, GROUP_STARTS, GROUP_ROWS = range(39, 42)
 BEFORE, TABLES, ROOM, TRANSFORMS, SWAP_STARTS, SWAP_COLUMNS = range(42, 48)
 # Addresses of functions, see `skreg._kernels.plugs`.
 AUGMENT_PLUG, PERTURB_PLUG, LOSS_PLUG, PULL_PLUG, UPDATE_PLUG, SETTLE_PLUG = range(48, 54)
-N_SLOTS = 54
+# What members with parameters of their own exchange, see `skreg._kernels.replicas`: gradients of
+# the parts of a batch; of float64, their losses and weights.
+PART_GRADIENTS, PART_SUMS = range(54, 56)
+N_SLOTS = 56
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
 UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS = range(6)  # per level
@@ -93,6 +96,7 @@ class Job(NamedTuple):
     valid: Source
     batch_size: int
     chunk_size: int  # rows at a time where no update follows
+    n_parts: int  # of a batch, each with a gradient of its own; see `skreg._kernels.replicas`
     lowest: int  # level down to which deltas are needed; 0 where the input is perturbed
 
 

@@ -34,6 +34,7 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.matmul import ROWS, STORE
 from skreg._kernels.network import bias_gradient, turn, weight_gradient
+from skreg._kernels.parts import add_gradients
 from skreg._kernels.penalties import Tile, add_lanes, add_squares, store_penalties
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Segment, Step, update
@@ -43,9 +44,13 @@ BLOCK = 64  # rows of fan-in
 
 
 @jit
-def learn(tid, team, job, n_rows, step):
-    """Learn from the deltas of ``n_rows`` rows; return False where the team was aborted."""
-    learn_blocks(tid, team, job, n_rows, step)
+def learn(tid, team, job, batch, step):
+    """Learn from the deltas of a batch; return False where the team was aborted.
+
+    ``batch`` is its number of rows and the side on which the gradients of its parts are; a side
+    below 0 means that they are summed already.
+    """
+    learn_blocks(tid, team, job, batch, step)
     if job.rule.clip_norm > 0:
         if not meet(team):
             return False
@@ -57,7 +62,7 @@ def learn(tid, team, job, n_rows, step):
 
 
 @jit
-def learn_blocks(tid, team, job, n_rows, step):
+def learn_blocks(tid, team, job, batch, step):
     """Sum this member's gradients and take the step, or note their squares for clipping."""
     for k in range(job.layout.shape[1] - 1):
         if job.layout[FROZEN, k]:
@@ -67,7 +72,7 @@ def learn_blocks(tid, team, job, n_rows, step):
         block = last - first if is_sparse else BLOCK
         for row in range(first, last, max(block, 1)):
             rows = (row, min(row + block, last))
-            weight_gradient(job, job.train, k, rows, n_rows, np.int64(STORE))
+            sum_gradient(job, k, rows, batch)
             if plug(job, PULL_PLUG) != 0:
                 call(plug(job, PULL_PLUG), (job, np.int64(k), rows, step))
             if job.rule.clip_norm > 0:
@@ -75,9 +80,31 @@ def learn_blocks(tid, team, job, n_rows, step):
             else:
                 update_rows(job, k, rows, step)
         if tid == (k + 1) % team.n_threads:
-            bias_gradient(job, k, n_rows, np.int64(STORE))
+            sum_bias_gradient(job, k, batch)
             if job.rule.clip_norm == 0:
                 update_bias(job, k, step)
+
+
+@jit
+def sum_gradient(job, k, rows, batch):
+    """Sum the gradient of weight rows ``rows[0]:rows[1]`` over the batch, or over its parts."""
+    layout, width, (n_rows, side) = job.layout, lanes_of(job), batch
+    if job.n_parts == 1:
+        goal = numbers(job, GRADIENT)
+        weight_gradient(job, job.train, k, rows, (0, n_rows), np.int64(STORE), goal)
+    for p in range(layout[PANELS, k] if side >= 0 else 0):
+        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        add_gradients(job, side, at, (rows[1] - rows[0]) * width)
+
+
+@jit
+def sum_bias_gradient(job, k, batch):
+    """Sum the gradient of the bias of matrix k over the batch, or over its parts."""
+    layout, (n_rows, side) = job.layout, batch
+    if job.n_parts == 1:
+        bias_gradient(job, k, (0, n_rows), np.int64(STORE), numbers(job, GRADIENT))
+    elif side >= 0:
+        add_gradients(job, side, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
 
 
 @jit

@@ -17,13 +17,16 @@ from skreg._kernels.simd import (
     HALVES,
     MULTIPLY,
     PANELS,
+    PLUS,
     ROWS,
     ROWS_OF_WIDE_TILE,
     STORE,
     VECTOR_BYTES,
 )
 
-__all__ = ["ADD", "MULTIPLY", "ROWS", "STORE", "Numbers", "Panels", "pack", "product", "unpack"]
+__all__ = [
+    "ADD", "MULTIPLY", "PLUS", "ROWS", "STORE", "Numbers", "Panels", "pack", "product", "unpack",
+]  # fmt: skip
 
 
 class Numbers(NamedTuple):
@@ -45,7 +48,10 @@ class Panels(NamedTuple):
 
 
 def _product(a, b, c, n_rows, depth, n_columns, mode):
-    """Compute ``C = A B`` (STORE), ``C += A B`` (ADD) or ``C *= A B`` element-wise (MULTIPLY).
+    """Compute ``C = A B`` (STORE), ``C += A B`` (ADD, PLUS) or ``C *= A B`` (MULTIPLY).
+
+    ADD lets the sums of the product begin with C, PLUS adds C to them at the end; MULTIPLY is
+    element-wise.
 
     ``a`` are `Numbers` of shape (n_rows, depth), ``b`` and ``c`` `Panels` of ``n_columns``
     columns, padded to whole vectors; ``n_rows`` is a multiple of `ROWS`. Panels are the outer
@@ -96,7 +102,7 @@ def product_reference(a, b, c, n_rows, depth, n_columns, mode):
     out = _as_matrices(c, n_rows, n_panels)
     for p in range(n_panels):
         result = np.dot(left, right[p])
-        if mode == ADD:
+        if mode in (ADD, PLUS):
             out[p] += result
         elif mode == MULTIPLY:
             out[p] *= result

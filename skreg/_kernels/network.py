@@ -19,7 +19,6 @@ from skreg._kernels.job import (
     BIASES_AT,
     DELTAS,
     FACTORS,
-    GRADIENT,
     LEAD,
     LOSS_PLUG,
     LOSSES,
@@ -40,8 +39,9 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
+from skreg._kernels.lanes import load, load_first, store_first
 from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss, evaluate_soft
-from skreg._kernels.matmul import MULTIPLY, ROWS, STORE, Numbers, Panels, product
+from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, ROWS, STORE, Numbers, Panels, product
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.sparse import drop_sparse_inputs, sparse_gradient, sparse_product
@@ -208,35 +208,48 @@ def backward_rows(job, lowest, first, last):
 
 
 @jit
-def weight_gradient(job, source, k, rows, n_rows, mode):
-    """Sum the gradient of weight rows ``rows[0]:rows[1]`` of matrix k over the batch."""
+def weight_gradient(job, source, k, rows, batch, mode, goal):
+    """Sum the gradient of weight rows ``rows[0]:rows[1]`` of matrix k over rows of the batch.
+
+    These are ``batch[0]:batch[1]``; ``goal`` is the gradient of all parameters.
+    """
     layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
     start = layout[WEIGHTS_AT, k] + rows[0] * width
-    c = Panels(numbers(job, GRADIENT), start, width, layout[ROWS_OF, k] * width)
+    c = Panels(goal, start, width, layout[ROWS_OF, k] * width)
     if k == 0 and source.row_step == 0:
-        sparse_gradient(job, c, rows, n_rows, mode)
+        sparse_gradient(job, c, rows, batch, mode)
     else:
-        a = Numbers(memory, layout[VALUES, k] + rows[0], 1, layout[LEAD, k])
-        b = Panels(memory, layout[DELTAS, k + 1], layout[LEAD, k + 1], width)
-        product(a, b, c, rows[1] - rows[0], n_rows, layout[UNITS, k + 1], mode)
+        below, above = layout[LEAD, k], layout[LEAD, k + 1]
+        a = Numbers(memory, layout[VALUES, k] + batch[0] * below + rows[0], 1, below)
+        b = Panels(memory, layout[DELTAS, k + 1] + batch[0] * above, above, width)
+        product(a, b, c, rows[1] - rows[0], batch[1] - batch[0], layout[UNITS, k + 1], mode)
 
 
 @jit
-def bias_gradient(job, k, n_rows, mode):
-    """Sum the deltas over the batch: the gradient of the bias of matrix k.
+def bias_gradient(job, k, batch, mode, goal):
+    """Sum the deltas over rows of the batch: the gradient of the bias of matrix k.
 
-    Padding stays zero: what the deltas hold there may be slopes that no product has touched.
+    Four sums, each of every fourth row, do not wait for one another. Padding stays zero: what the
+    deltas hold there may be slopes that no product has touched.
     """
     layout, memory = job.layout, numbers(job, MEMORY)
-    n_units, lead, start = layout[UNITS, k + 1], layout[LEAD, k + 1], layout[DELTAS, k + 1]
-    goal = part(numbers(job, GRADIENT), layout[BIASES_AT, k], n_units)
-    if mode == STORE:
-        for j in range(n_units):
-            goal[j] = 0
-    for i in range(n_rows):
-        delta = part(memory, start + i * lead, n_units)
-        for j in range(n_units):
-            goal[j] += delta[j]
+    lead, width, n_units = layout[LEAD, k + 1], lanes_of(job), layout[UNITS, k + 1]
+    first, last = batch
+    for p in range(layout[PANELS, k]):
+        start, at = layout[DELTAS, k + 1] + p * width, layout[BIASES_AT, k] + p * width
+        a = load_first(goal, at, width if mode == ADD else 0, 0.0)
+        b = c = d = load_first(goal, at, 0, 0.0)
+        whole = first + (last - first) // 4 * 4
+        for i in range(first, whole, 4):
+            here = start + i * lead
+            a = a + load(memory, here)
+            b = b + load(memory, here + lead)
+            c = c + load(memory, here + 2 * lead)
+            d = d + load(memory, here + 3 * lead)
+        for i in range(whole, last):
+            a = a + load(memory, start + i * lead)
+        sums = (a + b) + (c + d) + load_first(goal, at, width if mode == PLUS else 0, 0.0)
+        store_first(goal, at, min(width, n_units - p * width), sums)
 
 
 @jit

@@ -202,4 +202,5 @@ def add_lanes(sums, start, stop):
 
 def count_nonzero(weights, bounds):
     """Return how many weights between each two of ``bounds`` are not zero, as a list."""
-    return [int(np.count_nonzero(weights[start:stop] != 0)) for start, stop in pairwise(bounds)]
+    is_alive = weights != 0
+    return [int(np.count_nonzero(is_alive[start:stop])) for start, stop in pairwise(bounds)]

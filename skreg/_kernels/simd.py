@@ -19,7 +19,9 @@ from numba.core import cgutils, types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-STORE, ADD, MULTIPLY = range(3)  # what a tile does with the C it finds
+# What a tile does with the C it finds: nothing, start its sums from it, multiply them by it, or
+# add it to them when they are complete.
+STORE, ADD, MULTIPLY, PLUS = range(4)
 
 
 def _features():
@@ -116,17 +118,21 @@ class _Corner:
         return [_join(builder, self.vectors.zero, before, v, loaded) for v in found]
 
     def end(self, sums, mode):
-        """Write the accumulators; under MULTIPLY, times what C holds."""
-        builder = self.builder
-        before = builder.block
-        with builder.if_then(_equals(builder, mode, MULTIPLY)):
-            found = [self.vectors.load(self.data, at) for at in self.at]
-            products = [builder.fmul(s, v) for s, v in zip(sums, found, strict=True)]
-            multiplied = builder.block
-        pairs = zip(sums, products, strict=True)
-        results = [_join(builder, s, before, product, multiplied) for s, product in pairs]
-        for result, at in zip(results, self.at, strict=True):
+        """Write the accumulators; under MULTIPLY, times what C holds, under PLUS, added to it."""
+        for code, operation in ((MULTIPLY, self.builder.fmul), (PLUS, self.builder.fadd)):
+            sums = self._combine(sums, _equals(self.builder, mode, code), operation)
+        for result, at in zip(sums, self.at, strict=True):
             self.vectors.store(result, self.data, at)
+
+    def _combine(self, sums, condition, operation):
+        """Return the accumulators, or on a condition what an operation makes of them and C."""
+        before = self.builder.block
+        with self.builder.if_then(condition):
+            found = [self.vectors.load(self.data, at) for at in self.at]
+            results = [operation(s, v) for s, v in zip(sums, found, strict=True)]
+            after = self.builder.block
+        pairs = zip(sums, results, strict=True)
+        return [_join(self.builder, s, before, result, after) for s, result in pairs]
 
 
 def _times(builder, step, count):

@@ -109,8 +109,8 @@ def _search(columns, first, last, column):
 
 
 @jit
-def sparse_gradient(job, c, rows, n_rows, mode):
-    """Add the entries of the batch in columns ``rows[0]:rows[1]`` to their weight gradients."""
+def sparse_gradient(job, c, rows, batch, mode):
+    """Add the entries of ``batch`` rows in columns ``rows[0]:rows[1]`` to their gradients."""
     layout, width = job.layout, lanes_of(job)
     values, columns = numbers(job, SPARSE), indices(job, COLUMNS)
     starts, memory = integers(job, STARTS), numbers(job, MEMORY)
@@ -120,7 +120,7 @@ def sparse_gradient(job, c, rows, n_rows, mode):
             goal = part(c.values, c.start + p * c.panel, (rows[1] - rows[0]) * width)
             for j in range(goal.size):
                 goal[j] = 0
-    for i in range(n_rows):
+    for i in range(batch[0], batch[1]):
         delta = layout[DELTAS, 1] + i * layout[LEAD, 1]
         k, last = starts[i], starts[i + 1]
         k = _search(columns, k, last, rows[0])

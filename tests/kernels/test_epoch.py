@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skreg import _job
 from skreg._architecture import views
 from skreg._kernels.job import STEPS
 from skreg._kernels.losses import LINK_SOFTMAX, LOG_LOSS, SQUARED_ERROR
@@ -197,16 +198,49 @@ def trained(container, n_threads, dtype, settings):
     return np.concatenate(numbers)
 
 
+# How members of a team divide the work, see `skreg._job.count_parts`: they share the parameters,
+# or each has its own and batches have two or three parts.
+DIVISIONS = {
+    "shared": {"MOST_BYTES_OF_REPLICAS": 0},
+    "two parts": {},
+    "three parts": {"ROWS_OF_PART": 8},
+}
+
+
+@pytest.fixture
+def divide(monkeypatch):
+    """Return a function that sets a division of `DIVISIONS`."""
+
+    def set_limits(division):
+        for name, value in DIVISIONS[division].items():
+            monkeypatch.setattr(_job, name, value)
+
+    return set_limits
+
+
 @needs_threads
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("division", DIVISIONS)
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
-def test_same_bits_for_every_team_and_layout(dtype, case):
+def test_same_bits_for_every_team_and_layout(dtype, division, case, divide):
+    divide(division)
     one = trained("C", 1, dtype, CASES[case])
     assert np.isfinite(one).all()
     for container in CONTAINERS:
-        for n_threads in (1, 2, 3):
+        for n_threads in (1, 2, 3, 4):
             other = trained(container, n_threads, dtype, CASES[case])
             np.testing.assert_array_equal(other, one, err_msg=f"{container}, {n_threads}")
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("division", ("two parts", "three parts"))
+def test_every_division_of_a_batch_learns_the_same(division, case, divide):
+    divide(division)
+    parts = trained("C", 1, np.float64, CASES[case])
+    divide("shared")
+    np.testing.assert_allclose(
+        parts, trained("C", 1, np.float64, CASES[case]), rtol=1e-9, atol=1e-11
+    )
 
 
 @needs_threads

@@ -7,6 +7,7 @@ import pytest
 from skreg._kernels.matmul import (
     ADD,
     MULTIPLY,
+    PLUS,
     ROWS,
     STORE,
     Numbers,
@@ -19,7 +20,7 @@ from skreg._kernels.matmul import (
 from skreg._kernels.simd import lanes
 
 DTYPES = (np.float32, np.float64)
-MODES = (STORE, ADD, MULTIPLY)
+MODES = (STORE, ADD, MULTIPLY, PLUS)
 FENCE = 5  # numbers around every operand that nobody may write to
 
 
@@ -70,7 +71,17 @@ class Problem:
         b = self.b.values[at].reshape(depth, -1)
         result, found = np.dot(a.astype(np.float64), b.astype(np.float64)), self.c.values
         found = found[self.places()]
-        return {STORE: result, ADD: found + result, MULTIPLY: found * result}[mode]
+        return [result, found + result, found * result, found + result][mode]
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="BLAS promises no order of summation")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_plus_adds_the_product_as_a_whole(dtype):
+    problem = Problem(dtype, 2 * ROWS, 131, 5 * lanes(np.dtype(dtype)))
+    places = problem.places()
+    expected = problem.c.values[places] + problem.run(mode=STORE)[places]
+    np.testing.assert_array_equal(problem.run(mode=PLUS)[places], expected)
+    assert not np.array_equal(problem.run(mode=ADD)[places], expected)
 
 
 def column_counts(dtype, n_panels):

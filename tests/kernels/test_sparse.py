@@ -89,7 +89,8 @@ def test_gradient_has_the_bits_of_the_dense_one_however_it_is_divided(dtype):
         for mode in (STORE, ADD):
             for start, stop in ((0, ROWS), (ROWS, 40)):
                 rows = (np.int64(start), np.int64(stop))
-                weight_gradient(engine.job, engine.job.train, 0, rows, N_ROWS, np.int64(mode))
+                batch, goal = (0, N_ROWS), engine.table.arrays[GRADIENT]
+                weight_gradient(engine.job, engine.job.train, 0, rows, batch, np.int64(mode), goal)
         return gradient(engine)
 
     dense, sparse = on_both(run, dtype)

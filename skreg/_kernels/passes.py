@@ -1,0 +1,208 @@
+"""What a team does with rows: a batch forward and backward, a full gradient, a validation.
+
+A member takes its block of rows and meets the others before anybody uses what belongs to all.
+Sums over rows or tiles are stored first and added up in one fixed order, so nothing depends on
+the team's size.
+"""
+
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels.gather import gather
+from skreg._kernels.job import (
+    AUGMENT_PLUG,
+    DRAW,
+    FROZEN,
+    GRADIENT,
+    GROUP_SUMS,
+    GROUP_TERM,
+    LEAD,
+    LOSS_SUM,
+    LOSSES,
+    MEMORY,
+    ORDER,
+    OUTPUTS,
+    PENALTY_SUMS,
+    PERTURB_PLUG,
+    ROWS_OF,
+    SAMPLE_WEIGHT,
+    SUMS,
+    TILES_AT,
+    UNITS,
+    VALID_ROWS,
+    VALUES,
+    WEIGHT_SUM,
+    doubles,
+    integers,
+    lanes_of,
+    numbers,
+    part,
+)
+from skreg._kernels.matmul import ADD, ROWS, STORE
+from skreg._kernels.network import (
+    backward_rows,
+    bias_gradient,
+    drop_inputs,
+    forward_rows,
+    link_rows,
+    loss_rows,
+    turn,
+    weight_gradient,
+)
+from skreg._kernels.penalties import add_lanes
+from skreg._kernels.plugs import call, plug
+from skreg._kernels.team import meet, share
+
+
+@jit
+def rows_pass(tid, team, job, index, step, rows):
+    """Take this member's ``rows`` of the batch ``index`` forward, through the loss and backward.
+
+    ``step`` numbers the draws of noise; a negative step is the plain network on plain rows.
+    """
+    first, last = rows
+    gather(job, job.train, index, first, last)
+    if step >= 0 and plug(job, AUGMENT_PLUG) != 0:
+        arguments = (tid, team, job, np.int64(index.size), step)
+        if not call(plug(job, AUGMENT_PLUG), arguments):
+            return
+    if step >= 0 and first < last:
+        drop_inputs(job, job.train, step, first, last)
+    shift = batch_rows(job, index.size, step) - index.size
+    for start in range(0, shift + 1, max(shift, 1)):
+        if start > 0:
+            call(plug(job, PERTURB_PLUG), (job, first, last, shift, step))
+        if first < last:
+            forward_rows(job, job.train, step, first + start, last + start)
+            loss_rows(job, job.train, first + start, last + start)
+            lowest = job.lowest if start == 0 else max(job.lowest, 1)
+            backward_rows(job, lowest, first + start, last + start)
+
+
+@jit
+def batch_rows(job, n_rows, step):
+    """Return how many rows of the batch's memory hold a batch of ``n_rows``.
+
+    Where inputs are perturbed, the perturbed rows follow the plain ones from a whole tile on.
+    """
+    if step < 0 or plug(job, PERTURB_PLUG) == 0:
+        return n_rows
+    return (n_rows + ROWS - 1) // ROWS * ROWS + n_rows
+
+
+@jit
+def rows_weight(job, source, first, last):
+    """Return the sum of the sample weights of batch rows ``first:last``."""
+    if not source.is_weighted and plug(job, PERTURB_PLUG) == 0:
+        return float(last - first)
+    weight, total = numbers(job, SAMPLE_WEIGHT), 0.0
+    for i in range(first, last):
+        total += weight[i]
+    return total
+
+
+@jit
+def rows_loss(job, first, last):
+    """Return the sum of the losses of batch rows ``first:last``."""
+    losses, loss = doubles(job, LOSSES), 0.0
+    for i in range(first, last):
+        loss += losses[i]
+    return loss
+
+
+@jit
+def report_loss(job, loss, weight):
+    """Add the loss and the weight of a batch to the report."""
+    job.report[LOSS_SUM] += loss
+    job.report[WEIGHT_SUM] += weight
+
+
+@jit
+def report_rows(job, source, n_rows):
+    """Add the loss and the weight of the first ``n_rows`` of the batch to the report."""
+    report_loss(job, rows_loss(job, 0, n_rows), rows_weight(job, source, 0, n_rows))
+
+
+@jit
+def report_penalties(job, total):
+    """Add each penalty, times the batch's weight, to the report."""
+    sums, groups = numbers(job, SUMS), doubles(job, GROUP_SUMS)
+    n_tiles = job.layout[TILES_AT, job.layout.shape[1] - 1]
+    for term in range(sums.size // (n_tiles * lanes_of(job))):
+        value = add_lanes(sums, term * n_tiles, (term + 1) * n_tiles)
+        job.report[PENALTY_SUMS + term] += total * value
+    for g in range(groups.size):
+        job.report[PENALTY_SUMS + GROUP_TERM] += total * groups[g]
+
+
+@jit
+def full_gradient(tid, team, job):
+    """Accumulate loss, weight and gradient of the data term over all rows, in chunks."""
+    order = integers(job, ORDER)
+    goal = numbers(job, GRADIENT)
+    for start in range(0, order.size, job.chunk_size):
+        index = part(order, start, min(job.chunk_size, order.size - start))
+        rows = share(tid, team.n_threads, index.size, ROWS)
+        rows_pass(tid, team, job, index, np.int64(-1), rows)
+        if not meet(team):
+            return
+        mode = STORE if start == 0 else ADD
+        for k in range(job.layout.shape[1] - 1):
+            if job.layout[FROZEN, k]:
+                continue
+            mine = share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
+            weight_gradient(job, job.train, k, mine, (0, index.size), mode, goal)
+            if tid == (k + 1) % team.n_threads:
+                bias_gradient(job, k, (0, index.size), mode, goal)
+        if tid == 0:
+            report_rows(job, job.train, index.size)
+        if not meet(team):
+            return
+
+
+@jit
+def evaluate(tid, team, job):
+    """Compute raw outputs, loss and weight of the validation rows, in chunks.
+
+    A draw of at least 0 evaluates them with dropout, the masks of a chunk numbered from it on.
+    """
+    rows, step = integers(job, VALID_ROWS), np.int64(job.report[DRAW])
+    for start in range(0, rows.size, job.chunk_size):
+        index = part(rows, start, min(job.chunk_size, rows.size - start))
+        first, last = share(tid, team.n_threads, index.size, ROWS)
+        if first < last:
+            gather(job, job.valid, index, first, last)
+            if step >= 0:
+                drop_inputs(job, job.valid, step, first, last)
+            forward_rows(job, job.valid, step, first, last)
+            if job.valid.n_targets > 0:
+                loss_rows(job, job.valid, first, last)
+            link_rows(job, first, last)
+            keep_outputs(job, start, first, last)
+        if not meet(team):
+            return
+        if tid == 0 and job.valid.n_targets > 0:
+            report_rows(job, job.valid, index.size)
+        if not meet(team):
+            return
+        step = step + 1 if step >= 0 else step
+
+
+@jit
+def keep_outputs(job, start, first, last):
+    """Copy the raw outputs of batch rows ``first:last`` to those of all rows from ``start``."""
+    layout, memory, outputs = job.layout, numbers(job, MEMORY), numbers(job, OUTPUTS)
+    level = layout.shape[1] - 1
+    n_outputs = layout[UNITS, level]
+    for i in range(first, last):
+        row = part(memory, layout[VALUES, level] + i * layout[LEAD, level], n_outputs)
+        for j in range(n_outputs):
+            outputs[(start + i) * n_outputs + j] = row[j]
+
+
+@jit
+def turn_all(tid, team, job):
+    """Write the transposed copies of all matrices that backward reads."""
+    for k in range(job.lowest, job.layout.shape[1] - 1):
+        first, last = share(tid, team.n_threads, job.layout[UNITS, k], ROWS)
+        turn(job, k, first, last)

@@ -1,0 +1,81 @@
+"""The shuffle of NumPy's `RandomState`, draw by draw, in half the time.
+
+Its stream is frozen (NEP 19), and scikit-learn's networks see their rows in its order. Index i,
+from the last one down, changes places with a random one of the first i + 1: bits under a mask
+are drawn until they are not beyond i. Here a draw that is beyond costs no mispredicted branch:
+the next one takes its place.
+"""
+
+import ctypes
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from skreg._jit import jit
+
+MOST_NUMBERS = 2**32  # beyond, NumPy draws 64 bits at a time
+
+
+@intrinsic
+def _draw(typingctx, function, state):
+    """Call ``uint32 function(state)``, both given as addresses."""
+
+    def codegen(context, builder, signature, given):
+        kind = ir.FunctionType(ir.IntType(32), [ir.IntType(64)])
+        word = builder.call(builder.inttoptr(given[0], kind.as_pointer()), [given[1]])
+        return builder.zext(word, ir.IntType(64))
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@jit
+def _partners(n, function, state):
+    """Draw with which of the numbers before it, or itself, each of ``n`` changes places."""
+    partners = np.empty(n, np.uint32)
+    i, mask = n - 1, 1
+    while mask < i:
+        mask = 2 * mask + 1
+    while i > 0:
+        while i > mask >> 1:
+            partners[i] = j = _draw(function, state) & mask
+            i -= j <= i
+        mask >>= 1
+    return partners
+
+
+@jit
+def _shuffle(numbers, function, state):
+    partners = _partners(numbers.size, function, state)
+    for i in range(numbers.size - 1, 0, -1):
+        j = partners[i]
+        numbers[i], numbers[j] = numbers[j], numbers[i]
+
+
+class Shuffler:
+    """Permutes vectors as ``random_state.shuffle`` does, and draws what it draws.
+
+    Parameters
+    ----------
+    random_state : numpy.random.RandomState
+    """
+
+    def __init__(self, random_state):
+        self._random_state = random_state
+        self._source = getattr(random_state, "_bit_generator", None)
+        if numba.config.DISABLE_JIT:
+            self._source = None
+        if self._source is not None:
+            draws = self._source.ctypes
+            function = ctypes.cast(draws.next_uint32, ctypes.c_void_p).value
+            self._addresses = np.int64(function), np.int64(draws.state_address)
+
+    def shuffle(self, numbers):
+        """Permute a vector of int64 in place."""
+        if self._source is None or numbers.size >= MOST_NUMBERS:
+            self._random_state.shuffle(numbers)
+            return
+        with self._source.lock:
+            _shuffle(numbers, *self._addresses)
