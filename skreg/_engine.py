@@ -65,8 +65,8 @@ class Engine:
 
     def _serve(self, tid):
         try:
-            own = self._replicas[tid - 1].addresses if self._replicas else self.table.addresses
-            epoch.run(tid, self._team, self.job, self.job._replace(table=own))
+            own = self._replicas[tid - 1] if self._replicas else self.table
+            epoch.run(tid, self._team, self.job, own.addresses)
         except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
             self._error = error
             self._team.flags[ABORT] = 1
@@ -76,10 +76,10 @@ class Engine:
         self._team.flags[COMMAND] = command
         if self._is_new:  # later calls are between epochs, where microseconds count
             with note_when_slow(epoch.run, self.dtype):
-                epoch.run(0, self._team, self.job, self.job)
+                epoch.run(0, self._team, self.job, self.table.addresses)
             self._is_new = False
         else:
-            epoch.run(0, self._team, self.job, self.job)
+            epoch.run(0, self._team, self.job, self.table.addresses)
         if self._error is not None:
             raise self._error
 
@@ -93,7 +93,7 @@ class Engine:
         """End the team; nothing is left running."""
         if self._members:
             self._team.flags[COMMAND] = epoch.STOP
-            epoch.run(0, self._team, self.job, self.job)
+            epoch.run(0, self._team, self.job, self.table.addresses)
             for member in self._members:
                 member.join()
             self._members = []

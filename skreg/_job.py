@@ -7,17 +7,15 @@ import scipy.sparse as sp
 
 from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout
 from skreg._kernels import job as slots
-from skreg._kernels.augment import perturb, program_for
 from skreg._kernels.job import Job, Objective, Source
 from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.matmul import ROWS
-from skreg._kernels.network import soft_loss_rows
 from skreg._kernels.parts import SIDES
 from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import lanes
-from skreg._kernels.solvers import ADAM, SGD, Rule, Step
-from skreg._kernels.structure import pull, settle, update_structured
+from skreg._kernels.solvers import ADAM, SGD, Rule
 from skreg._penalties import Penalties, make_penalties
+from skreg._plugs import plug_in
 
 
 class Network(NamedTuple):
@@ -236,7 +234,7 @@ def build_job(task, team):
         lowest=lowest,
     )
     job.report[slots.DRAW] = -1
-    _plug_in(table, task, penalties, (job, team))
+    plug_in(table, task, penalties, (job, team))
     return job, table, sizes
 
 
@@ -334,21 +332,3 @@ def _put_augmentation(table, task, sizes, n_targets):
     table.put(slots.TRANSFORMS, np.ascontiguousarray(augmentation.transforms).reshape(-1))
     if augmentation.groups is not None:
         table.put_groups(slots.SWAP_STARTS, slots.SWAP_COLUMNS, augmentation.groups)
-
-
-def _plug_in(table, task, penalties, shared):
-    """Enter the addresses of the functions that this task calls besides the usual ones."""
-    job, team = shared
-    n, step = 1, Step(1.0, 1.0, 1.0, 1.0, 1.0)
-    if task.augmentation is not None:
-        program = program_for(task.augmentation.transforms)
-        table.plug(slots.AUGMENT_PLUG, program, n, team, job, n, n)
-    if task.is_adversarial:
-        table.plug(slots.PERTURB_PLUG, perturb, job, n, n, n, n)
-    if task.network.loss == SOFT_LOG_LOSS:
-        table.plug(slots.LOSS_PLUG, soft_loss_rows, job, job.train, n, n)
-    if penalties.is_structured:
-        table.plug(slots.PULL_PLUG, pull, job, n, (n, n), step)
-        table.plug(slots.UPDATE_PLUG, update_structured, job, n, (n, n), step)
-    if penalties.is_structured or task.rule.averaging > 0:
-        table.plug(slots.SETTLE_PLUG, settle, n, team, job, step)

@@ -16,7 +16,7 @@ LAYERS = [
     {"_kernels"},
     {"_callbacks", "_compilation", "_docs", "_labels", "_sklearn"},
     {"_architecture", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
-    {"_penalties"},
+    {"_penalties", "_plugs"},
     {"_job"},
     {"_engine"},
     {"_objective", "_prediction"},

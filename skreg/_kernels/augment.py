@@ -22,6 +22,7 @@ from skreg._kernels.batch import (
     int_room_of,
     room_of,
 )
+from skreg._kernels.dropout import dropout_key
 from skreg._kernels.gather import batch_targets
 from skreg._kernels.images import change_images
 from skreg._kernels.job import (
@@ -46,7 +47,6 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.matmul import ROWS
-from skreg._kernels.network import dropout_key
 from skreg._kernels.noise import MOST_LANES, N_GAPS, add_normals, choice, draw_places
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.team import meet, share

@@ -4,6 +4,8 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels.job import (
+    GATHER_PLUG,
+    LABELS_PLUG,
     LEAD,
     MEMORY,
     SAMPLE_WEIGHT,
@@ -16,15 +18,18 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
+from skreg._kernels.lanes import prefetch
 from skreg._kernels.losses import SOFT_LOG_LOSS
-from skreg._kernels.sparse import gather_sparse
+from skreg._kernels.plugs import call, plug
+
+CACHE_LINE, BYTES_AHEAD = 64, 2048
 
 
 @jit
 def gather(job, source, index, first, last):
     """Copy rows ``index[first:last]`` of the source to rows ``first:last`` of the batch."""
     if source.row_step == 0:
-        gather_sparse(job, source, index, first, last)
+        call(plug(job, GATHER_PLUG), (job, source, index, first, last))
     elif source.column_step == 1:
         gather_by_rows(job, source, index, first, last)
     else:
@@ -34,10 +39,16 @@ def gather(job, source, index, first, last):
 
 @jit
 def gather_by_rows(job, source, index, first, last):
-    """Copy rows of a C-ordered array."""
+    """Copy rows of a C-ordered array, asking for those that come soon: they lie anywhere."""
     dense, memory, layout = numbers(job, source.slot + X), numbers(job, MEMORY), job.layout
     n_units = layout[UNITS, 0]
+    line = CACHE_LINE // job.kind.itemsize
+    ahead = 1 + BYTES_AHEAD // (n_units * job.kind.itemsize)
     for i in range(first, last):
+        if i + ahead < last:
+            start = index[i + ahead] * source.row_step
+            for at in range(start, start + n_units, line):
+                prefetch(dense, at)
         row = part(dense, index[i] * source.row_step, n_units)
         goal = part(memory, layout[VALUES, 0] + i * layout[LEAD, 0], n_units)
         for j in range(n_units):
@@ -70,7 +81,7 @@ def gather_targets(job, source, index, first, last):
     if source.n_targets == 0:
         return
     if job.objective.loss == SOFT_LOG_LOSS:
-        gather_soft_labels(job, source, index, first, last)
+        call(plug(job, LABELS_PLUG), (job, source, index, first, last))
         return
     n_targets, target = source.n_targets, numbers(job, source.slot + Y)
     targets = numbers(job, TARGET)
@@ -85,7 +96,7 @@ def gather_targets(job, source, index, first, last):
 
 @jit
 def gather_soft_labels(job, source, index, first, last):
-    """Turn labels into rows of probabilities, smoothed (Szegedy et al. 2016, section 7)."""
+    """Turn labels into rows of probabilities, smoothed (Szegedy et al. 2016, section 7); a plug."""
     target, targets = numbers(job, source.slot + Y), numbers(job, TARGET)
     n_classes = batch_targets(job, source)
     keep = targets.dtype.type(1.0 - source.smoothing)
@@ -95,3 +106,4 @@ def gather_soft_labels(job, source, index, first, last):
         for j in range(n_classes):
             row[j] = spread
         row[np.int64(target[index[i]])] += keep
+    return True

@@ -48,7 +48,11 @@ AUGMENT_PLUG, PERTURB_PLUG, LOSS_PLUG, PULL_PLUG, UPDATE_PLUG, SETTLE_PLUG = ran
 # What members with parameters of their own exchange, see `skreg._kernels.replicas`: gradients of
 # the parts of a batch; of float64, their losses and weights.
 PART_GRADIENTS, PART_SUMS = range(54, 56)
-N_SLOTS = 56
+# More plugs: of sparse rows, see `skreg._kernels.sparse`; of targets that are probabilities; of
+# clipping and of dropout.
+GATHER_PLUG, DROP_ENTRIES_PLUG, PRODUCT_PLUG, GRADIENT_PLUG = range(56, 60)
+LABELS_PLUG, CLIP_PLUG, DROP_INPUTS_PLUG, DROP_UNITS_PLUG = range(60, 64)
+N_SLOTS = 64
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
 UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS = range(6)  # per level
@@ -172,6 +176,25 @@ if numba.config.DISABLE_JIT:
     def part(vector, start, size):
         """Return the ``size`` numbers of a vector that begin at ``start``."""
         return vector[start : start + size]
+
+
+@jit
+def with_table(job, table):
+    """Return the job with another table."""
+    return Job(
+        table,
+        job.kind,
+        job.layout,
+        job.report,
+        job.objective,
+        job.rule,
+        job.train,
+        job.valid,
+        job.batch_size,
+        job.chunk_size,
+        job.n_parts,
+        job.lowest,
+    )
 
 
 @jit

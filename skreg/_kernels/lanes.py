@@ -209,6 +209,9 @@ if numba.config.DISABLE_JIT:
         n = min(max(n, 0), lanes.size)
         array[index : index + n] = lanes[:n]
 
+    def prefetch(array, index):
+        """Ask for the cache line of ``array[index]``, which need not exist."""
+
     def widened(x):
         """Return the same numbers in float64."""
         return x.astype(np.float64)
@@ -309,6 +312,20 @@ else:
             return context.get_dummy_value()
 
         return types.none(array, index, n, lanes), generate
+
+    @intrinsic
+    def prefetch(context, array, index):
+        """Ask for the cache line of ``array[index]``, which need not exist."""
+
+        def generate(context, builder, signature, arguments):
+            data = context.make_array(array)(context, builder, arguments[0]).data
+            word, address = ir.IntType(32), builder.gep(data, [arguments[1]])
+            signature = ir.FunctionType(ir.VoidType(), [data.type, word, word, word])
+            fetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+            builder.call(fetch, [address, word(0), word(3), word(1)])  # to read, near, of data
+            return context.get_dummy_value()
+
+        return types.none(array, index), generate
 
     @intrinsic
     def widened(context, x):

@@ -9,6 +9,7 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.job import (
     BIASES_AT,
+    CLIP_PLUG,
     FIRST,
     FROZEN,
     GRADIENT,
@@ -21,7 +22,6 @@ from skreg._kernels.job import (
     ROWS_OF,
     SECOND,
     SETTLE_PLUG,
-    SQUARES,
     SUMS,
     TILES_AT,
     UNITS,
@@ -35,10 +35,10 @@ from skreg._kernels.job import (
 from skreg._kernels.matmul import ROWS, STORE
 from skreg._kernels.network import bias_gradient, turn, weight_gradient
 from skreg._kernels.parts import add_gradients
-from skreg._kernels.penalties import Tile, add_lanes, add_squares, store_penalties
+from skreg._kernels.penalties import Tile, store_penalties
 from skreg._kernels.plugs import call, plug
-from skreg._kernels.solvers import Segment, Step, update
-from skreg._kernels.team import meet, share
+from skreg._kernels.solvers import Segment, update
+from skreg._kernels.team import share
 
 BLOCK = 64  # rows of fan-in
 
@@ -51,11 +51,8 @@ def learn(tid, team, job, batch, step):
     below 0 means that they are summed already.
     """
     learn_blocks(tid, team, job, batch, step)
-    if job.rule.clip_norm > 0:
-        if not meet(team):
-            return False
-        step = clip_step(job, step)
-        update_blocks(tid, team, job, step)
+    if plug(job, CLIP_PLUG) != 0:
+        return call(plug(job, CLIP_PLUG), (tid, team, job, step))
     if plug(job, SETTLE_PLUG) != 0:
         return call(plug(job, SETTLE_PLUG), (tid, team, job, step))
     return True
@@ -63,7 +60,8 @@ def learn(tid, team, job, batch, step):
 
 @jit
 def learn_blocks(tid, team, job, batch, step):
-    """Sum this member's gradients and take the step, or note their squares for clipping."""
+    """Sum this member's gradients and take the step, unless they are to be clipped first."""
+    updates = plug(job, CLIP_PLUG) == 0
     for k in range(job.layout.shape[1] - 1):
         if job.layout[FROZEN, k]:
             continue
@@ -75,13 +73,11 @@ def learn_blocks(tid, team, job, batch, step):
             sum_gradient(job, k, rows, batch)
             if plug(job, PULL_PLUG) != 0:
                 call(plug(job, PULL_PLUG), (job, np.int64(k), rows, step))
-            if job.rule.clip_norm > 0:
-                square_rows(job, k, rows, step)
-            else:
+            if updates:
                 update_rows(job, k, rows, step)
         if tid == (k + 1) % team.n_threads:
             sum_bias_gradient(job, k, batch)
-            if job.rule.clip_norm == 0:
+            if updates:
                 update_bias(job, k, step)
 
 
@@ -105,17 +101,6 @@ def sum_bias_gradient(job, k, batch):
         bias_gradient(job, k, (0, n_rows), np.int64(STORE), numbers(job, GRADIENT))
     elif side >= 0:
         add_gradients(job, side, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
-
-
-@jit
-def update_blocks(tid, team, job, step):
-    """Take the step on this member's weights, whose gradients are complete."""
-    for k in range(job.layout.shape[1] - 1):
-        if job.layout[FROZEN, k]:
-            continue
-        update_rows(job, k, share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS), step)
-        if tid == (k + 1) % team.n_threads:
-            update_bias(job, k, step)
 
 
 @jit
@@ -182,34 +167,3 @@ def penalize_rows(job, k, rows):
         start, panel = layout[WEIGHTS_AT, k] + row * width, layout[ROWS_OF, k] * width
         tile = Tile(start, ROWS, panel, layout[PANELS, k])
         store_penalties(weights, tile, absolute, squared, l1, l2)
-
-
-@jit
-def square_rows(job, k, rows, step):
-    """Store the lane sums of the squared gradient of weight rows, the l2 term included."""
-    layout, width = job.layout, lanes_of(job)
-    weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    number = job.kind.dtype.type
-    l2 = numbers(job, L2)[k] / number(step.scale)  # the gradient is not yet scaled
-    for row in range(rows[0], rows[1], ROWS):
-        mine = empty_lanes(job, SQUARES, layout[TILES_AT, k] + row // ROWS)
-        for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
-            add_squares(gradient, weights, l2, at, ROWS, mine)
-
-
-@jit
-def clip_step(job, step):
-    """Return ``step`` with the whole gradient, biases included, scaled to the largest norm."""
-    layout, gradient = job.layout, numbers(job, GRADIENT)
-    n_matrices = layout.shape[1] - 1
-    total = add_lanes(numbers(job, SQUARES), 0, layout[TILES_AT, n_matrices])
-    for k in range(n_matrices):
-        if layout[FROZEN, k]:
-            continue
-        for j in range(layout[UNITS, k + 1]):
-            g = np.float64(gradient[layout[BIASES_AT, k] + j])
-            total += g * g
-    norm = np.sqrt(total) * step.scale
-    factor = job.rule.clip_norm / norm if norm > job.rule.clip_norm else 1.0
-    return Step(step.rate, step.metric, step.scale * factor, step.shrink, factor)

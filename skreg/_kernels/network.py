@@ -18,12 +18,14 @@ from skreg._kernels.job import (
     ACTIVATION,
     BIASES_AT,
     DELTAS,
-    FACTORS,
+    DROP_UNITS_PLUG,
+    GRADIENT_PLUG,
     LEAD,
     LOSS_PLUG,
     LOSSES,
     MEMORY,
     PANELS,
+    PRODUCT_PLUG,
     ROWS_OF,
     SAMPLE_WEIGHT,
     TARGET,
@@ -43,58 +45,12 @@ from skreg._kernels.lanes import load, load_first, store_first
 from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss, evaluate_soft
 from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, ROWS, STORE, Numbers, Panels, product
 from skreg._kernels.plugs import call, plug
-from skreg._kernels.random import bits, halves, mix
-from skreg._kernels.sparse import drop_sparse_inputs, sparse_gradient, sparse_product
 from skreg._kernels.transpose import Vectors, transpose, transpose_numbers
 
 
 @jit
 def _whole_tiles(n_rows):
     return (n_rows + ROWS - 1) // ROWS * ROWS
-
-
-@jit
-def dropout_key(job, step, level):
-    """Return the key of the draws of a step at a level."""
-    return mix(mix(np.uint64(job.objective.seed), step), level)
-
-
-@jit
-def drop_inputs(job, source, step, first, last):
-    """Drop input features of batch rows ``first:last``, scaling the kept ones."""
-    layout, memory = job.layout, numbers(job, MEMORY)
-    if layout[THRESHOLD, 0] == 0:
-        return
-    key = dropout_key(job, step, 0)
-    threshold, factor = np.uint32(layout[THRESHOLD, 0]), numbers(job, FACTORS)[0]
-    if source.row_step == 0:
-        drop_sparse_inputs(job, key, threshold, factor, first, last)
-        return
-    zero, n_units = memory.dtype.type(0), layout[UNITS, 0]
-    for i in range(first, last):
-        low, high = halves(mix(key, i))
-        at = layout[VALUES, 0] + i * layout[LEAD, 0]
-        row = part(memory, at, n_units)
-        for j in range(n_units):
-            row[j] *= factor if bits(low, high, j) >= threshold else zero
-
-
-@jit
-def drop_units(job, level, step, first, last):
-    """Drop hidden units of batch rows ``first:last``: their values and slopes alike."""
-    layout, memory = job.layout, numbers(job, MEMORY)
-    key = dropout_key(job, step, level)
-    threshold, factor = np.uint32(layout[THRESHOLD, level]), numbers(job, FACTORS)[level]
-    zero = memory.dtype.type(0)
-    lead, n_units = layout[LEAD, level], layout[UNITS, level]
-    for i in range(first, last):
-        low, high = halves(mix(key, i))
-        values = part(memory, layout[VALUES, level] + i * lead, n_units)
-        slopes = part(memory, layout[DELTAS, level] + i * lead, n_units)
-        for j in range(n_units):
-            kept = factor if bits(low, high, j) >= threshold else zero
-            values[j] *= kept
-            slopes[j] *= kept
 
 
 @jit
@@ -106,7 +62,7 @@ def forward(job, source, level, first, last):
     b = Panels(numbers(job, WEIGHTS), layout[WEIGHTS_AT, k], width, layout[ROWS_OF, k] * width)
     c = Panels(memory, layout[VALUES, level] + first * lead, lead, width)
     if k == 0 and source.row_step == 0:
-        sparse_product(job, b, c, first, last, layout[PANELS, k])
+        call(plug(job, PRODUCT_PLUG), (job, b, c, first, last, layout[PANELS, k]))
     else:
         a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
         n_rows = _whole_tiles(last - first)
@@ -142,7 +98,7 @@ def forward_rows(job, source, step, first, last):
         forward(job, source, level, first, last)
         activate_level(job, level, first, last)
         if step >= 0 and layout[THRESHOLD, level] > 0:
-            drop_units(job, level, step, first, last)
+            call(plug(job, DROP_UNITS_PLUG), (job, np.int64(level), step, first, last))
 
 
 @jit
@@ -217,7 +173,7 @@ def weight_gradient(job, source, k, rows, batch, mode, goal):
     start = layout[WEIGHTS_AT, k] + rows[0] * width
     c = Panels(goal, start, width, layout[ROWS_OF, k] * width)
     if k == 0 and source.row_step == 0:
-        sparse_gradient(job, c, rows, batch, mode)
+        call(plug(job, GRADIENT_PLUG), (job, c, rows, batch, mode))
     else:
         below, above = layout[LEAD, k], layout[LEAD, k + 1]
         a = Numbers(memory, layout[VALUES, k] + batch[0] * below + rows[0], 1, below)

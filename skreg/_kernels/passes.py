@@ -12,6 +12,7 @@ from skreg._kernels.gather import gather
 from skreg._kernels.job import (
     AUGMENT_PLUG,
     DRAW,
+    DROP_INPUTS_PLUG,
     FROZEN,
     GRADIENT,
     GROUP_SUMS,
@@ -42,7 +43,6 @@ from skreg._kernels.matmul import ADD, ROWS, STORE
 from skreg._kernels.network import (
     backward_rows,
     bias_gradient,
-    drop_inputs,
     forward_rows,
     link_rows,
     loss_rows,
@@ -66,8 +66,8 @@ def rows_pass(tid, team, job, index, step, rows):
         arguments = (tid, team, job, np.int64(index.size), step)
         if not call(plug(job, AUGMENT_PLUG), arguments):
             return
-    if step >= 0 and first < last:
-        drop_inputs(job, job.train, step, first, last)
+    if step >= 0 and first < last and plug(job, DROP_INPUTS_PLUG) != 0:
+        call(plug(job, DROP_INPUTS_PLUG), (job, job.train, step, first, last))
     shift = batch_rows(job, index.size, step) - index.size
     for start in range(0, shift + 1, max(shift, 1)):
         if start > 0:
@@ -172,8 +172,8 @@ def evaluate(tid, team, job):
         first, last = share(tid, team.n_threads, index.size, ROWS)
         if first < last:
             gather(job, job.valid, index, first, last)
-            if step >= 0:
-                drop_inputs(job, job.valid, step, first, last)
+            if step >= 0 and plug(job, DROP_INPUTS_PLUG) != 0:
+                call(plug(job, DROP_INPUTS_PLUG), (job, job.valid, step, first, last))
             forward_rows(job, job.valid, step, first, last)
             if job.valid.n_targets > 0:
                 loss_rows(job, job.valid, first, last)

@@ -1,4 +1,7 @@
-"""Sparse rows: the first layer straight from the nonzeros, in the order of the dense product."""
+"""Sparse rows: the first layer straight from the nonzeros, in the order of the dense product.
+
+What the other kernels call here are plugs: a fit of dense rows does not compile them.
+"""
 
 import numba
 import numpy as np
@@ -44,6 +47,7 @@ def gather_sparse(job, source, index, first, last):
             out_columns[at] = columns[k]
             at += 1
         out_starts[i + 1] = at
+    return True
 
 
 @jit
@@ -56,6 +60,7 @@ def drop_sparse_inputs(job, key, threshold, factor, first, last):
         low, high = halves(mix(key, i))
         for k in range(starts[i], starts[i + 1]):
             values[k] *= factor if bits(low, high, np.int64(columns[k])) >= threshold else zero
+    return True
 
 
 def _sparse_product(job, b, c, first, last, n_panels):
@@ -76,6 +81,7 @@ def _sparse_product(job, b, c, first, last, n_panels):
                 simd.sparse_tile_1(values, columns, at, count, b.values, b_at, b.row, b.panel,
                                    c.values, c_at, c.panel)  # fmt: skip
                 p += 1
+    return True
 
 
 def sparse_product_reference(job, b, c, first, last, n_panels):
@@ -91,6 +97,7 @@ def sparse_product_reference(job, b, c, first, last, n_panels):
                 total += values[k] * b.values[at : at + width]
             at = c.start + (i - first) * c.row + p * c.panel
             c.values[at : at + width] = total
+    return True
 
 
 sparse_product = sparse_product_reference if numba.config.DISABLE_JIT else jit(_sparse_product)
@@ -132,3 +139,4 @@ def sparse_gradient(job, c, rows, batch, mode):
                 for j in range(min(width, n_units - p * width)):  # deltas' padding may be slopes
                     out[j] = simd.multiply_add(values[k], right[j], out[j])
             k += 1
+    return True

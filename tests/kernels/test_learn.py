@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from skreg._architecture import unpack_parameters
+from skreg._kernels.clipping import clip_step, square_rows, update_blocks
 from skreg._kernels.job import GRADIENT, SQUARES, SUMS, TILES_AT
-from skreg._kernels.learn import clip_step, penalize_rows, square_rows, update_blocks
+from skreg._kernels.learn import penalize_rows
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.penalties import add_lanes
 from skreg._kernels.simd import lanes

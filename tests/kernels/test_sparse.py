@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skreg._kernels.dropout import drop_inputs
 from skreg._kernels.gather import gather
 from skreg._kernels.job import (
     DELTAS,
@@ -15,7 +16,7 @@ from skreg._kernels.job import (
     WEIGHTS_AT,
 )
 from skreg._kernels.matmul import ADD, ROWS, STORE
-from skreg._kernels.network import drop_inputs, forward, weight_gradient
+from skreg._kernels.network import forward, weight_gradient
 from skreg._kernels.simd import lanes
 from skreg._kernels.sparse import _search
 from tests.kernels.engines import (

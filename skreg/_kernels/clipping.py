@@ -1,0 +1,87 @@
+"""Clipping: no step on a gradient whose norm over all parameters is larger than a bound.
+
+The norm needs the gradients of all members (Pascanu et al. 2013), so they meet once more.
+"""
+
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels.job import (
+    BIASES_AT,
+    FROZEN,
+    GRADIENT,
+    L2,
+    PANELS,
+    ROWS_OF,
+    SETTLE_PLUG,
+    SQUARES,
+    TILES_AT,
+    UNITS,
+    WEIGHTS,
+    WEIGHTS_AT,
+    lanes_of,
+    numbers,
+)
+from skreg._kernels.learn import empty_lanes, update_bias, update_rows
+from skreg._kernels.matmul import ROWS
+from skreg._kernels.penalties import add_lanes, add_squares
+from skreg._kernels.plugs import call, plug
+from skreg._kernels.solvers import Step
+from skreg._kernels.team import meet, share
+
+
+@jit
+def clip(tid, team, job, step):
+    """Take the step on gradients that are complete, clipped; a plug."""
+    for k in range(job.layout.shape[1] - 1):
+        if not job.layout[FROZEN, k]:
+            square_rows(job, k, share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS), step)
+    if not meet(team):
+        return False
+    clipped = clip_step(job, step)
+    update_blocks(tid, team, job, clipped)
+    if plug(job, SETTLE_PLUG) != 0:
+        return call(plug(job, SETTLE_PLUG), (tid, team, job, clipped))
+    return True
+
+
+@jit
+def update_blocks(tid, team, job, step):
+    """Take the step on this member's weights, whose gradients are complete."""
+    for k in range(job.layout.shape[1] - 1):
+        if job.layout[FROZEN, k]:
+            continue
+        update_rows(job, k, share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS), step)
+        if tid == (k + 1) % team.n_threads:
+            update_bias(job, k, step)
+
+
+@jit
+def square_rows(job, k, rows, step):
+    """Store the lane sums of the squared gradient of weight rows, the l2 term included."""
+    layout, width = job.layout, lanes_of(job)
+    weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
+    number = job.kind.dtype.type
+    l2 = numbers(job, L2)[k] / number(step.scale)  # the gradient is not yet scaled
+    for row in range(rows[0], rows[1], ROWS):
+        mine = empty_lanes(job, SQUARES, layout[TILES_AT, k] + row // ROWS)
+        for p in range(layout[PANELS, k]):
+            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
+            add_squares(gradient, weights, l2, at, ROWS, mine)
+
+
+@jit
+def clip_step(job, step):
+    """Return ``step`` with the whole gradient, biases included, scaled to the largest norm."""
+    layout, gradient = job.layout, numbers(job, GRADIENT)
+    n_matrices = layout.shape[1] - 1
+    total = add_lanes(numbers(job, SQUARES), 0, layout[TILES_AT, n_matrices])
+    for k in range(n_matrices):
+        if layout[FROZEN, k]:
+            continue
+        for j in range(layout[UNITS, k + 1]):
+            g = np.float64(gradient[layout[BIASES_AT, k] + j])
+            total += g * g
+    norm = np.sqrt(total) * step.scale
+    factor = job.rule.clip_norm / norm if norm > job.rule.clip_norm else 1.0
+    return Step(step.rate, step.metric, step.scale * factor, step.shrink, factor)

@@ -1,0 +1,54 @@
+"""Which compiled functions a task calls besides the usual ones."""
+
+import numpy as np
+
+from skreg._kernels import job as slots
+from skreg._kernels import sparse
+from skreg._kernels.augment import perturb, program_for
+from skreg._kernels.clipping import clip
+from skreg._kernels.dropout import drop_inputs, drop_units
+from skreg._kernels.gather import gather_soft_labels
+from skreg._kernels.losses import SOFT_LOG_LOSS
+from skreg._kernels.matmul import Panels
+from skreg._kernels.network import soft_loss_rows
+from skreg._kernels.solvers import Step
+from skreg._kernels.structure import pull, settle, update_structured
+
+
+def plug_in(table, task, penalties, shared):
+    """Enter the addresses of the functions that this task calls besides the usual ones."""
+    job, team = shared
+    n, step = 1, Step(1.0, 1.0, 1.0, 1.0, 1.0)
+    if task.augmentation is not None:
+        program = program_for(task.augmentation.transforms)
+        table.plug(slots.AUGMENT_PLUG, program, n, team, job, n, n)
+    if task.is_adversarial:
+        table.plug(slots.PERTURB_PLUG, perturb, job, n, n, n, n)
+    index = table.arrays[slots.ORDER]
+    if task.network.loss == SOFT_LOG_LOSS:
+        table.plug(slots.LOSS_PLUG, soft_loss_rows, job, job.train, n, n)
+        table.plug(slots.LABELS_PLUG, gather_soft_labels, job, job.train, index, n, n)
+    if task.rule.clip_norm > 0:
+        table.plug(slots.CLIP_PLUG, clip, n, team, job, step)
+    if job.layout[slots.THRESHOLD].any():
+        table.plug(slots.DROP_INPUTS_PLUG, drop_inputs, job, job.train, n, n, n)
+        table.plug(slots.DROP_UNITS_PLUG, drop_units, job, n, n, n, n)
+    if 0 in (job.train.row_step, job.valid.row_step):
+        _plug_in_sparse(table, job, index)
+    if penalties.is_structured:
+        table.plug(slots.PULL_PLUG, pull, job, n, (n, n), step)
+        table.plug(slots.UPDATE_PLUG, update_structured, job, n, (n, n), step)
+    if penalties.is_structured or task.rule.averaging > 0:
+        table.plug(slots.SETTLE_PLUG, settle, n, team, job, step)
+
+
+def _plug_in_sparse(table, job, index):
+    """Enter the addresses of the functions for sparse rows."""
+    n = 1
+    panels = Panels(table.arrays[slots.WEIGHTS], n, n, n)
+    table.plug(slots.GATHER_PLUG, sparse.gather_sparse, job, job.train, index, n, n)
+    table.plug(slots.PRODUCT_PLUG, sparse.sparse_product, job, panels, panels, n, n, n)
+    table.plug(slots.GRADIENT_PLUG, sparse.sparse_gradient, job, panels, (n, n), (n, n), n)
+    if job.layout[slots.THRESHOLD, 0]:
+        draw = np.uint64(n), np.uint32(n), table.dtype.type(n)  # key, threshold, factor
+        table.plug(slots.DROP_ENTRIES_PLUG, sparse.drop_sparse_inputs, job, *draw, n, n)
