@@ -1,5 +1,6 @@
 """The loop between epochs: learning rate, history, validation, patience, the best weights."""
 
+import math
 import warnings
 from typing import NamedTuple
 
@@ -174,7 +175,7 @@ def _epoch(engine, plan, progress, history, now):
     row = dict(zip(TERMS, terms, strict=True))
     row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
     row |= nonzeros(engine)
-    if not np.isfinite(loss) and not engine.is_finite():
+    if not math.isfinite(loss) and not engine.is_finite():
         history.append(**row)
         return False
     if plan.verbose:

@@ -243,55 +243,61 @@ def mix_rows(job, parameters, key, n_rows, rows):
 
 
 @jit
-def draw_others(others, key, i, n_rows):
-    """Fill ``others`` with rows of the batch other than row ``i``; a single row is its own."""
-    low, high = halves(key)
-    for c in range(others.size):
-        draw = np.int64(bits(low, high, PARTNERS + c))
-        other = i + 1 + ((draw * (n_rows - 1)) >> 32)
-        others[c] = other if other < n_rows else other - n_rows
-
-
-@jit
 def swap_cells(job, parameters, key, n_rows, member):
-    """Let cells, or groups of them, take the values of other rows, each of another one."""
-    tid, n_threads, rows = member
-    first_group, n_groups = np.int64(parameters[FIRST_GROUP]), np.int64(parameters[N_GROUPS])
-    n_cells = n_groups if n_groups > 0 else job.layout[UNITS, 0]
+    """Let cells, or groups of them, take the values of other rows, each of another one.
+
+    The cells of a tile of rows are drawn together, as places in one long row.
+    """
+    tid, n_threads, (first, last) = member
+    groups = np.int64(parameters[FIRST_GROUP]), np.int64(parameters[N_GROUPS])
+    n_cells = groups[1] if groups[1] > 0 else job.layout[UNITS, 0]
     scale = job.kind.dtype.type(parameters[GAP_SCALE])
-    memory = int_room_of(job, tid, n_threads, 2 * n_cells)
-    gaps = room_of(job, tid, n_threads, 2 * n_cells, N_GAPS)
-    places = part(memory, 0, n_cells)
-    for i in range(rows[0], rows[1]):
-        row_key = mix(key, i)
-        n = draw_places(places, row_key, scale, gaps)
-        others = part(memory, n_cells, n)
-        draw_others(others, row_key, i, n_rows)
-        cells = part(places, 0, n)
-        if n_groups > 0:
-            swap_groups(job, i, n_rows, cells, others, first_group)
+    places = int_room_of(job, tid, n_threads, ROWS * n_cells)
+    gaps = room_of(job, tid, n_threads, ROWS * n_cells, N_GAPS)
+    for start in range(first, last, ROWS):
+        tile_key = mix(key, start)
+        cells = part(places, 0, min(ROWS, last - start) * n_cells)
+        swapped = part(places, 0, draw_places(cells, tile_key, scale, gaps))
+        if groups[1] > 0:
+            swap_groups(job, start, n_rows, swapped, tile_key, groups)
         else:
-            swap_columns(job, i, n_rows, cells, others)
+            swap_columns(job, start, n_rows, swapped, tile_key)
 
 
 @jit
-def swap_columns(job, i, n_rows, columns, others):
-    """Let single cells of row ``i`` take the values of the rows ``others``."""
-    row, (features, _, _) = input_row(job, i), kept_parts(job, n_rows)
-    for c in range(columns.size):
-        column = np.int64(columns[c])
-        row[column] = features[np.int64(others[c]) * row.size + column]
+def other_row(draw, i, n_rows):
+    """Return the row other than row ``i`` that 32 random bits choose; a single row is its own."""
+    other = i + 1 + ((np.int64(draw) * (n_rows - 1)) >> 32)
+    return other if other < n_rows else other - n_rows
 
 
 @jit
-def swap_groups(job, i, n_rows, groups, others, first_group):
-    """Let groups of cells of row ``i`` take the values of the rows ``others``."""
-    row, (features, _, _) = input_row(job, i), kept_parts(job, n_rows)
+def swap_columns(job, start, n_rows, places, key):
+    """Let single cells of the rows from ``start`` on take the values of other rows."""
+    memory, n_units, lead = numbers(job, MEMORY), job.layout[UNITS, 0], job.layout[LEAD, 0]
+    (features, _, _), (low, high) = kept_parts(job, n_rows), halves(key)
+    i, before, row = start, 0, job.layout[VALUES, 0] + start * lead
+    for c in range(places.size):
+        column = np.int64(places[c]) - before
+        while column >= n_units:
+            column -= n_units
+            before += n_units
+            i, row = i + 1, row + lead
+        other = other_row(bits(low, high, PARTNERS + c), i, n_rows)
+        memory[row + column] = features[other * n_units + column]
+
+
+@jit
+def swap_groups(job, start, n_rows, places, key, groups):
+    """Let groups of cells of the rows from ``start`` on take the values of other rows."""
+    (features, _, _), (low, high) = kept_parts(job, n_rows), halves(key)
     starts, columns = integers(job, SWAP_STARTS), integers(job, SWAP_COLUMNS)
-    for c in range(groups.size):
-        group, at = first_group + np.int64(groups[c]), np.int64(others[c]) * row.size
+    for c in range(places.size):
+        place = np.int64(places[c])
+        i, group = start + place // groups[1], groups[0] + place % groups[1]
+        row, other = input_row(job, i), other_row(bits(low, high, PARTNERS + c), i, n_rows)
         for k in range(starts[group], starts[group + 1]):
-            row[columns[k]] = features[at + columns[k]]
+            row[columns[k]] = features[other * row.size + columns[k]]
 
 
 @jit
@@ -346,11 +352,14 @@ def ascend(job, i, shift, step, epsilon):
     delta = part(numbers(job, MEMORY), delta_at, layout[UNITS, 0])
     threshold = np.uint32(layout[THRESHOLD, 0])
     length = number(numbers(job, FACTORS)[0] * number(epsilon))
-    low, high = halves(mix(dropout_key(job, step, 0), i))
     zero = number(0)
     for j in range(row.size):
         by = length if delta[j] > zero else (-length if delta[j] < zero else zero)
-        goal[j] = row[j] + (by if bits(low, high, j) >= threshold else zero)
+        goal[j] = row[j] + by
+    if threshold > 0:  # what is dropped does not move
+        low, high = halves(mix(dropout_key(job, step, 0), i))
+        for j in range(row.size):
+            goal[j] = goal[j] if bits(low, high, j) >= threshold else row[j]
 
 
 @jit

@@ -15,8 +15,9 @@ from skreg._kernels.passes import (
     batch_rows,
     evaluate,
     full_gradient,
+    report_loss,
     report_penalties,
-    report_rows,
+    rows_loss,
     rows_pass,
     rows_weight,
     turn_all,
@@ -73,7 +74,7 @@ def train_epoch(tid, team, job):
             if not learn(tid, team, job, (n_rows, -1), step):
                 return
         if tid == 0:
-            report_rows(job, job.train, n_rows)
+            report_loss(job, rows_loss(job, 0, n_rows), total)
         if not meet(team):
             return
         if tid == 0 and total > 0:

@@ -1,4 +1,4 @@
-"""The parts of a batch: their rows, and the gradients and sums that each has of its own.
+"""The parts of a batch: the gradients and sums that each has of its own.
 
 Two sides of the memory serve alternate batches, so that no member of a team writes what another
 still reads.
@@ -6,15 +6,8 @@ still reads.
 
 from skreg._jit import jit
 from skreg._kernels.job import GRADIENT, PART_GRADIENTS, PART_SUMS, doubles, numbers, part
-from skreg._kernels.team import share
 
 SIDES = 2
-
-
-@jit
-def part_rows(job, number, n_rows):
-    """Return the half-open range of rows in part ``number`` of a batch of ``n_rows``."""
-    return share(number, job.n_parts, n_rows, 1)
 
 
 @jit

@@ -53,6 +53,8 @@ from skreg._kernels.penalties import add_lanes
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.team import meet, share
 
+ROWS_TO_PERTURB = 64  # at a time: their gradient with respect to the input stays in the cache
+
 
 @jit
 def rows_pass(tid, team, job, index, step, rows):
@@ -69,14 +71,21 @@ def rows_pass(tid, team, job, index, step, rows):
     if step >= 0 and first < last and plug(job, DROP_INPUTS_PLUG) != 0:
         call(plug(job, DROP_INPUTS_PLUG), (job, job.train, step, first, last))
     shift = batch_rows(job, index.size, step) - index.size
-    for start in range(0, shift + 1, max(shift, 1)):
-        if start > 0:
-            call(plug(job, PERTURB_PLUG), (job, first, last, shift, step))
-        if first < last:
-            forward_rows(job, job.train, step, first + start, last + start)
-            loss_rows(job, job.train, first + start, last + start)
-            lowest = job.lowest if start == 0 else max(job.lowest, 1)
-            backward_rows(job, lowest, first + start, last + start)
+    if shift == 0 and first < last:
+        learn_from_rows(job, step, (first, last), job.lowest)
+    for row in range(first, last if shift > 0 else first, ROWS_TO_PERTURB):
+        stop = min(row + ROWS_TO_PERTURB, last)
+        learn_from_rows(job, step, (row, stop), job.lowest)
+        call(plug(job, PERTURB_PLUG), (job, row, stop, shift, step))
+        learn_from_rows(job, step, (row + shift, stop + shift), max(job.lowest, 1))
+
+
+@jit
+def learn_from_rows(job, step, rows, lowest):
+    """Take batch rows forward, through the loss and backward to a level."""
+    forward_rows(job, job.train, step, rows[0], rows[1])
+    loss_rows(job, job.train, rows[0], rows[1])
+    backward_rows(job, lowest, rows[0], rows[1])
 
 
 @jit
@@ -118,12 +127,6 @@ def report_loss(job, loss, weight):
 
 
 @jit
-def report_rows(job, source, n_rows):
-    """Add the loss and the weight of the first ``n_rows`` of the batch to the report."""
-    report_loss(job, rows_loss(job, 0, n_rows), rows_weight(job, source, 0, n_rows))
-
-
-@jit
 def report_penalties(job, total):
     """Add each penalty, times the batch's weight, to the report."""
     sums, groups = numbers(job, SUMS), doubles(job, GROUP_SUMS)
@@ -155,7 +158,8 @@ def full_gradient(tid, team, job):
             if tid == (k + 1) % team.n_threads:
                 bias_gradient(job, k, (0, index.size), mode, goal)
         if tid == 0:
-            report_rows(job, job.train, index.size)
+            weight = rows_weight(job, job.train, 0, index.size)
+            report_loss(job, rows_loss(job, 0, index.size), weight)
         if not meet(team):
             return
 
@@ -182,7 +186,8 @@ def evaluate(tid, team, job):
         if not meet(team):
             return
         if tid == 0 and job.valid.n_targets > 0:
-            report_rows(job, job.valid, index.size)
+            weight = rows_weight(job, job.valid, 0, index.size)
+            report_loss(job, rows_loss(job, 0, index.size), weight)
         if not meet(team):
             return
         step = step + 1 if step >= 0 else step

@@ -23,7 +23,7 @@ from skreg._kernels.job import (
 from skreg._kernels.learn import learn
 from skreg._kernels.matmul import PLUS, STORE
 from skreg._kernels.network import bias_gradient, weight_gradient
-from skreg._kernels.parts import part_gradient, part_rows, part_sums
+from skreg._kernels.parts import part_gradient, part_sums
 from skreg._kernels.passes import (
     report_loss,
     report_penalties,
@@ -39,7 +39,10 @@ from skreg._kernels.team import Team, meet, share
 def train_replicas(tid, team, job):
     """Run through all rows in mini-batches; ``job`` holds the member's own parameters."""
     order, alone = integers(job, ORDER), Team(team.flags, 1)
-    t, side = np.int64(job.report[STEPS]), -1 if adds_in_place(team, job) else 0
+    # One member alone adds the gradients of all parts as they come, but for those from sparse
+    # rows, which are no products of tiles.
+    adds_in_place = team.n_threads == 1 and job.train.row_step != 0
+    t, side = np.int64(job.report[STEPS]), -1 if adds_in_place else 0
     mine = share(tid, team.n_threads, job.n_parts, 1)
     for start in range(0, order.size, job.batch_size):
         index = part(order, start, min(job.batch_size, order.size - start))
@@ -61,15 +64,6 @@ def train_replicas(tid, team, job):
 
 
 @jit
-def adds_in_place(team, job):
-    """Return whether the gradients of all parts are added as they come: to one member alone.
-
-    Not from sparse rows, whose gradient is no product of tiles.
-    """
-    return team.n_threads == 1 and job.train.row_step != 0
-
-
-@jit
 def pass_parts(job, alone, index, step, place):
     """Take parts of the batch through the network; sum gradients, loss and weight of each.
 
@@ -77,10 +71,11 @@ def pass_parts(job, alone, index, step, place):
     in place.
     """
     (first, last), side = place
-    begin, end = part_rows(job, first, index.size)[0], part_rows(job, last - 1, index.size)[1]
+    begin, _ = share(first, job.n_parts, index.size, 1)
+    _, end = share(last - 1, job.n_parts, index.size, 1)
     rows_pass(0, alone, job, index, step, (begin, end))
     for number in range(first, last):
-        rows = part_rows(job, number, index.size)
+        rows = share(number, job.n_parts, index.size, 1)
         goal = part_gradient(job, number, side)
         mode = np.int64(PLUS if side < 0 and number > 0 else STORE)
         for k in range(job.layout.shape[1] - 1):
