@@ -11,23 +11,12 @@ from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
-from joblib.parallel import get_active_backend
-from sklearn.utils.parallel import Parallel, delayed
 
 from skreg._folds import Data, begin, failure, rate, run_trial
 from skreg._job import Rows
+from skreg._parallel import run_all
 
 FACTOR = 3
-
-
-class Quiet(Parallel):
-    """Ends without joblib's advice, which a filter would let through.
-
-    The threads of scikit-learn's `Parallel` set the filters of the whole process.
-    """
-
-    def _warn_exit_early(self):
-        """Say nothing: a search is ended on purpose."""
 
 
 class Rung(NamedTuple):
@@ -95,13 +84,8 @@ class Sweep:
         tasks : list of tuple
         book : callable
         """
-        lazily = getattr(get_active_backend()[0], "supports_return_generator", False)
-        parallel = Quiet(
-            n_jobs=self._n_jobs, prefer="threads", return_as="generator" if lazily else "list"
-        )
-        results = None
+        results = run_all(function, [(*task, *self._data) for task in tasks], self._n_jobs)
         try:
-            results = parallel(delayed(function)(*task, *self._data) for task in tasks)
             for outcomes, interrupted, *rest in results:
                 book(outcomes, *rest)
                 stops = [self._watch.done("candidate on a fold") for _ in outcomes]
@@ -111,8 +95,7 @@ class Sweep:
         except KeyboardInterrupt:
             self.interrupted = True
         finally:  # an error's traceback would keep the generator alive, and the fits going
-            if lazily and results is not None:
-                results.close()
+            results.close()
 
     def finish(self, trials):
         """Fit all candidates of the trials to their ends."""

@@ -14,7 +14,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init__"
 LAYERS = [
     {"_jit"},
     {"_kernels"},
-    {"_callbacks", "_compilation", "_docs", "_labels", "_sklearn"},
+    {"_callbacks", "_compilation", "_docs", "_labels", "_parallel", "_sklearn"},
     {"_architecture", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
     {"_penalties", "_plugs"},
     {"_job"},

@@ -1,0 +1,78 @@
+"""Many calls at once: order, threads, configuration, errors, generators that are closed."""
+
+import os
+import threading
+import time
+
+import pytest
+from joblib import parallel_config
+from joblib.parallel import get_active_backend
+from sklearn import config_context, get_config
+
+from skreg._parallel import run_all
+
+
+def slower_first(i):
+    time.sleep(0.02 * (3 - i))
+    return i, threading.get_ident(), get_active_backend()[0].nesting_level
+
+
+def process(i):
+    return os.getpid()
+
+
+@pytest.mark.parametrize("n_jobs", (1, 2, 4, -1))
+def test_results_come_in_the_order_of_the_tasks(n_jobs):
+    results = list(run_all(slower_first, [(i,) for i in range(4)], n_jobs))
+    assert [i for i, _, _ in results] == [0, 1, 2, 3]
+
+
+def test_threads_are_as_many_as_asked_for_and_each_is_inside_a_parallel_region():
+    results = list(run_all(slower_first, [(i,) for i in range(4)], 3))
+    assert len({ident for _, ident, _ in results}) == 3
+    assert {level for _, _, level in results} == {1}
+
+
+@pytest.mark.parametrize("n_jobs", (None, 1))
+def test_one_at_a_time_stays_in_the_callers_thread(n_jobs):
+    results = list(run_all(slower_first, [(2,), (3,)], n_jobs))
+    assert {ident for _, ident, _ in results} == {threading.get_ident()}
+
+
+def test_what_joblib_has_been_told_is_followed():
+    with parallel_config(n_jobs=2):
+        results = list(run_all(slower_first, [(i,) for i in range(4)], None))
+    assert len({ident for _, ident, _ in results} - {threading.get_ident()}) == 2
+    with parallel_config("loky"):
+        assert os.getpid() not in run_all(process, [(0,), (1,)], 2)
+    assert set(run_all(process, [(0,), (1,)], 2)) == {os.getpid()}
+
+
+def test_threads_have_the_configuration_of_the_caller():
+    with config_context(assume_finite=True):
+        assert [c["assume_finite"] for c in run_all(get_config, [(), ()], 2)] == [True, True]
+    assert [c["assume_finite"] for c in run_all(get_config, [(), ()], 2)] == [False, False]
+
+
+@pytest.mark.parametrize("ends", ("closed", "by an error"))
+def test_nothing_begins_behind_the_end(ends):
+    begun, go_on = [], threading.Event()
+
+    def call(i):
+        begun.append(i)
+        if i == 0 and ends == "by an error":
+            raise ValueError("the first call")
+        if i > 0:
+            assert go_on.wait(10)
+        return i
+
+    results = run_all(call, [(i,) for i in range(20)], 2)
+    if ends == "closed":
+        assert next(results) == 0
+        results.close()
+    else:
+        with pytest.raises(ValueError, match="the first call"):
+            next(results)
+    go_on.set()
+    time.sleep(0.05)
+    assert set(begun) <= {0, 1, 2}
