@@ -5,10 +5,12 @@ import inspect
 import time
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from itertools import product
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
+import scipy.sparse as sp
 import sklearn
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
@@ -23,8 +25,15 @@ from skreg._docs import DocLinkMixin
 from skreg._folds import Data, Fold, Trial
 from skreg._grids import null_model
 from skreg._halving import Sweep, rungs
-from skreg._inputs import check_data, check_weight
+from skreg._inputs import check_data, check_validation, check_weight, encode_rows
 from skreg._kernels.solvers import SOLVERS
+from skreg._parameters import hidden_units
+from skreg._regularization import (
+    NEEDS_BATCHES,
+    batch_augmentation,
+    network_penalties,
+    refuse_combinations,
+)
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
 
@@ -39,7 +48,7 @@ SEARCH_CONSTRAINTS = {
     "warm_path": ["boolean"],
     "halving": ["boolean"],
     "refit": ["boolean"],
-    "early_stopping_scoring": CONSTRAINTS["scoring"],
+    "early_stopping_scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
 }  # fmt: skip
 
 
@@ -89,10 +98,14 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         network, validation = self._network(), (X_val, y_val, sample_weight_val)
         checked_X, checked_y = check_data(network, X, y, True)
         weight = check_weight("sample_weight", sample_weight, checked_X)
+        if isinstance(sample_weight, Number):  # the weight of every row
+            sample_weight = np.full(checked_X.shape[0], sample_weight, dtype=np.float64)
         split_keywords, score_weight = self._routed(network, sample_weight, groups)
         shown = (X, y) if callable(self.scoring) else ()
         data = Data(checked_X, checked_y, weight, score_weight, *shown)
-        candidates = list(ParameterGrid(self._axes(network, (X, y, sample_weight))))
+        axes = self._axes(network, (X, y, sample_weight))
+        self._refuse_unfit(network, axes, data, validation)
+        candidates = list(ParameterGrid(axes))
         folds = self._folds((X, y), checked_X.shape[0], split_keywords, validation)
         ledger = Ledger(candidates, len(folds))
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -137,10 +150,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         params["scoring"] = self.early_stopping_scoring
         # Beside other fits, one thread is what each of them gets.
         params["n_jobs"] = None if self.n_jobs is None else 1
-        network = clone(self._plain(**params))
-        if hasattr(self, "_metadata_request"):  # what `score` asks for
-            network._metadata_request = copy.deepcopy(self._metadata_request)
-        return network
+        return clone(self._plain(**params))
 
     def _axes(self, network, rows):
         """Return the strengths of every parameter that is searched."""
@@ -158,17 +168,46 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             for name, value in (asked or {"l2": N_STRENGTHS}).items()
         }
 
+    def _refuse_unfit(self, network, axes, data, validation):
+        """Refuse what no candidate can be fitted with, once and in the plain estimator's words."""
+        probe = copy.copy(network)
+        vars(probe).update(dict.fromkeys(axes, 0.0))  # the strengths take their places
+        refuse_combinations(probe, sp.issparse(data.X))
+        target, *_ = encode_rows(probe, data.y, data.weight, True, False)
+        check_validation(probe, validation)
+        hidden = hidden_units(probe.hidden_layer_sizes)
+        probe._network((data.X.shape[1], *hidden, probe._n_outputs(target)), 0)
+        network_penalties(probe, len(hidden) + 1)
+        batch_augmentation(probe)
+        if self.solver in SOLVERS:
+            return
+        for name, strengths in axes.items():
+            if name in NEEDS_BATCHES and any(strengths):
+                raise ValueError(
+                    f"{name}s={getattr(self, f'{name}s')!r} needs the steps of a stochastic "
+                    f"solver, which solver={self.solver!r} does not take; choose solver='adam' or "
+                    "'sgd', or search l1s or l2s."
+                )
+
     def _folds(self, shown, n_rows, keywords, validation):
         """Return the folds of the splitter."""
         X, y = indexable(*shown)
         cv = check_cv(self.cv, y, classifier=is_classifier(self))
         rows = np.arange(n_rows)
-        folds = [
-            Fold(number, rows[train], rows[test], validation)
-            for number, (train, test) in enumerate(cv.split(X, y, **keywords))
-        ]
+        folds = []
+        for number, (train, test) in enumerate(cv.split(X, y, **keywords)):
+            try:
+                folds.append(Fold(number, rows[train], rows[test], validation))
+            except IndexError as error:
+                raise ValueError(
+                    f"cv yields rows for fold {number} that X, which has {n_rows}, does not have "
+                    f"({error}); give places from 0 to {n_rows - 1}."
+                ) from None
         if not folds:
-            raise ValueError(f"cv={self.cv!r} yields no split; give a number of folds.")
+            raise ValueError(
+                f"cv={self.cv!r} yields no split; give a number of folds, or a list of what a "
+                "generator yields, which can be read only once."
+            )
         return folds
 
     def _trials(self, network, folds, candidates):
@@ -225,9 +264,14 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         to_split = MethodMapping().add(caller="fit", callee="split")
         to_score = MethodMapping().add(caller="fit", callee="score")
         to_score.add(caller="score", callee="score")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(splitter=check_cv(self.cv), method_mapping=to_split)
-        scorer = check_scoring(self._network(), scoring=self.scoring)
+        # The name: scikit-learn 1.7 copies an owner with all that it holds.
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        cv = None if isinstance(self.cv, Iterator) else self.cv  # a look would use it up
+        router.add(splitter=check_cv(cv), method_mapping=to_split)
+        # The networks' own score asks for what this object asks for, and errors name this object.
+        scorer = self._get_metadata_request()
+        if self.scoring is not None:
+            scorer = check_scoring(self._network(), scoring=self.scoring)
         return router.add(scorer=scorer, method_mapping=to_score)
 
     # What comes out.
@@ -238,9 +282,9 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         if np.isnan(ledger.mean).all():
             if interrupted:
                 raise KeyboardInterrupt("The search was interrupted before a candidate was done.")
+            # The reason names its remedy: features to scale where training diverged.
             raise ValueError(
-                f"All {len(ledger.candidates)} candidates failed; check the parameters and scale "
-                f"the features (StandardScaler). The candidate {failures[0]}"
+                f"All {len(ledger.candidates)} candidates failed. The candidate {failures[0]}"
             )
         for failed in failures:
             warnings.warn(f"The candidate {failed}", FitFailedWarning, stacklevel=4)

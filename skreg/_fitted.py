@@ -251,7 +251,10 @@ class FittedMixin:
         other._columns = columns if self._columns is None else self._columns[columns]
         if other._columns.size == self.n_features_in_:
             other._columns = None
-        other._solver_state = other._progress_state = other._anchor = None
+        other._progress_state = other._anchor = None
+        state = getattr(self, "_solver_state", None)
+        # Of which epoch the weights are stays true; the moments have another length.
+        other._solver_state = state and {"solver": None, "incremental": state["incremental"]}
         return other
 
     # The objective.

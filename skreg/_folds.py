@@ -1,5 +1,6 @@
 """Fits on some rows of one shared array, and their scores on others."""
 
+import contextlib
 import copy
 import numbers
 import time
@@ -51,6 +52,9 @@ class Fold:
     """
 
     def __init__(self, number, train, test, validation):
+        for use, rows in (("train on", train), ("score", test)):
+            if not rows.size:
+                raise ValueError(f"cv leaves fold {number} without rows to {use}; choose another.")
         self.number, self.train, self.test = number, train, test
         self._validation = validation
         self._prepared = self._scored = None
@@ -66,8 +70,6 @@ class Fold:
         return self._prepared
 
     def _prepare(self, network, data):
-        if not self.train.size:
-            raise ValueError(f"cv leaves fold {self.number} without training rows; choose another.")
         weight = None if data.weight is None else data.weight[self.train]
         if weight is not None and not weight.any():
             raise ValueError(
@@ -180,11 +182,18 @@ def rate(trial, number, network, data, fit_time):
         vars(probe).pop("feature_names_in_", None)
     try:
         score = (trial.scoring or default_score)(probe, X, y, **keywords)
+        with contextlib.suppress(AttributeError, ValueError):
+            score = score.item()  # of an array that holds one number
         if not isinstance(score, numbers.Number):
             raise ValueError(f"scoring returned {score!r}; it must return a number.")
     except Exception as error:  # whatever it is, the search goes on
         return failure(trial, number, error, start)._replace(fit_time=fit_time)
-    error = "" if np.isfinite(score) else f"its score is {score}"
+    error = ""
+    if not np.isfinite(score):
+        error = (
+            f"scoring gives {score} on the {trial.fold.test.size} row(s) of the fold; see whether "
+            "these are too few for it, or their targets too large"
+        )
     times = fit_time, time.perf_counter() - start
     return Outcome(number, trial.fold.number, float(score), *times, network.n_iter_, error)
 

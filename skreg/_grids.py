@@ -224,7 +224,7 @@ def _check_strengths(name, value):
         strengths = np.sort(np.asarray(value, dtype=np.float64))
     except (TypeError, ValueError):
         strengths = np.empty(0)
-    if strengths.ndim != 1 or not strengths.size:
+    if strengths.ndim != 1 or not strengths.size or any(isinstance(one, str) for one in value):
         raise ValueError(f"{name}s={value!r} must be a number of strengths or a list of them.")
     limit = 1.0 if "dropout" in name else np.inf
     if not (strengths >= 0).all() or not (strengths < limit).all():

@@ -362,5 +362,7 @@ def _validation_score(model, validation):
         return np.nan
     if model.scoring == "loss":
         return -model.penalty_breakdown(X, y, weight)["loss"]
+    if isinstance(weight, numbers.Number):  # the weight of every row
+        weight = np.full(len(y), weight)
     keywords = {} if weight is None else {"sample_weight": weight}
     return float(check_scoring(model, scoring=model.scoring)(model, X, y, **keywords))

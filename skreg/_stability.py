@@ -209,6 +209,8 @@ def _check_data(model, X, y, sample_weight):
             feature_groups=column_groups("feature_groups", groups, X.shape[1], list(names))
         )
     y = y if hasattr(y, "shape") else np.asarray(y)
+    if isinstance(sample_weight, numbers.Number):  # the weight of every row
+        sample_weight = np.full(X.shape[0], sample_weight)
     check_consistent_length(X, y, sample_weight)
     if sample_weight is None:
         return X, y, np.ones(X.shape[0], X.dtype)

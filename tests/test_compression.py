@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skreg import MLPRegressor
 from skreg._compression import compress_network, constant_outputs, cut_unread, fold_constants
+from skreg._displays.loss_curve import best_epoch
 from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
@@ -142,3 +144,22 @@ def test_constant_outputs(dtype):
     found = constant_outputs(LOGISTIC, biases)
     assert_allclose(found, 1 / (1 + np.exp(-biases)), rtol=4 * np.finfo(dtype).eps)
     assert found.dtype == dtype
+
+
+@pytest.mark.parametrize("weight_averaging", [0.0, 0.9])
+@pytest.mark.parametrize("patience, is_back", [(2, True), (20, False)])
+def test_the_best_epoch_stays_the_one_whose_weights_are_kept(patience, is_back, weight_averaging):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    network = MLPRegressor(
+        (3,), early_stopping=True, tol=1.0, n_iter_no_change=patience, random_state=0,
+        weight_averaging=weight_averaging,
+    )  # fmt: skip
+    for _ in range(4):
+        network.partial_fit(X, X[:, 0], X_val=X, y_val=X[:, 0])
+    small = network.compress()
+    assert best_epoch(small) == best_epoch(small.compress()) == best_epoch(network)
+    assert (best_epoch(small) is not None) is is_back
+    moments = [name for name, value in small._solver_state.items() if isinstance(value, np.ndarray)]
+    assert not moments  # they are as long as the network was
+    whole = small.set_params(warm_start=True, max_iter=3, tol=0.0).fit(X, X[:, 0])
+    assert best_epoch(whole) is not None  # a fit brings the best weights back

@@ -72,7 +72,7 @@ def test_the_l1_path_without_hidden_layers_is_that_of_lasso(data):
 def test_the_l1_path_of_a_linear_classifier_is_that_of_logistic_regression():
     X, y = load_breast_cancer(return_X_y=True)
     X = scale(X)
-    path = mlp_path(X, y, l1s=[0.03, 0.1], hidden_layer_sizes=())
+    path = mlp_path(X, y, l1s=[0.03, 0.1], hidden_layer_sizes=(), random_state=0)
     for strength, coefs in zip(path.strengths, path.coefs, strict=True):
         peer = LogisticRegression(C=1 / (y.size * strength), tol=1e-8, max_iter=20_000)
         peer.set_params(solver="saga", random_state=0)

@@ -39,7 +39,7 @@ def test_given_strengths_are_kept_as_they_are(name):
     assert all(isinstance(value, np.float64) for value in kept)  # as GridSearchCV hands them on
 
 
-@pytest.mark.parametrize("value", [[], [-0.1], [[0.1]], ["much"], [np.nan], 0.5])
+@pytest.mark.parametrize("value", [[], [-0.1], [[0.1]], ["much"], ["0.1"], [np.nan], 0.5])
 def test_bad_strengths(value):
     with pytest.raises(ValueError, match="l1s="):
         grid("l1", value, no_null_model)

@@ -197,10 +197,16 @@ def test_splitters_and_scorers_see_the_users_targets():
     assert ours.best_score_ == theirs.fit(X, y).best_score_ == 1075.0
 
 
-def test_a_fold_without_training_rows_says_so():
-    search = MLPClassifierCV(**QUICK, l1s=[0.1], cv=[(np.empty(0, int), np.arange(9))])
-    with pytest.raises(ValueError, match="fold 0 without training rows"):
-        search.fit(X, Y)
+@pytest.mark.filterwarnings("ignore:R.2 score is not well-defined")
+def test_a_score_of_too_few_rows_says_so():
+    with pytest.raises(ValueError, match=r"All 1 .* scoring gives nan on the 1 row\(s\)"):
+        MLPRegressorCV(**QUICK, l1s=[0.1], cv=5).fit(X[:5], X[:5, 0])
+
+
+@pytest.mark.parametrize("form", [np.float32, np.array, lambda score: np.array([score])])
+def test_scores_that_hold_one_number(form):
+    search = MLPClassifierCV(**QUICK, l1s=[0.1], cv=2, scoring=lambda *rows: form(0.5))
+    assert search.fit(X, Y).best_score_ == 0.5
 
 
 # Paths.
@@ -227,6 +233,28 @@ def test_bad_numbers_of_a_selection(given):
     ((name, value),) = given.items()
     with pytest.raises(ValueError, match=f"{name}={value!r}"):
         stability_selection(X, Y, **given)
+
+
+@pytest.mark.parametrize("function", [mlp_path, stability_selection])
+def test_strengths_are_not_words(function):
+    with pytest.raises(ValueError, match="l1s=.* must be a number of strengths or a list"):
+        function(X, Y, l1s=["0.1", "0.2"])
+
+
+def test_one_number_weighs_every_row_of_a_path():
+    given = QUICK | {"l1s": [1e-3, 1e-2]}
+    full = np.full(Y.size, 2.0)
+    path, other = (
+        mlp_path(X, Y, X_val=X, y_val=Y, sample_weight=weight, sample_weight_val=weight, **given)
+        for weight in (2.0, full)
+    )
+    np.testing.assert_array_equal(path.coefs[1][0], other.coefs[1][0])
+    np.testing.assert_array_equal(path.validation_score, other.validation_score)
+    selections = [
+        stability_selection(X, Y, sample_weight=weight, n_subsamples=4, **given)
+        for weight in (2.0, full)
+    ]
+    np.testing.assert_array_equal(selections[0].probabilities, selections[1].probabilities)
 
 
 def test_the_strength_that_a_path_changes_is_not_given_twice():

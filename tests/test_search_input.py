@@ -1,0 +1,197 @@
+"""What a search takes, in every form, and what it refuses before anything is fitted."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn
+from sklearn.datasets import load_iris
+from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.model_selection import KFold
+
+import skreg._folds
+from skreg import MLPClassifierCV, MLPRegressorCV
+from skreg.augmentation import GaussianNoise
+
+X, Y = load_iris(return_X_y=True)
+ORDER = np.random.default_rng(0).permutation(Y.size)
+X, Y = X[ORDER], Y[ORDER]
+QUICK = {"hidden_layer_sizes": (4,), "max_iter": 9, "learning_rate_init": 0.01, "random_state": 0}
+NINE = np.geomspace(1e-5, 1, 9)
+
+
+# Weights.
+
+
+def same_weights(Network, weight, other, **given):
+    """Assert that two forms of weights give the same table and the same network."""
+    y = Y if Network is MLPClassifierCV else X[:, 0] - X[:, 1]
+    tables, networks = [], []
+    for each in (weight, other):
+        search = Network(**QUICK, l1s=NINE, cv=2, **given).fit(X, y, sample_weight=each)
+        tables.append(search.cv_results_)
+        networks.append(search.best_estimator_)
+    for name in ("split0_test_score", "split1_test_score", "rank_test_score"):
+        np.testing.assert_array_equal(tables[0][name], tables[1][name])
+    np.testing.assert_array_equal(networks[0].coefs_[0], networks[1].coefs_[0])
+
+
+@pytest.mark.parametrize("halving", [False, True])
+@pytest.mark.parametrize("Network", [MLPClassifierCV, MLPRegressorCV])
+def test_one_number_weighs_every_row(Network, halving):
+    same_weights(Network, 2.0, np.full(Y.size, 2.0), halving=halving)
+
+
+def test_one_number_weighs_every_row_where_it_is_routed():
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2)
+        search.set_score_request(sample_weight=True).fit(X, Y, sample_weight=3)
+    expected = MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2).fit(X, Y, np.full(Y.size, 3.0))
+    assert search.best_score_ == expected.best_score_
+
+
+@pytest.mark.parametrize("form", ["list", "tuple", "series", "nullable", "integers"])
+def test_any_form_of_weights(form):
+    weight = 1.0 + np.arange(Y.size) % 3
+    if form in ("series", "nullable"):
+        pd = pytest.importorskip("pandas")
+        index = np.random.default_rng(1).permutation(Y.size)  # labels are no places
+        given = pd.Series(weight, index, dtype="Float64" if form == "nullable" else float)
+    else:
+        given = {"list": list, "tuple": tuple, "integers": np.int64}[form](weight)
+    same_weights(MLPClassifierCV, given, weight)
+
+
+@pytest.mark.parametrize(
+    "weight, message",
+    [(0.0, "at least one non-zero"), (-1.0, "[Nn]egative values"), ([1.0, 2.0], r"\(2,\)")],
+)
+def test_bad_weights(weight, message):
+    with pytest.raises(ValueError, match=message):
+        MLPClassifierCV(**QUICK, l1s=[0.1]).fit(X, Y, sample_weight=weight)
+
+
+# Routing.
+
+
+def test_an_error_names_the_estimator_that_asks_for_weights():
+    search = MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2)
+    with sklearn.config_context(enable_metadata_routing=True):
+        with pytest.raises(UnsetMetadataPassedError, match=r"MLPClassifierCV\.set_score_request"):
+            search.fit(X, Y, sample_weight=np.ones(Y.size))
+        search.set_score_request(sample_weight=True).fit(X, Y, sample_weight=np.ones(Y.size))
+
+
+def test_requests_are_not_kept_with_the_chosen_network():
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = MLPClassifierCV(**QUICK, l1s=[0.1], cv=2).set_score_request(sample_weight=True)
+        sizes = [len(pickle.dumps(search.fit(X, Y).best_estimator_)) for _ in range(3)]
+    assert not hasattr(search.best_estimator_, "_metadata_request")  # would hold the whole search
+    assert max(sizes) < min(sizes) + 100
+
+
+# What no candidate can be fitted with.
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, where nothing is compiled
+def test_all_diverge():
+    given = QUICK | {"learning_rate_init": 1e150, "solver": "sgd"}
+    with pytest.raises(ValueError, match="All 2 .*StandardScaler.*learning_rate_init=1e\\+150"):
+        MLPRegressorCV(**given, l1s=[0.0, 0.1], cv=2).fit(X, X[:, 0])
+
+
+def test_all_fail_for_a_reason_of_their_own():
+    search = MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2, scoring=lambda *rows: "high")
+    with pytest.raises(ValueError, match="All 2 .*must return a number") as caught:
+        search.fit(X, Y)
+    assert "StandardScaler" not in str(caught.value)
+
+
+def no_fit(*arguments):
+    raise AssertionError("nothing should be fitted")
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"dropouts": [0.0, 0.5]}, r"dropouts=\[0.0, 0.5\] needs .* solver='lbfgs' .*choose"),
+        ({"input_dropouts": 3}, "input_dropouts=3 needs"),
+        ({"group_l1s": 2, "l1s": [0.1]}, "group_l1s=2 needs"),
+        ({"dropout": 0.5, "l1s": [0.1]}, "dropout=0.5 needs"),
+        ({"clip_norm": 1.0}, "clip_norm=1.0 needs"),
+        ({"augmentation": GaussianNoise(0.1)}, "augmentation=.* sees all rows at once"),
+        ({"hidden_layer_sizes": (4, 0)}, "hidden_layer_sizes must be > 0"),
+        ({"activation": ["relu", "tanh"]}, "activation=.* has 2 values"),
+        ({"feature_penalty": [1.0, 2.0]}, "feature_penalty has the shape"),
+        ({"l2": [0.1, 0.1, 0.1], "l1s": [0.1]}, "l2=.* has 3 values"),
+    ],
+)
+@pytest.mark.parametrize("Network", [MLPClassifierCV, MLPRegressorCV])
+def test_what_the_solver_cannot_fit_is_refused_at_once(Network, given, message, monkeypatch):
+    monkeypatch.setattr(skreg._folds, "fit", no_fit)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Network(**QUICK | {"solver": "lbfgs"} | given).fit(X, Y)
+
+
+def test_sparse_rows_are_not_augmented():
+    search = MLPClassifierCV(**QUICK, l1s=[0.1], augmentation=GaussianNoise(0.1))
+    with pytest.raises(ValueError, match="^augmentation=.* needs dense rows"):
+        search.fit(sp.csr_array(X), Y)
+
+
+@pytest.mark.parametrize(
+    "given, told, message",
+    [
+        ({}, {"X_val": X}, "^X_val was given without y_val"),
+        ({}, {"X_val": X, "y_val": Y + 1}, "^y_val has labels that y does not have"),
+        ({"class_weight": {0: -1}}, {}, "^class_weight="),
+        ({"early_stopping_scoring": "niceness"}, {}, "^The 'early_stopping_scoring' parameter"),
+    ],
+)
+def test_what_every_fit_would_refuse_is_refused_at_once(given, told, message, monkeypatch):
+    monkeypatch.setattr(skreg._folds, "fit", no_fit)
+    with pytest.raises(ValueError, match=message):
+        MLPClassifierCV(**QUICK, l1s=[0.1], **given).fit(X, Y, **told)
+
+
+def test_numbers_are_no_labels():
+    with pytest.raises(ValueError, match="^Unknown label type: continuous"):
+        MLPClassifierCV(**QUICK, l1s=[0.1]).fit(X, X[:, 0])
+
+
+def test_strengths_that_are_off_suit_every_solver():
+    given = {"solver": "lbfgs", "dropouts": [0.0], "group_l1s": [0], "dropout": 0.5, "tol": 1.0}
+    search = MLPClassifierCV(**QUICK | given, cv=2).fit(X, Y)
+    assert (search.dropout_, search.group_l1_) == (0.0, 0.0)
+
+
+# Folds.
+
+
+NONE, SOME = np.empty(0, int), np.arange(9)
+
+
+@pytest.mark.parametrize(
+    "cv, message",
+    [
+        ([(NONE, SOME)], "fold 0 without rows to train on"),
+        ([(SOME, SOME), (SOME, NONE)], "fold 1 without rows to score"),
+        ([(SOME, SOME + Y.size)], "fold 0 .* X, which has 150, .*; give places from 0 to 149"),
+        ([(SOME, np.ones(9, bool))], "fold 0 .* boolean"),
+        ([(SOME + 0.5, SOME)], "fold 0 .* integer"),
+    ],
+)
+def test_folds_of_rows_that_are_not_there(cv, message):
+    with pytest.raises(ValueError, match=message):
+        MLPClassifierCV(**QUICK, l1s=[0.1], cv=cv).fit(X, Y)
+
+
+def test_a_generator_of_folds_is_read_once():
+    for routing in (False, True):
+        search = MLPClassifierCV(**QUICK, l1s=[0.1], cv=KFold(3).split(X))
+        with sklearn.config_context(enable_metadata_routing=routing):
+            search.get_metadata_routing()
+            assert search.fit(X, Y, groups=Y if routing else None).n_splits_ == 3
+            with pytest.raises(ValueError, match="a list of what a generator yields"):
+                search.fit(X, Y)
