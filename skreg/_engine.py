@@ -60,8 +60,12 @@ class Engine:
         self._members = [
             threading.Thread(target=self._serve, args=(tid,), daemon=True) for tid in others
         ]
-        for member in self._members:
-            member.start()
+        try:
+            for member in self._members:
+                member.start()
+        except BaseException:  # an interrupt, or no thread to be had: the started ones would spin
+            self._team.flags[ABORT] = 1
+            raise
 
     def _serve(self, tid):
         try:

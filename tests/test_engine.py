@@ -1,6 +1,7 @@
 """The engine: parameters and moments in and out, epochs, evaluation, errors of a member."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -200,3 +201,22 @@ def test_parts_of_a_batch_follow_from_the_task(parts, settings):
     assert count_parts(task, small) == parts
     assert count_parts(task, large) == 1
     assert count_parts(task._replace(n_threads=7), small) == parts
+
+
+@needs_a_team
+def test_a_team_that_cannot_be_started_leaves_nobody_behind(monkeypatch):
+    before, start = threading.active_count(), threading.Thread.start
+
+    def fail_second(self):
+        if threading.active_count() > before:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", fail_second)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        engine_of(n_threads=3, batch_size=8)
+    for _ in range(200):
+        if threading.active_count() == before:
+            break
+        time.sleep(0.01)
+    assert threading.active_count() == before

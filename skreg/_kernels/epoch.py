@@ -58,7 +58,7 @@ def run(tid, team, job, own_table):
 @jit
 def train_epoch(tid, team, job):
     """Run through all rows in mini-batches, updating the weights after each."""
-    order = integers(job, ORDER)
+    order, rate = integers(job, ORDER), job.report[RATE]
     t = np.int64(job.report[STEPS])
     for start in range(0, order.size, job.batch_size):
         index = part(order, start, min(job.batch_size, order.size - start))
@@ -70,7 +70,7 @@ def train_epoch(tid, team, job):
         total = rows_weight(job, job.train, 0, n_rows)
         if total > 0:
             t += 1
-            step = plan_step(job.rule, job.report[RATE], t, 1.0 / total)
+            step = plan_step(job.rule, rate, t, 1.0 / total)
             if not learn(tid, team, job, (n_rows, -1), step):
                 return
         if tid == 0:

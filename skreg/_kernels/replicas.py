@@ -43,7 +43,7 @@ def train_replicas(tid, team, job):
     # rows, which are no products of tiles.
     adds_in_place = team.n_threads == 1 and job.train.row_step != 0
     t, side = np.int64(job.report[STEPS]), -1 if adds_in_place else 0
-    mine = share(tid, team.n_threads, job.n_parts, 1)
+    mine, rate = share(tid, team.n_threads, job.n_parts, 1), job.report[RATE]
     for start in range(0, order.size, job.batch_size):
         index = part(order, start, min(job.batch_size, order.size - start))
         pass_parts(job, alone, index, t + 1, (mine, side))
@@ -52,7 +52,7 @@ def train_replicas(tid, team, job):
         loss, total = add_sums(job, side)
         if total > 0:
             t += 1
-            step = plan_step(job.rule, job.report[RATE], t, 1.0 / total)
+            step = plan_step(job.rule, rate, t, 1.0 / total)
             learn(0, alone, job, (index.size, side), step)
         if tid == 0:
             report_loss(job, loss, total)
