@@ -43,9 +43,11 @@ from skreg._kernels.job import (
     VALUES,
     doubles,
     integers,
+    lanes_of,
     numbers,
     part,
 )
+from skreg._kernels.lanes import load, store_first, where
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.noise import MOST_LANES, N_GAPS, add_normals, choice, draw_places
 from skreg._kernels.random import bits, halves, mix
@@ -346,17 +348,19 @@ def perturb(job, first, last, shift, step):
 @jit
 def ascend(job, i, shift, step, epsilon):
     """Write batch row ``i``, moved up the loss, to the row ``shift`` further on."""
-    layout, number = job.layout, job.kind.dtype.type
-    row, goal = input_row(job, i), input_row(job, i + shift)
-    delta_at = layout[DELTAS, 0] + i * layout[LEAD, 0]
-    delta = part(numbers(job, MEMORY), delta_at, layout[UNITS, 0])
-    threshold = np.uint32(layout[THRESHOLD, 0])
+    layout, number, memory = job.layout, job.kind.dtype.type, numbers(job, MEMORY)
     length = number(numbers(job, FACTORS)[0] * number(epsilon))
-    zero = number(0)
-    for j in range(row.size):
-        by = length if delta[j] > zero else (-length if delta[j] < zero else zero)
-        goal[j] = row[j] + by
+    at, n_units, lead = i * layout[LEAD, 0], layout[UNITS, 0], shift * layout[LEAD, 0]
+    for j in range(0, n_units, lanes_of(job)):
+        delta, x = (
+            load(memory, layout[DELTAS, 0] + at + j),
+            load(memory, layout[VALUES, 0] + at + j),
+        )
+        by = where(delta > 0.0, length, where(delta < 0.0, -length, x * 0.0))
+        store_first(memory, layout[VALUES, 0] + at + lead + j, n_units - j, x + by)
+    threshold = np.uint32(layout[THRESHOLD, 0])
     if threshold > 0:  # what is dropped does not move
+        row, goal = input_row(job, i), input_row(job, i + shift)
         low, high = halves(mix(dropout_key(job, step, 0), i))
         for j in range(row.size):
             goal[j] = goal[j] if bits(low, high, j) >= threshold else row[j]

@@ -53,8 +53,6 @@ from skreg._kernels.penalties import add_lanes
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.team import meet, share
 
-ROWS_TO_PERTURB = 64  # at a time: their gradient with respect to the input stays in the cache
-
 
 @jit
 def rows_pass(tid, team, job, index, step, rows):
@@ -70,14 +68,13 @@ def rows_pass(tid, team, job, index, step, rows):
             return
     if step >= 0 and first < last and plug(job, DROP_INPUTS_PLUG) != 0:
         call(plug(job, DROP_INPUTS_PLUG), (job, job.train, step, first, last))
+    if first == last:
+        return
+    learn_from_rows(job, step, rows, job.lowest)
     shift = batch_rows(job, index.size, step) - index.size
-    if shift == 0 and first < last:
-        learn_from_rows(job, step, (first, last), job.lowest)
-    for row in range(first, last if shift > 0 else first, ROWS_TO_PERTURB):
-        stop = min(row + ROWS_TO_PERTURB, last)
-        learn_from_rows(job, step, (row, stop), job.lowest)
-        call(plug(job, PERTURB_PLUG), (job, row, stop, shift, step))
-        learn_from_rows(job, step, (row + shift, stop + shift), max(job.lowest, 1))
+    if shift > 0:
+        call(plug(job, PERTURB_PLUG), (job, first, last, shift, step))
+        learn_from_rows(job, step, (first + shift, last + shift), max(job.lowest, 1))
 
 
 @jit
