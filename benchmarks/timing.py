@@ -7,8 +7,9 @@ they take turns, and the smallest of several times is the one least disturbed.
 import time
 from typing import NamedTuple
 
-# Thread pools of a peer that has just finished may still spin; let them fall asleep.
-PAUSE = 0.02
+# The threads of a peer that has just finished spin for a while, those of OpenBLAS for 0.03 s, and
+# would take a core from the next one. Let them fall asleep.
+PAUSE = 0.05
 
 
 class Timing(NamedTuple):
