@@ -335,6 +335,8 @@ class LbfgsRun(Run):
         if result is not None:
             n_iter = min(result.nit, estimator.max_iter)
         self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
+        # Moments of an earlier stochastic fit belong to other weights.
+        estimator._solver_state = {"solver": estimator.solver, "incremental": incremental}
         if result is not None and not self.watches:
             estimator.loss_ = result.value
 

@@ -200,6 +200,15 @@ def test_a_warm_start_goes_on_with_weights_and_moments(solver):
     assert (model.n_iter_, model.t_) == (4, 6 * 150)
 
 
+def test_moments_do_not_outlive_a_fit_by_lbfgs():
+    model = make(shuffle=False, warm_start=True).partial_fit(X, LABELS, classes=[0, 1, 2])
+    model.set_params(solver="lbfgs").fit(X, LABELS)
+    starting = {"coef_init": model.coefs_, "intercept_init": model.intercepts_}
+    expected = make(shuffle=False).fit(X, LABELS, **starting)
+    model.set_params(solver="adam").fit(X, LABELS)
+    assert_array_equal(model.coefs_[0], expected.coefs_[0])
+
+
 def test_a_warm_start_resets_what_belongs_to_a_run():
     rows = {"X_val": X[VALID], "y_val": LABELS[VALID]}
     model = make(warm_start=True, early_stopping=True, max_iter=60, n_iter_no_change=60)
