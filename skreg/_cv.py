@@ -192,6 +192,9 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
     def _folds(self, shown, n_rows, keywords, validation):
         """Return the folds of the splitter."""
         X, y = indexable(*shown)
+        if isinstance(self.cv, type):
+            name = self.cv.__name__
+            raise ValueError(f"cv={name} is a class; give an object of it, such as {name}().")
         cv = check_cv(self.cv, y, classifier=is_classifier(self))
         rows = np.arange(n_rows)
         folds = []

@@ -195,3 +195,8 @@ def test_a_generator_of_folds_is_read_once():
             assert search.fit(X, Y, groups=Y if routing else None).n_splits_ == 3
             with pytest.raises(ValueError, match="a list of what a generator yields"):
                 search.fit(X, Y)
+
+
+def test_a_class_of_splitters_is_no_splitter():
+    with pytest.raises(ValueError, match=r"cv=KFold is a class.*such as KFold\(\)"):
+        MLPClassifierCV(**QUICK, l1s=NINE, cv=KFold).fit(X, Y)
