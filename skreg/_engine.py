@@ -158,8 +158,9 @@ class Engine:
 
     def release(self):
         """Give back the memory of batches and gradients: nothing is trained any more."""
-        for slot in (slots.GRADIENT, slots.TURNED, slots.MEMORY):
-            self.table.put(slot, np.empty(0, self.dtype))
+        for table in (self.table, *self._replicas):
+            for slot in (slots.GRADIENT, slots.TURNED, slots.MEMORY):
+                table.put(slot, np.empty(0, self.dtype))
 
     def turn(self):
         """Write the transposed copies of all weights, which backward reads."""
