@@ -7,9 +7,9 @@ they take turns, and the smallest of several times is the one least disturbed.
 import time
 from typing import NamedTuple
 
-# The threads of a peer that has just finished spin for a while, those of OpenBLAS for 0.03 s, and
-# would take a core from the next one. Let them fall asleep.
-PAUSE = 0.05
+# The threads of a peer that has just finished spin for a while, and would take a core from the
+# next one. Let them fall asleep.
+PAUSE = 0.2
 
 
 class Timing(NamedTuple):
