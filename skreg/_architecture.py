@@ -13,6 +13,7 @@ import numpy as np
 from skreg._kernels import job
 from skreg._kernels.matmul import ROWS, pack, unpack
 from skreg._kernels.simd import lanes
+from skreg._kernels.skipping import WORD
 
 CACHE_LINE = 64  # bytes
 
@@ -50,6 +51,8 @@ class Sizes(NamedTuple):
     tiles: int
     rows: int  # of a batch
     input: int  # numbers of a batch's input rows
+    notes: int  # words for the zeros of a batch, row by row
+    column_notes: int  # the same column by column
 
 
 def make_layout(units, activations, dtype, n_rows, is_sparse=False, has_input_delta=False):
@@ -103,10 +106,15 @@ def _layout(units, activations, dtype, n_rows, is_sparse, has_input_delta):
     table[job.PANELS, :-1], table[job.ROWS_OF, :-1] = panels, rows
     table[job.WEIGHTS_AT, :-1], table[job.BIASES_AT, :-1] = weights, n_weights + biases
     table[job.TURNED_AT, :-1], table[job.TILES_AT] = turned, np.append(tiles, n_tiles)
-    n_memory = n_values + n_deltas
+    notes, n_notes = _places(n_rows * _round_up(np.array(units), WORD) // WORD)
+    column_notes, n_column_notes = _places(rows * _round_up(n_rows, WORD) // WORD)
+    table[job.SKIPS] = job.NEVER
+    table[job.NOTES_AT], table[job.COLUMN_NOTES_AT, :-1] = notes, column_notes
     return table, Sizes(
-        n_weights, n_weights + n_biases, n_turned, n_memory, n_tiles, n_rows, int(level_sizes[0])
-    )
+        weights=n_weights, parameters=n_weights + n_biases, turned=n_turned,
+        memory=n_values + n_deltas, tiles=n_tiles, rows=n_rows, input=int(level_sizes[0]),
+        notes=n_notes, column_notes=n_column_notes,
+    )  # fmt: skip
 
 
 def _places(sizes):

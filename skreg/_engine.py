@@ -14,6 +14,7 @@ from skreg._kernels.job import DRAW, LOSS_SUM, PENALTY_SUMS, RATE, STEPS, WEIGHT
 from skreg._kernels.matmul import pack
 from skreg._kernels.structure import prox_all
 from skreg._kernels.team import ABORT, COMMAND, new_team
+from skreg._zeros import Zeros
 
 MOMENT_SLOTS = {"first": slots.FIRST, "second": slots.SECOND}
 
@@ -38,6 +39,7 @@ class Engine:
         self.job, self.table, sizes = build_job(task, self._team)
         if self.job.n_parts > 1:  # nothing to do for more members than parts
             self._team = self._team._replace(n_threads=min(task.n_threads, self.job.n_parts))
+        self._zeros = Zeros(task, self.job, self.table, sizes)
         # Where matrices begin and the last one ends in the packed vector.
         self.weight_bounds = [*self.job.layout[slots.WEIGHTS_AT, :-1].tolist(), sizes.weights]
         self._start_team()
@@ -56,6 +58,7 @@ class Engine:
         self._error, self._is_new = None, True
         others = range(1, self._team.n_threads)
         self._replicas = [self.table.replica() for _ in others if self.job.n_parts > 1]
+        self._zeros.share(self._replicas)
         self._refreshed = not self._replicas
         self._members = [
             threading.Thread(target=self._serve, args=(tid,), daemon=True) for tid in others
@@ -234,6 +237,8 @@ class Engine:
                 replica.refresh(self.table)
             self._refreshed = True
         self._command(epoch.TRAIN)
+        if self._zeros.wait:
+            self._zeros.count_epoch()
         weight = self.job.report[WEIGHT_SUM]
         means = (self.job.report / (weight if weight > 0 else 1.0)).tolist()
         return means[LOSS_SUM], means[PENALTY_SUMS:]
@@ -241,6 +246,8 @@ class Engine:
     def gradient(self):
         """Accumulate the gradient of the summed data loss; return that sum and the weight."""
         self._command(epoch.GRADIENT)
+        if self._zeros.wait:
+            self._zeros.count_epoch()
         return self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
 
     def evaluate(self, draw=-1):

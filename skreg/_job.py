@@ -13,6 +13,7 @@ from skreg._kernels.matmul import ROWS
 from skreg._kernels.parts import SIDES
 from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import lanes
+from skreg._kernels.skipping import WORD
 from skreg._kernels.solvers import ADAM, SGD, Rule
 from skreg._penalties import Penalties, make_penalties
 from skreg._plugs import plug_in
@@ -66,7 +67,7 @@ STATE_SLOTS = slots.WEIGHTS, slots.FIRST, slots.SECOND, slots.TURNED, slots.AVER
 WRITTEN_SLOTS = (
     *STATE_SLOTS, slots.GRADIENT, slots.MEMORY, slots.TARGET, slots.SAMPLE_WEIGHT, slots.SPARSE,
     slots.COLUMNS, slots.STARTS, slots.LOSSES, slots.SUMS, slots.SQUARES, slots.GROUP_SUMS,
-    slots.COLUMN_SQUARES,
+    slots.COLUMN_SQUARES, slots.NOTES, slots.DELTA_NOTES, slots.COLUMN_NOTES, slots.PARTIAL_SUMS,
 )  # fmt: skip
 
 
@@ -280,7 +281,7 @@ def _put_parts(table, task, sizes):
 
 
 def _put_batch(table, sizes, n_targets):
-    table.new(slots.MEMORY, sizes.memory)
+    table.new(slots.MEMORY, sizes.memory + WORD)  # zeros are noted by whole words
     table.new(slots.TARGET, sizes.rows * n_targets)
     table.new(slots.SAMPLE_WEIGHT, sizes.rows)
     table.new(slots.LOSSES, sizes.rows, np.float64)

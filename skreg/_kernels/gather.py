@@ -22,7 +22,7 @@ from skreg._kernels.lanes import prefetch
 from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.plugs import call, plug
 
-CACHE_LINE, BYTES_AHEAD = 64, 2048
+CACHE_LINE, BYTES_AHEAD = 64, 4096
 
 
 @jit

@@ -52,12 +52,17 @@ PART_GRADIENTS, PART_SUMS = range(54, 56)
 # clipping and of dropout.
 GATHER_PLUG, DROP_ENTRIES_PLUG, PRODUCT_PLUG, GRADIENT_PLUG = range(56, 60)
 LABELS_PLUG, CLIP_PLUG, DROP_INPUTS_PLUG, DROP_UNITS_PLUG = range(60, 64)
-N_SLOTS = 64
+# Of words of 64 bits: which values and deltas of a batch are not zero, by rows and by columns;
+# products that are not complete; see `skreg._kernels.zeros`.
+NOTES, DELTA_NOTES, COLUMN_NOTES, PARTIAL_SUMS, SKIP_PLUG = range(64, 69)
+N_SLOTS = 69
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
-UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS = range(6)  # per level
-PANELS, ROWS_OF, WEIGHTS_AT, BIASES_AT, TURNED_AT, TILES_AT, FROZEN = range(6, 13)  # per matrix
-N_FIELDS = 13
+UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS, SKIPS, NOTES_AT = range(8)  # per level
+PANELS, ROWS_OF, WEIGHTS_AT, BIASES_AT, TURNED_AT, TILES_AT = range(8, 14)  # per matrix
+FROZEN, COLUMN_NOTES_AT = range(14, 16)  # per matrix
+N_FIELDS = 16
+NEVER, NOT_NOW, NOW = -1, 0, 1  # whether the zeros of a level are skipped
 
 # Numbers that change between epochs: what the loop tells the kernels and what they report.
 # A draw of at least 0 numbers the dropout masks with which rows are evaluated.
@@ -150,6 +155,7 @@ numbers = _opener(None, "Open a slot of the compute dtype.")
 doubles = _opener(np.float64, "Open a slot of float64.")
 integers = _opener(np.int64, "Open a slot of int64.")
 indices = _opener(np.int32, "Open a slot of int32.")
+words = _opener(np.uint64, "Open a slot of words of 64 bits.")
 
 
 @intrinsic

@@ -322,7 +322,8 @@ else:
             word, address = ir.IntType(32), builder.gep(data, [arguments[1]])
             signature = ir.FunctionType(ir.VoidType(), [data.type, word, word, word])
             fetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-            builder.call(fetch, [address, word(0), word(3), word(1)])  # to read, near, of data
+            # To read, into the second-level cache, of data: more of such can be on their way.
+            builder.call(fetch, [address, word(0), word(2), word(1)])
             return context.get_dummy_value()
 
         return types.none(array, index), generate

@@ -8,23 +8,42 @@ five nanoseconds. All plugs return False where the team was aborted and True oth
 
 import numba
 from numba.core import cgutils, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from skreg._jit import jit
 
+_missing = set()  # what was not in the disk cache when this process looked for it
 _plain = []  # plugs without the JIT; their address is their place in this list, from 1
 
 
-def address_of(function, *examples):
-    """Return the address of a compiled function for arguments of the types of ``examples``."""
+def address_of(function, *examples, compiles=True):
+    """Return the address of a compiled function for arguments of the types of ``examples``.
+
+    Where ``compiles`` is false and it is neither in this process nor in the disk cache, 0.
+    """
     if numba.config.DISABLE_JIT:
         if function not in _plain:
             _plain.append(function)
         return 1 + _plain.index(function)
     kinds = tuple(numba.typeof(example) for example in examples)
+    if not compiles and not _is_at_hand(function, kinds):
+        return 0
     function.compile(kinds)
     program = function.overloads[kinds]
     return program.library.get_pointer_to_function(program.fndesc.llvm_func_name)
+
+
+def _is_at_hand(function, kinds):
+    """Return whether ``function`` need not be compiled for arguments of these types."""
+    if kinds in function.overloads:
+        return True
+    if (function, kinds) not in _missing:
+        with global_compiler_lock:
+            if function._cache.load_overload(kinds, function.targetctx) is not None:
+                return True
+        _missing.add((function, kinds))
+    return False
 
 
 @jit

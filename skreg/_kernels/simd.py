@@ -55,7 +55,7 @@ def lanes(dtype):
     return VECTOR_BYTES // dtype.itemsize
 
 
-class _Vectors:
+class Vectors:
     """Typed loads, stores and arithmetic on the vectors (or halves of them) of an array type."""
 
     def __init__(self, context, builder, array_type, n_bytes):
@@ -96,14 +96,14 @@ class _Vectors:
         return self.builder.call(self._fma, [a, b, c])
 
 
-class _Corner:
+class Corner:
     """The block of C under one tile: where its vectors are, how they begin and how they end."""
 
     def __init__(self, builder, vectors, data, shape, steps):
         self.builder, self.vectors, self.data = builder, vectors, data
         start, row, panel = steps
         self.at = [
-            builder.add(start, builder.add(_times(builder, row, i), _times(builder, panel, p)))
+            builder.add(start, builder.add(times(builder, row, i), times(builder, panel, p)))
             for i in range(shape[0])
             for p in range(shape[1])
         ]
@@ -112,7 +112,7 @@ class _Corner:
         """Return the first value of every accumulator: what C holds under ADD, zero otherwise."""
         builder = self.builder
         before = builder.block
-        with builder.if_then(_equals(builder, mode, ADD)):
+        with builder.if_then(equals(builder, mode, ADD)):
             found = [self.vectors.load(self.data, at) for at in self.at]
             loaded = builder.block
         return [_join(builder, self.vectors.zero, before, v, loaded) for v in found]
@@ -120,7 +120,7 @@ class _Corner:
     def end(self, sums, mode):
         """Write the accumulators; under MULTIPLY, times what C holds, under PLUS, added to it."""
         for code, operation in ((MULTIPLY, self.builder.fmul), (PLUS, self.builder.fadd)):
-            sums = self._combine(sums, _equals(self.builder, mode, code), operation)
+            sums = self._combine(sums, equals(self.builder, mode, code), operation)
         for result, at in zip(sums, self.at, strict=True):
             self.vectors.store(result, self.data, at)
 
@@ -135,11 +135,11 @@ class _Corner:
         return [_join(self.builder, s, before, result, after) for s, result in pairs]
 
 
-def _times(builder, step, count):
+def times(builder, step, count):
     return builder.mul(step, ir.Constant(step.type, count))
 
 
-def _equals(builder, mode, code):
+def equals(builder, mode, code):
     return builder.icmp_signed("==", mode, ir.Constant(mode.type, code))
 
 
@@ -154,7 +154,7 @@ def _data(context, builder, array_type, array):
     return context.make_array(array_type)(context, builder, array).data
 
 
-def _loop(builder, count, cursors, sums, body):
+def loop(builder, count, cursors, sums, body):
     """Emit ``for k in range(count): sums = body(k, cursors, sums)``.
 
     ``cursors`` are pairs (start, step): offsets that advance by ``step`` in every round.
@@ -182,7 +182,7 @@ def _loop(builder, count, cursors, sums, body):
     return totals
 
 
-def _outlined(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTES):
+def outlined(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTES):
     """Emit a call of the function ``name`` of this module, whose body ``emit`` writes once.
 
     A function of its own gives the loop all registers, and ``optsize`` keeps LLVM from unrolling
@@ -192,7 +192,8 @@ def _outlined(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTE
     plain = list(args)
     for i in arrays:
         plain[i] = _data(context, builder, signature.args[i], args[i])
-    name = f"skreg.{name}.{signature.args[0].dtype}"
+    kind = signature.args[arrays[0]]
+    name = f"skreg.{name}.{kind.dtype}"
     function_type = ir.FunctionType(ir.VoidType(), [value.type for value in plain])
     function = cgutils.get_or_insert_function(builder.module, function_type, name)
     if function.is_declaration:
@@ -200,7 +201,7 @@ def _outlined(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTE
         function.attributes.add("noinline")
         function.attributes.add("optsize")
         inner = ir.IRBuilder(function.append_basic_block("entry"))
-        emit(inner, _Vectors(context, inner, signature.args[0], n_bytes), function.args)
+        emit(inner, Vectors(context, inner, kind, n_bytes), function.args)
         inner.ret_void()
     builder.call(function, plain)
     return context.get_dummy_value()
@@ -211,9 +212,9 @@ def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
 
     def emit(builder, vectors, args):
         a, a_at, a_row, a_k, b, b_at, b_k, b_panel, depth, c, c_at, c_row, c_panel, mode = args
-        corner = _Corner(builder, vectors, c, (n_rows, n_panels), (c_at, c_row, c_panel))
-        rows = [_times(builder, a_row, i) for i in range(n_rows)]
-        panels = [_times(builder, b_panel, p) for p in range(n_panels)]
+        corner = Corner(builder, vectors, c, (n_rows, n_panels), (c_at, c_row, c_panel))
+        rows = [times(builder, a_row, i) for i in range(n_rows)]
+        panels = [times(builder, b_panel, p) for p in range(n_panels)]
 
         def body(k, cursors, sums):
             a_k_at, b_k_at = cursors
@@ -225,7 +226,7 @@ def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
                 new += [vectors.fma(left, r, s) for r, s in zip(right, mine, strict=True)]
             return new
 
-        sums = _loop(builder, depth, [(a_at, a_k), (b_at, b_k)], corner.begin(mode), body)
+        sums = loop(builder, depth, [(a_at, a_k), (b_at, b_k)], corner.begin(mode), body)
         corner.end(sums, mode)
 
     @intrinsic
@@ -238,7 +239,7 @@ def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
 
         def codegen(context, builder, signature, args):
             name = f"tile_{n_rows}_{n_panels}_{n_bytes}"
-            return _outlined(context, builder, signature, args, name, emit, n_bytes)
+            return outlined(context, builder, signature, args, name, emit, n_bytes)
 
         return signature, codegen
 
@@ -250,19 +251,19 @@ def _make_sparse_tile(n_panels):
 
     def emit(builder, vectors, args):
         a, columns, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel = args
-        corner = _Corner(builder, vectors, c, (1, n_panels), (c_at, c_panel, c_panel))
+        corner = Corner(builder, vectors, c, (1, n_panels), (c_at, c_panel, c_panel))
 
         def body(k, cursors, sums):
             (at,) = cursors
             column = builder.load(builder.gep(columns, [at]))
             row = builder.add(b_at, builder.mul(builder.sext(column, b_k.type), b_k))
             left = vectors.spread_from(a, at)
-            panels = [builder.add(row, _times(builder, b_panel, p)) for p in range(n_panels)]
+            panels = [builder.add(row, times(builder, b_panel, p)) for p in range(n_panels)]
             right = [vectors.load(b, p) for p in panels]
             return [vectors.fma(left, r, s) for r, s in zip(right, sums, strict=True)]
 
         one = ir.Constant(a_at.type, 1)
-        sums = _loop(builder, count, [(a_at, one)], [vectors.zero] * n_panels, body)
+        sums = loop(builder, count, [(a_at, one)], [vectors.zero] * n_panels, body)
         corner.end(sums, ir.Constant(a_at.type, STORE))
 
     @intrinsic
@@ -272,7 +273,7 @@ def _make_sparse_tile(n_panels):
 
         def codegen(context, builder, signature, args):
             name = f"sparse_tile_{n_panels}"
-            return _outlined(context, builder, signature, args, name, emit)
+            return outlined(context, builder, signature, args, name, emit)
 
         return signature, codegen
 

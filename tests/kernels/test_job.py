@@ -87,7 +87,7 @@ def test_slots_and_fields_do_not_overlap():
     taken = [numbers_of[name] for name in fields - sources - {"TRAIN_SLOT", "VALID_SLOT"}]
     taken += [start + i for start in (TRAIN_SLOT, VALID_SLOT) for i in relative]
     assert sorted(taken) == list(range(first, last))
-    assert N_FIELDS == 1 + max(numbers_of[name] for name in ("DELTAS", "FROZEN"))
+    assert N_FIELDS == 1 + max(numbers_of[name] for name in ("NOTES_AT", "COLUMN_NOTES_AT"))
 
 
 def slots_defined_before(name):

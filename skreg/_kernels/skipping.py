@@ -1,0 +1,185 @@
+"""Tiles that skip zeros, as LLVM vector code: one row of A at a time against panels of B.
+
+Which numbers of A are not zero is noted beforehand, as bits of *words*: bit j of a word says
+whether number j of 64 consecutive ones differs from zero. A tile walks the bits that are set;
+its vectors of B must lie in the first-level cache, since each is loaded for a single
+multiply-add. See `skreg._kernels.simd` for the tiles that take all numbers.
+"""
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+from skreg._kernels import simd
+
+WORD = 64  # numbers whose zeros one word notes
+FEWEST_PANELS, MOST_PANELS = 3, 7  # of B and C in one tile
+FEWEST_ROWS = 48  # of a batch that a gradient is summed over
+FORWARD, BACKWARD, WEIGHT_GRADIENT, CHOICE = range(4)  # the products of a network; whether to skip
+
+_BIT = ir.IntType(1)
+_WORD = ir.IntType(WORD)
+
+
+@intrinsic
+def nonzero_bits(typingctx, values, start):
+    """Return a word that notes which of the ``WORD`` numbers from ``start`` on are not zero."""
+
+    def codegen(context, builder, signature, args):
+        kind = signature.args[0]
+        vectors = simd.Vectors(context, builder, kind, WORD * kind.dtype.bitwidth // 8)
+        data = context.make_array(kind)(context, builder, args[0]).data
+        found = builder.fcmp_unordered("!=", vectors.load(data, args[1]), vectors.zero)
+        return builder.bitcast(found, _WORD)
+
+    return types.uint64(values, types.intp), codegen
+
+
+@intrinsic
+def stack_words(typingctx):
+    """Return an array of ``WORD`` words on the stack of the calling function."""
+    vector = types.Array(types.uint64, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        size, item = (ir.Constant(ir.IntType(64), number) for number in (WORD, WORD // 8))
+        data = cgutils.alloca_once(builder, _WORD, size)
+        out = context.make_array(vector)(context, builder)
+        populate_array(out, data, [size], [item], item, None)
+        return out._getvalue()
+
+    return vector(), codegen
+
+
+@intrinsic
+def transpose_bits(typingctx, square):
+    """Exchange bit j of word i and bit i of word j of an array of ``WORD`` words.
+
+    Halves of the square change places, then halves of its quarters, down to single bits.
+    """
+
+    def codegen(context, builder, signature, args):
+        vector = ir.VectorType(_WORD, WORD)
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        address = builder.bitcast(data, vector.as_pointer())
+        words, width = builder.load(address, align=8), WORD // 2
+        while width > 0:
+            words = _exchange_blocks(builder, words, width)
+            width //= 2
+        builder.store(words, address, align=8)
+        return context.get_dummy_value()
+
+    return types.void(square), codegen
+
+
+def _exchange_blocks(builder, words, width):
+    """Exchange bits ``width`` and more of each word with the others of that ``width`` below."""
+    places = range(WORD)
+    low_bits = sum(1 << j for j in places if not j & width)
+    order = _constant(ir.IntType(32), [i ^ width for i in places])
+    partners = builder.shuffle_vector(words, ir.Constant(words.type, ir.Undefined), order)
+    shift = _constant(_WORD, [width] * WORD)
+    is_below = _constant(_BIT, [int(i & width > 0) for i in places])
+    kept = _constant(_WORD, [low_bits << width if i & width else low_bits for i in places])
+    moved = builder.select(
+        is_below, builder.lshr(partners, shift), builder.shl(partners, shift)
+    )
+    return builder.or_(builder.and_(words, kept), builder.and_(moved, builder.not_(kept)))
+
+
+def _constant(kind, numbers):
+    return ir.Constant(ir.VectorType(kind, len(numbers)), [ir.Constant(kind, n) for n in numbers])
+
+
+if numba.config.DISABLE_JIT:
+
+    def transpose_bits(square):
+        """Exchange bit j of word i and bit i of word j of an array of ``WORD`` words."""
+        bits = np.unpackbits(square.astype("<u8").view(np.uint8), bitorder="little")
+        turned = np.ascontiguousarray(bits.reshape(WORD, WORD).T)
+        square[:] = np.packbits(turned, bitorder="little").view("<u8")
+
+    def nonzero_bits(values, start):
+        """Return a word that notes which of the ``WORD`` numbers from ``start`` on are not zero."""
+        bits = np.packbits(values[start : start + WORD] != 0, bitorder="little")
+        return np.frombuffer(bits.tobytes().ljust(8, b"\0"), "<u8")[0]
+
+    def stack_words():
+        """Return an array of ``WORD`` words."""
+        return np.empty(WORD, np.uint64)
+
+
+def _bits(builder, word, sums, body):
+    """Emit ``for each bit k of word that is set: sums = body(k, sums)``, from the lowest up."""
+    before = builder.block
+    head, inside, after = (builder.append_basic_block(name) for name in ("bits", "bit", "done"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    phis = [builder.phi(value.type) for value in (word, *sums)]
+    for phi, value in zip(phis, (word, *sums), strict=True):
+        phi.add_incoming(value, before)
+    left, totals = phis[0], phis[1:]
+    none, one = ir.Constant(_WORD, 0), ir.Constant(_WORD, 1)
+    builder.cbranch(builder.icmp_unsigned("!=", left, none), inside, after)
+    builder.position_at_end(inside)
+    k = builder.cttz(left, ir.Constant(_BIT, 1))
+    rest = builder.and_(left, builder.sub(left, one))
+    for phi, value in zip(phis, (rest, *body(k, totals)), strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return totals
+
+
+def _emit_rows(builder, vectors, args, n_panels):
+    """Emit the loop over the rows of a block of C that is ``n_panels`` wide."""
+    a, _, a_at, a_row, a_k, words, w_at, w_row, b, b_at, b_k, b_panel, n_rows = args[:13]
+    found, found_steps, begin = args[13], args[14:17], args[17]
+    goal, goal_steps, end = args[18], args[19:22], args[22]
+    panels = [simd.times(builder, b_panel, p) for p in range(n_panels)]
+    cursors = [(a_at, a_row), (w_at, w_row)]
+    cursors += [(at, row) for at, row, _ in (found_steps, goal_steps)]
+
+    def body(_, cursors, __):
+        a_at, w_at, found_at, goal_at = cursors
+        old = simd.Corner(builder, vectors, found, (1, n_panels), (found_at, *found_steps[1:]))
+        new = simd.Corner(builder, vectors, goal, (1, n_panels), (goal_at, *goal_steps[1:]))
+
+        def add(k, sums):
+            row = builder.add(b_at, builder.mul(k, b_k))
+            left = vectors.spread_from(a, builder.add(a_at, builder.mul(k, a_k)))
+            right = [vectors.load(b, builder.add(row, p)) for p in panels]
+            return [vectors.fma(left, r, s) for r, s in zip(right, sums, strict=True)]
+
+        word = builder.load(builder.gep(words, [w_at]))
+        new.end(_bits(builder, word, old.begin(begin), add), end)
+        return []
+
+    simd.loop(builder, n_rows, cursors, [], body)
+
+
+@intrinsic
+def skipping_tiles(typingctx, a, n_panels, a_at, a_row, a_k, words, w_at, w_row, b, b_at, b_k,
+                   b_panel, n_rows, found, found_at, found_row, found_panel, begin,
+                   goal, goal_at, goal_row, goal_panel, end):  # fmt: skip
+    """Add up to ``WORD`` products to each vector of a block of C, without those with a zero.
+
+    Row i of A has its word at ``w_at + i * w_row``. Sums begin with what ``found`` holds where ``begin`` is
+    ADD, and are written to ``goal`` as ``end`` says: STORE, MULTIPLY or PLUS.
+    """
+    n = types.intp
+    signature = types.void(
+        a, n, n, n, n, words, n, n, b, n, n, n, n, found, n, n, n, n, goal, n, n, n, n
+    )
+
+    def emit(builder, vectors, args):
+        for size in range(FEWEST_PANELS, MOST_PANELS + 1):
+            with builder.if_then(simd.equals(builder, args[1], size)):
+                _emit_rows(builder, vectors, args, size)
+
+    def codegen(context, builder, signature, args):
+        return simd.outlined(context, builder, signature, args, "skipping_tiles", emit)
+
+    return signature, codegen

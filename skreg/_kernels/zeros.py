@@ -1,0 +1,272 @@
+"""Products without the zeros of their left matrix: of the rows, and of what ReLU leaves.
+
+Most of a picture, of a one-hot block or of a layer of ReLU is zeros, all the more under dropout,
+and each of them spares a row of multiply-adds in ``C = A B``. Rows of A are then taken one at a
+time, 64 numbers of it after the other (see `skreg._kernels.skipping`). Every element of C is
+still summed in increasing order of k, and adding a zero changes no sum, so a product has the
+bits that it has with all zeros multiplied; what is skipped is a matter of speed alone.
+
+The zeros of a level are noted row by row when its products are computed; a gradient sums over
+rows, so its notes are those of the rows, transposed. Whether a level has zeros enough is asked
+anew after each epoch.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from skreg._jit import jit
+from skreg._kernels.job import (
+    COLUMN_NOTES,
+    COLUMN_NOTES_AT,
+    DELTA_NOTES,
+    DELTAS,
+    LEAD,
+    MEMORY,
+    NEVER,
+    NOT_NOW,
+    NOTES,
+    NOTES_AT,
+    NOW,
+    PANELS,
+    PARTIAL_SUMS,
+    ROWS_OF,
+    SKIPS,
+    TURNED,
+    TURNED_AT,
+    UNITS,
+    VALUES,
+    WEIGHTS,
+    WEIGHTS_AT,
+    lanes_of,
+    numbers,
+    part,
+    words,
+)
+from skreg._kernels.lanes import load_first, store
+from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels, product_reference
+from skreg._kernels.simd import VECTOR_BYTES
+from skreg._kernels.skipping import (
+    BACKWARD,
+    FORWARD,
+    MOST_PANELS,
+    WEIGHT_GRADIENT,
+    WORD,
+    nonzero_bits,
+    skipping_tiles,
+    stack_words,
+    transpose_bits,
+)
+from skreg._kernels.team import share
+
+MOST_DENSITY = 0.65  # share of numbers that are not zero, above which all are multiplied
+
+
+class Notes(NamedTuple):
+    """Which numbers of a matrix are not zero, a bit for each of 64 columns in a word.
+
+    The word of row i and of columns ``64 b`` and following is ``start + i * row + b * block``.
+    """
+
+    words: np.ndarray
+    start: int
+    row: int
+    block: int
+
+
+@jit
+def skip(job, what, k, rows, batch, mode, goal):
+    """Compute a product of matrix k without the zeros of its left side; a plug.
+
+    Forward, that is of the values of level k for batch rows ``rows``; backward, of the deltas of
+    level k + 1; a gradient is summed over ``batch`` for weight rows ``rows`` and left in ``goal``.
+    CHOICE computes nothing but looks whether the first batch rows have zeros enough.
+    """
+    if what == FORWARD:
+        skip_forward(job, k, rows)
+    elif what == BACKWARD:
+        skip_backward(job, k, rows, mode)
+    elif what == WEIGHT_GRADIENT:
+        skip_in_gradient(job, k, rows, batch, mode, goal)
+    else:
+        choose(job, rows[1])
+    return True
+
+
+@jit
+def n_words(n):
+    """Return how many words note the zeros of ``n`` numbers."""
+    return (n + WORD - 1) // WORD
+
+
+@jit
+def note_rows(a, shape, notes):
+    """Note the zeros of the rows of a matrix of ``shape``."""
+    n_rows, n_columns = shape
+    for i in range(n_rows):
+        for j in range(0, n_columns, WORD):
+            bits = nonzero_bits(a.values, a.start + i * a.row + j)
+            if n_columns - j < WORD:
+                bits &= (np.uint64(1) << np.uint64(n_columns - j)) - np.uint64(1)
+            notes.words[notes.start + i * notes.row + j // WORD * notes.block] = bits
+
+
+@jit
+def note_columns(known, rows, first, notes):
+    """Note the zeros of columns from ``first`` on, a word each, in up to 64 rows of a matrix.
+
+    They are ``known`` row by row; there are as many columns as ``notes`` has words.
+    """
+    square = stack_words()
+    shift = np.uint64(first % WORD)
+    continues = shift > 0 and first // WORD + 1 < known.row
+    for i in range(WORD):
+        at = known.start + (rows[0] + i) * known.row + first // WORD
+        square[i] = np.uint64(0)
+        if rows[0] + i < rows[1]:
+            square[i] = known.words[at] >> shift
+            if continues:
+                square[i] |= known.words[at + 1] << (np.uint64(WORD) - shift)
+    transpose_bits(square)
+    for j in range(notes.size):
+        notes[j] = square[j]
+
+
+@jit
+def count_groups(n_panels):
+    """Return into how many groups of nearly equal size panels are divided."""
+    return (n_panels + MOST_PANELS - 1) // MOST_PANELS
+
+
+def _skipping_product(a, notes, b, c, shape, mode, partial):
+    """Compute what `skreg._kernels.matmul.product` computes, without the zeros of A.
+
+    ``shape`` is rows, depth and panels of C. ``partial`` has room for as many rows of sums that
+    are not complete and may not be left in C.
+    """
+    n_rows, depth, n_panels = shape
+    n_groups, n_blocks = count_groups(n_panels), n_words(depth)
+    for g in range(n_groups):
+        p, last = share(g, n_groups, n_panels, 1)
+        complete = Panels(c.values, c.start + p * c.panel, c.row, c.panel)
+        waiting = partial if mode == MULTIPLY or mode == PLUS else complete
+        for block in range(n_blocks):
+            k, is_last = block * WORD, block == n_blocks - 1
+            old, new = complete if block == 0 else waiting, complete if is_last else waiting
+            begin = ADD if block > 0 or mode == ADD else STORE
+            end = mode if is_last and mode != ADD else STORE
+            skipping_tiles(
+                a.values, last - p, a.start + k * a.column, a.row, a.column,
+                notes.words, notes.start + block * notes.block, notes.row,
+                b.values, b.start + p * b.panel + k * b.row, b.row, b.panel, n_rows,
+                old.values, old.start, old.row, old.panel, np.int64(begin),
+                new.values, new.start, new.row, new.panel, np.int64(end),
+            )  # fmt: skip
+
+
+def _skipping_product_reference(a, notes, b, c, shape, mode, partial):
+    n_rows, depth, n_panels = shape
+    width = VECTOR_BYTES // a.values.itemsize
+    product_reference(a, b, c, n_rows, depth, n_panels * width, mode)
+
+
+if numba.config.DISABLE_JIT:
+    skipping_product = _skipping_product_reference
+else:
+    skipping_product = jit(_skipping_product)
+
+
+@jit
+def row_notes(job, slot, level, first):
+    """Return where the zeros of batch rows from ``first`` on are noted, for values or deltas."""
+    per_row = n_words(job.layout[UNITS, level])
+    return Notes(words(job, slot), job.layout[NOTES_AT, level] + first * per_row, per_row, 1)
+
+
+@jit
+def partial_rows(job, first):
+    """Return the room for sums of batch rows from ``first`` on that are not complete."""
+    width = lanes_of(job)
+    row = MOST_PANELS * width
+    return Panels(numbers(job, PARTIAL_SUMS), first * row, row, width)
+
+
+@jit
+def skip_forward(job, k, rows):
+    """Multiply values of level k by matrix k, noting their zeros."""
+    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
+    (first, last), lead, below = rows, layout[LEAD, k + 1], layout[LEAD, k]
+    a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
+    b = Panels(numbers(job, WEIGHTS), layout[WEIGHTS_AT, k], width, layout[ROWS_OF, k] * width)
+    c = Panels(memory, layout[VALUES, k + 1] + first * lead, lead, width)
+    notes, n_units = row_notes(job, NOTES, k, first), layout[UNITS, k]
+    note_rows(a, (last - first, n_units), notes)
+    shape = (last - first, n_units, layout[PANELS, k])
+    skipping_product(a, notes, b, c, shape, np.int64(STORE), partial_rows(job, first))
+
+
+@jit
+def skip_backward(job, level, rows, mode):
+    """Multiply deltas of the level above by the transposed matrix, noting their zeros."""
+    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
+    (first, last), above, lead = rows, layout[LEAD, level + 1], layout[LEAD, level]
+    n_above, n_panels = layout[UNITS, level + 1], (layout[UNITS, level] + width - 1) // width
+    a = Numbers(memory, layout[DELTAS, level + 1] + first * above, above, 1)
+    b = Panels(numbers(job, TURNED), layout[TURNED_AT, level], width, n_above * width)
+    c = Panels(memory, layout[DELTAS, level] + first * lead, lead, width)
+    notes = row_notes(job, DELTA_NOTES, level + 1, first)
+    note_rows(a, (last - first, n_above), notes)
+    shape = (last - first, n_above, n_panels)
+    skipping_product(a, notes, b, c, shape, mode, partial_rows(job, first))
+
+
+@jit
+def skip_in_gradient(job, k, rows, batch, mode, goal):
+    """Sum the gradient of weight rows of matrix k, from the notes that the forward pass left."""
+    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
+    below, above, depth = layout[LEAD, k], layout[LEAD, k + 1], batch[1] - batch[0]
+    b = Panels(memory, layout[DELTAS, k + 1] + batch[0] * above, above, width)
+    panel, per_row = layout[ROWS_OF, k] * width, n_words(layout[UNITS, k])
+    known, noted = row_notes(job, NOTES, k, 0), words(job, COLUMN_NOTES)
+    for first in range(rows[0], rows[1], WORD):
+        last = min(first + WORD, rows[1])
+        notes = Notes(noted, layout[COLUMN_NOTES_AT, k] + first, 1, layout[ROWS_OF, k])
+        for i in range(batch[0], batch[1], WORD):
+            at = notes.start + (i - batch[0]) // WORD * notes.block
+            rows_here = i, min(i + WORD, batch[1])
+            note_columns(known, rows_here, first, part(noted, at, last - first))
+        a = Numbers(memory, layout[VALUES, k] + batch[0] * below + first, 1, below)
+        c = Panels(goal, layout[WEIGHTS_AT, k] + first * width, width, layout[ROWS_OF, k] * width)
+        shape = (last - first, depth, layout[PANELS, k])
+        skipping_product(a, notes, b, c, shape, mode, partial_rows(job, 0))
+        clear_padding(c, last - first, layout[UNITS, k + 1], width)
+
+
+@jit
+def clear_padding(c, n_rows, n_columns, width):
+    """Set what lies beyond the last column to zero: deltas hold slopes there."""
+    n_last = n_columns % width
+    if n_last > 0:
+        at = c.start + n_columns // width * c.panel
+        for i in range(at, at + n_rows * c.row, c.row):
+            store(c.values, i, load_first(c.values, i, n_last, 0.0))
+
+
+@jit
+def choose(job, n_rows):
+    """Decide by the first rows of the last batch which levels' zeros the next epoch skips.
+
+    The rows must be such as the same member has taken forward in any team.
+    """
+    layout, memory = job.layout, numbers(job, MEMORY)
+    n_rows = min(n_rows, WORD)
+    for level in range(layout.shape[1] - 1):
+        if layout[SKIPS, level] == NEVER or n_rows == 0:
+            continue
+        count, n_units = 0, layout[UNITS, level]
+        for i in range(n_rows):
+            row = part(memory, layout[VALUES, level] + i * layout[LEAD, level], n_units)
+            for j in range(n_units):
+                count += row[j] != 0
+        layout[SKIPS, level] = NOW if count <= MOST_DENSITY * n_rows * n_units else NOT_NOW

@@ -1,0 +1,98 @@
+"""Whether a fit skips the zeros of its rows and of ReLU, and when the program for it is compiled.
+
+Skipping changes no bit of a result (see `skreg._kernels.zeros`), so it may begin at any time. Its
+program takes more than a second to compile, once per machine and dtype, which a small fit would
+not earn back. So it is used at once where it is at hand, in this process or in the disk cache;
+otherwise it is compiled as soon as this process has trained long enough with zeros to skip.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+
+from skreg._kernels import job as slots
+from skreg._kernels.activations import RELU
+from skreg._kernels.job import NEVER, NOW
+from skreg._kernels.plugs import address_of
+from skreg._kernels.simd import lanes
+from skreg._kernels.skipping import FEWEST_PANELS, MOST_PANELS, WORD
+from skreg._kernels.zeros import MOST_DENSITY, skip
+
+PAYS_AFTER = 1e11  # multiply-adds of this process: a few seconds of training
+
+_trained = {}  # multiply-adds so far with zeros that were not skipped, by dtype
+
+
+class Zeros:
+    """The zeros that an engine may skip.
+
+    Parameters
+    ----------
+    task : Task
+    job : Job
+    table : Table
+        It gets room for notes on where zeros are, and the program that uses them.
+    sizes : Sizes
+    """
+
+    def __init__(self, task, job, table, sizes):
+        self._job, self._tables = job, [table]
+        self._levels = _levels_with_zeros(task, job)
+        self.wait = bool(self._levels.any())  # for the program to be worth its compilation
+        if self.wait:
+            self._n_products = 3.0 * sizes.parameters * table.arrays[slots.ORDER].size
+            _make_room(table, sizes, int(task.for_training))
+            self._begin(compiles=False)
+
+    def share(self, tables):
+        """Let other members of the team, who have tables of their own, skip as well."""
+        self._tables += tables
+
+    def count_epoch(self):
+        """Take note of an epoch whose zeros were not skipped; begin to skip if that pays."""
+        kind = self._job.kind.dtype
+        _trained[kind] = _trained.get(kind, 0.0) + self._n_products
+        if _trained[kind] > PAYS_AFTER:
+            self._begin(compiles=True)
+
+    def _begin(self, compiles):
+        n, job = 1, self._job
+        weights = self._tables[0].arrays[slots.WEIGHTS]
+        examples = job, n, n, (n, n), (n, n), n, weights
+        address = address_of(skip, *examples, compiles=compiles)
+        if address:
+            for table in self._tables:
+                table.addresses[slots.SKIP_PLUG, 0] = address
+            job.layout[slots.SKIPS, self._levels] = NOW
+            self.wait = False
+
+
+def _levels_with_zeros(task, job):
+    """Return which levels have zeros that a product of some width can skip."""
+    layout, lowest = job.layout, job.lowest
+    is_wide = layout[slots.UNITS] > (FEWEST_PANELS - 1) * lanes(task.dtype)
+    can_skip = np.append(is_wide[1:], False)  # forward, to the level above
+    can_skip[lowest + 1 : -1] |= is_wide[lowest:-2]  # backward, to the level below
+    has_zeros = layout[slots.ACTIVATION] == RELU
+    has_zeros[0] = can_skip[0] and _input_density(task) <= MOST_DENSITY
+    return can_skip & has_zeros
+
+
+def _input_density(task):
+    """Return the share of numbers that are not zero in a few rows, after input dropout."""
+    rows, index = task.train, task.train_index
+    if not task.for_training:
+        rows, index = task.valid, task.valid_index
+    if sp.issparse(rows.X) or rows.X.size == 0:
+        return 1.0
+    n_rows = rows.X.shape[0] if index is None else len(index)
+    places = np.arange(0, n_rows, -(-n_rows // WORD))
+    few = rows.X[places if index is None else index[places]]
+    return np.count_nonzero(few) / few.size * (1.0 - task.network.dropout[0])
+
+
+def _make_room(table, sizes, trains):
+    table.new(slots.NOTES, sizes.notes, np.uint64)
+    table.new(slots.DELTA_NOTES, trains * sizes.notes, np.uint64)
+    table.new(slots.COLUMN_NOTES, trains * sizes.column_notes, np.uint64)
+    n_rows = -(-sizes.rows // WORD) * WORD
+    table.new(slots.PARTIAL_SUMS, trains * n_rows * MOST_PANELS * lanes(table.dtype))

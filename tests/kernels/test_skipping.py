@@ -1,0 +1,94 @@
+"""Tiles that skip zeros against ``np.dot``; words of bits against NumPy's."""
+
+import numba
+import numpy as np
+import pytest
+
+from skreg._jit import jit
+from skreg._kernels.simd import ADD, MULTIPLY, PLUS, STORE, lanes
+from skreg._kernels.skipping import (
+    FEWEST_PANELS,
+    MOST_PANELS,
+    WORD,
+    nonzero_bits,
+    skipping_tiles,
+    stack_words,
+    transpose_bits,
+)
+
+needs_compiler = pytest.mark.skipif(
+    numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
+)
+DTYPES = (np.float32, np.float64)
+
+
+@jit
+def _bits(values, start):
+    return nonzero_bits(values, start)
+
+
+@jit
+def _transpose(words):
+    square = stack_words()
+    square[:] = words
+    transpose_bits(square)
+    return square.copy()
+
+
+@jit
+def _tiles(a, b, steps, words, found, goal, modes):
+    n_rows, width, n_panels = goal.size // (steps[0] + 1), b.size // steps[2], steps[1]
+    row = steps[0] + 1
+    skipping_tiles(
+        a, n_panels, 1, WORD + 2, 1, words, 0, 1, b, 0, width, WORD * width, n_rows,
+        found, 0, row, width, modes[0], goal, 0, row, width, modes[1],
+    )  # fmt: skip
+
+
+def words_of(matrix):
+    """Return a word for each row of a matrix of up to 64 columns."""
+    bits = np.packbits(matrix != 0, axis=1, bitorder="little")
+    padded = np.zeros((len(matrix), 8), np.uint8)
+    padded[:, : bits.shape[1]] = bits
+    return padded.view("<u8")[:, 0].astype(np.uint64)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_tell_what_is_not_zero(dtype):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=WORD + 9).astype(dtype)
+    values[rng.random(values.size) < 0.5] = 0
+    values[[3, 4, 5, 6]] = np.nan, np.inf, -0.0, np.finfo(dtype).smallest_subnormal
+    for start in (0, 3, 9):
+        expected = words_of(values[None, start : start + WORD])[0]
+        assert np.uint64(_bits(values, start)) == expected
+    assert int(_bits(values, 3)) & 0b1111 == 0b1011  # the zero with a sign is a zero
+
+
+def test_transposed_words_have_the_bits_of_the_transposed_matrix():
+    matrix = np.random.default_rng(0).random((WORD, WORD)) < 0.3
+    np.testing.assert_array_equal(_transpose(words_of(matrix)), words_of(matrix.T))
+
+
+@needs_compiler
+@pytest.mark.parametrize("n_panels", range(FEWEST_PANELS, MOST_PANELS + 1))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tiles_add_the_products_of_what_the_words_name(dtype, n_panels):
+    rng, width, n_rows = np.random.default_rng(n_panels), lanes(np.dtype(dtype)), 9
+    a = rng.normal(size=(n_rows, WORD)).astype(dtype)
+    named = rng.random(a.shape) < 0.5
+    named[4] = False
+    memory = np.full((n_rows, WORD + 2), np.nan, dtype)  # what no word names is never read
+    memory[:, 1:-1] = np.where(named, a, np.nan)
+    b = rng.normal(size=(n_panels, WORD, width)).astype(dtype)
+    old, goal = rng.normal(size=(2, n_rows, n_panels * width + 1)).astype(dtype)
+    product = (a * named) @ b.transpose(1, 0, 2).reshape(WORD, -1)
+    steps = n_panels * width, n_panels, b.size // width
+    for begin, end in ((STORE, STORE), (ADD, STORE), (STORE, MULTIPLY), (ADD, PLUS)):
+        out, modes = goal.copy(), (np.int64(begin), np.int64(end))
+        _tiles(memory.ravel(), b.ravel(), steps, words_of(named), old.ravel(), out.ravel(), modes)
+        expected = product + (old[:, :-1] if begin == ADD else 0)
+        expected = {STORE: expected, MULTIPLY: expected * goal[:, :-1],
+                    PLUS: expected + goal[:, :-1]}[end]  # fmt: skip
+        np.testing.assert_allclose(out[:, :-1], expected, rtol=0, atol=200 * np.finfo(dtype).eps)
+        np.testing.assert_array_equal(out[:, -1], goal[:, -1])

@@ -1,0 +1,176 @@
+"""Products without zeros against products with them: the same bits; notes; the choice."""
+
+from itertools import product as combinations
+
+import numba
+import numpy as np
+import pytest
+
+from skreg import _zeros
+from skreg._jit import jit
+from skreg._kernels import zeros
+from skreg._kernels.job import MEMORY, NEVER, NOT_NOW, NOW, SKIPS, VALUES
+from skreg._kernels.losses import LOG_LOSS
+from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels, product
+from skreg._kernels.simd import lanes
+from skreg._kernels.skipping import FEWEST_PANELS, MOST_PANELS, WORD
+from skreg._kernels.solvers import ADAM
+from tests.kernels.engines import JIT, SGD_RULE, features, make_engine, starting_weights, targets
+
+DTYPES = (np.float32, np.float64)
+ADAM_RULE = SGD_RULE._replace(solver=ADAM)
+
+
+@jit
+def _noted_product(a, notes, b, c, shape, mode, partial):
+    zeros.note_rows(a, (shape[0], shape[1]), notes)
+    zeros.skipping_product(a, notes, b, c, shape, mode, partial)
+
+
+@jit
+def _note_columns(known, rows, first, notes):
+    zeros.note_columns(known, rows, first, notes)
+
+
+def notes_of(n_rows, n_columns):
+    per_row = -(-n_columns // WORD)
+    return zeros.Notes(np.zeros(n_rows * per_row, np.uint64), 0, per_row, 1)
+
+
+@pytest.mark.parametrize("mode", (STORE, ADD, MULTIPLY, PLUS))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_products_have_the_bits_of_those_with_all_zeros(dtype, mode):
+    width, n_rows = lanes(np.dtype(dtype)), 16
+    for n_panels, depth in combinations((FEWEST_PANELS, 7, 8, 15), (5, 64, 150)):
+        rng = np.random.default_rng(depth)
+        values = np.zeros((n_rows + 1, depth + WORD), dtype)  # words are read whole
+        values[:n_rows, :depth] = features(n_rows, depth, n_panels)
+        a = Numbers(values.ravel(), 0, depth + WORD, 1)
+        b = Panels(rng.normal(size=n_panels * depth * width).astype(dtype), 0, width, depth * width)
+        found = rng.normal(size=n_rows * n_panels * width).astype(dtype)
+        expected, got = (Panels(found.copy(), 0, n_panels * width, width) for _ in range(2))
+        product(a, b, expected, n_rows, depth, n_panels * width, np.int64(mode))
+        row = MOST_PANELS * width
+        partial = Panels(np.empty(n_rows * row, dtype), 0, row, width)
+        shape = n_rows, depth, n_panels
+        _noted_product(a, notes_of(n_rows, depth), b, got, shape, np.int64(mode), partial)
+        np.testing.assert_array_equal(got.values, expected.values)
+
+
+def test_groups_of_panels_are_such_as_there_are_tiles_for():
+    for n_panels in range(FEWEST_PANELS, 200):
+        n_groups = zeros.count_groups(n_panels)
+        assert n_groups == 1 or n_panels // n_groups >= FEWEST_PANELS
+        assert -(-n_panels // n_groups) <= MOST_PANELS
+
+
+@pytest.mark.parametrize("first", (0, 8, 64, 72))
+def test_columns_are_noted_as_their_rows_are(first):
+    n_rows, n_columns = 70, 150
+    X = np.zeros((n_rows, n_columns + WORD))
+    X[:, :n_columns] = features(n_rows, n_columns)
+    known = notes_of(n_rows, n_columns)
+    zeros.note_rows(Numbers(X.ravel(), 0, X.shape[1], 1), (n_rows, n_columns), known)
+    for rows in ((0, 64), (64, 70), (5, 30)):
+        notes = np.zeros(min(WORD, n_columns - first), np.uint64)
+        _note_columns(known, rows, first, notes)
+        bits = notes[:, None] >> np.arange(WORD, dtype=np.uint64) & np.uint64(1)
+        expected = np.zeros((notes.size, WORD))
+        expected[:, : rows[1] - rows[0]] = X[slice(*rows), first : first + notes.size].T != 0
+        np.testing.assert_array_equal(bits, expected)
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Let engines skip zeros after their first epoch at the latest."""
+    monkeypatch.setattr(_zeros, "PAYS_AFTER", -1.0)
+
+
+def wide_units(dtype):
+    """Return units of a network of which every product but the last is wide enough."""
+    wide = FEWEST_PANELS * lanes(np.dtype(dtype))
+    return 2 * wide + 5, wide, wide + 3, 4
+
+
+def trained(dtype, *, batch_size=130, n_rows=300, **details):
+    """Return the parameters after three epochs, what validation says, and the layout."""
+    units = wide_units(dtype)
+    X, y = features(n_rows, units[0]), targets(LOG_LOSS, n_rows, units[-1])
+    details = {"activation": "relu", "rule": ADAM_RULE, "l2": 1e-3, **details}
+    valid = features(40, units[0], 5), targets(LOG_LOSS, 40, units[-1]), np.ones(40)
+    with make_engine(units, X, y, np.arange(n_rows) % 3, loss=LOG_LOSS, dtype=dtype, valid=valid,
+                     batch_size=batch_size, **details) as engine:  # fmt: skip
+        engine.load(starting_weights(units).astype(dtype))
+        losses = [engine.train_epoch(0.01)[0] for _ in range(3)]
+        losses.append(engine.gradient()[0])
+        outputs, loss = engine.evaluate()
+        return engine.parameters(), [*losses, loss], outputs.copy(), engine.job.layout.copy()
+
+
+@pytest.mark.parametrize("dropout", (None, (0.2, 0.5, 0.3)))
+@pytest.mark.parametrize("activation", ("relu", "tanh", "softplus"))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_training_has_the_same_bits_with_and_without(
+    at_once, monkeypatch, dtype, activation, dropout
+):
+    details = {"activation": activation, "dropout": dropout}
+    for batch_size in (130, 40):
+        *skipping, layout = trained(dtype, batch_size=batch_size, **details)
+        hidden = NOW if activation == "relu" else NEVER
+        np.testing.assert_array_equal(layout[SKIPS], [NOW, hidden, hidden, NEVER])
+        with monkeypatch.context() as patch:
+            patch.setattr(_zeros, "FEWEST_PANELS", 10**9)
+            *plain, layout = trained(dtype, batch_size=batch_size, **details)
+        assert (layout[SKIPS] == NEVER).all()
+        for one, other in zip(skipping, plain, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(not JIT, reason="without the compiler a team has one member")
+@pytest.mark.parametrize("shared", (False, True))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_teams_have_the_same_bits(at_once, monkeypatch, dtype, shared):
+    if shared:
+        monkeypatch.setattr("skreg._job.MOST_BYTES_OF_REPLICAS", 0)
+    one, *others = (trained(dtype, dropout=(0.1, 0.4, 0.0), n_threads=n) for n in (1, 2, 3))
+    for other in others:
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_padding_of_gradients_stays_zero(at_once):
+    """A unit of tanh beyond the last has slope one, and no product of deltas touches it."""
+    dtype, width = np.float64, lanes(np.dtype(np.float64))
+    units = WORD, FEWEST_PANELS * width - width // 2 - 1, 2
+    X, y = features(100, units[0]), targets(0, 100, 2)
+    with make_engine(units, X, y, activation="tanh", batch_size=100, dtype=dtype) as engine:
+        engine.load(starting_weights(units))
+        for _ in range(2):
+            engine.train_epoch(0.1)
+        assert engine.job.layout[SKIPS, 0] == NOW
+        at = engine.job.layout[zeros.WEIGHTS_AT, 0] + (FEWEST_PANELS - 1) * WORD * width
+        last = engine.weights[at : at + WORD * width].reshape(WORD, width)
+        assert last[:, : units[1] % width].all()
+        assert not last[:, units[1] % width :].any()
+
+
+def test_choice_follows_the_values_of_the_last_batch(at_once):
+    units = wide_units(np.float64)
+    n_rows = 200
+    X, y = features(n_rows, units[0]), targets(LOG_LOSS, n_rows, units[-1])
+    with make_engine(units, X, y, loss=LOG_LOSS, activation="relu", batch_size=100) as engine:
+        layout, flat = engine.job.layout, starting_weights(units)
+        engine.load(flat)
+        engine.train_epoch(1e-3)
+        engine.train_epoch(1e-3)
+        assert layout[SKIPS].tolist() == [NOW, NOW, NOW, NEVER]
+        bias = flat.copy()
+        bias[-units[-1] - units[-2] : -units[-1]] += 100  # all of the last hidden layer is active
+        engine.load(bias)
+        engine.train_epoch(1e-9)
+        assert layout[SKIPS].tolist() == [NOW, NOW, NOT_NOW, NEVER]
+        memory = engine.table.arrays[MEMORY][layout[VALUES, 2] :]
+        assert memory[: units[2]].all()
+        engine.load(flat)
+        engine.train_epoch(1e-9)
+        assert layout[SKIPS].tolist() == [NOW, NOW, NOW, NEVER]
