@@ -6,16 +6,19 @@ not earn back. So it is used at once where it is at hand, in this process or in 
 otherwise it is compiled as soon as this process has trained long enough with zeros to skip.
 """
 
+from itertools import product
+
 import numpy as np
 import scipy.sparse as sp
 
 from skreg._kernels import job as slots
 from skreg._kernels.activations import RELU
-from skreg._kernels.job import NEVER, NOW
+from skreg._kernels.job import NOW
+from skreg._kernels.matmul import Multiplication, Numbers, Panels
 from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import lanes
 from skreg._kernels.skipping import FEWEST_PANELS, MOST_PANELS, WORD
-from skreg._kernels.zeros import MOST_DENSITY, skip
+from skreg._kernels.zeros import MOST_DENSITY, choose, skip
 
 PAYS_AFTER = 1e11  # multiply-adds of this process: a few seconds of training
 
@@ -55,13 +58,16 @@ class Zeros:
             self._begin(compiles=True)
 
     def _begin(self, compiles):
-        n, job = 1, self._job
-        weights = self._tables[0].arrays[slots.WEIGHTS]
-        examples = job, n, n, (n, n), (n, n), n, weights
-        address = address_of(skip, *examples, compiles=compiles)
-        if address:
-            for table in self._tables:
-                table.addresses[slots.SKIP_PLUG, 0] = address
+        n, job, weights = 1, self._job, self._tables[0].arrays[slots.WEIGHTS]
+        left, right = Numbers(weights, n, n, n), Panels(weights, n, n, n)
+        task = Multiplication(left, right, right, n, n, n, n)
+        addresses = {
+            slots.SKIP_PLUG: address_of(skip, job, n, n, (n, n), task, compiles=compiles),
+            slots.CHOICE_PLUG: address_of(choose, job, n, compiles=compiles),
+        }
+        if all(addresses.values()):
+            for table, (slot, address) in product(self._tables, addresses.items()):
+                table.addresses[slot, 0] = address
             job.layout[slots.SKIPS, self._levels] = NOW
             self.wait = False
 

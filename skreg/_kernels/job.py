@@ -54,8 +54,8 @@ GATHER_PLUG, DROP_ENTRIES_PLUG, PRODUCT_PLUG, GRADIENT_PLUG = range(56, 60)
 LABELS_PLUG, CLIP_PLUG, DROP_INPUTS_PLUG, DROP_UNITS_PLUG = range(60, 64)
 # Of words of 64 bits: which values and deltas of a batch are not zero, by rows and by columns;
 # products that are not complete; see `skreg._kernels.zeros`.
-NOTES, DELTA_NOTES, COLUMN_NOTES, PARTIAL_SUMS, SKIP_PLUG = range(64, 69)
-N_SLOTS = 69
+NOTES, DELTA_NOTES, COLUMN_NOTES, PARTIAL_SUMS, SKIP_PLUG, CHOICE_PLUG = range(64, 70)
+N_SLOTS = 70
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
 UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS, SKIPS, NOTES_AT = range(8)  # per level

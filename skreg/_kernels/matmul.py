@@ -25,7 +25,8 @@ from skreg._kernels.simd import (
 )
 
 __all__ = [
-    "ADD", "MULTIPLY", "PLUS", "ROWS", "STORE", "Numbers", "Panels", "pack", "product", "unpack",
+    "ADD", "MULTIPLY", "PLUS", "ROWS", "STORE", "Multiplication", "Numbers", "Panels", "pack",
+    "product", "unpack",
 ]  # fmt: skip
 
 
@@ -45,6 +46,18 @@ class Panels(NamedTuple):
     start: int
     row: int
     panel: int
+
+
+class Multiplication(NamedTuple):
+    """The arguments of `product`."""
+
+    a: Numbers
+    b: Panels
+    c: Panels
+    n_rows: int
+    depth: int
+    n_columns: int
+    mode: int
 
 
 def _product(a, b, c, n_rows, depth, n_columns, mode):

@@ -17,6 +17,7 @@ from skreg._kernels.gather import batch_targets
 from skreg._kernels.job import (
     ACTIVATION,
     BIASES_AT,
+    CHOICE_PLUG,
     DELTAS,
     DROP_UNITS_PLUG,
     GRADIENT_PLUG,
@@ -45,36 +46,49 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.lanes import load, load_first, store_first
 from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss, evaluate_soft
-from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, ROWS, STORE, Numbers, Panels, product
+from skreg._kernels.matmul import (
+    ADD,
+    MULTIPLY,
+    PLUS,
+    ROWS,
+    STORE,
+    Multiplication,
+    Numbers,
+    Panels,
+    product,
+)
 from skreg._kernels.plugs import call, plug
-from skreg._kernels.skipping import BACKWARD, CHOICE, FEWEST_PANELS, FEWEST_ROWS, FORWARD, WEIGHT_GRADIENT
+from skreg._kernels.skipping import (
+    BACKWARD,
+    FEWEST_PANELS,
+    FEWEST_ROWS,
+    FORWARD,
+    WEIGHT_GRADIENT,
+)
 from skreg._kernels.transpose import Vectors, transpose, transpose_numbers
 
 
 @jit
-def skips(job, k):
-    """Return whether matrix k is multiplied without the zeros of the values."""
-    return job.layout[SKIPS, k] > 0 and job.layout[PANELS, k] >= FEWEST_PANELS
+def multiply(job, what, level, place, task):
+    """Carry out a `Multiplication` whose left side lies at a level; its zeros may be skipped.
 
-
-@jit
-def skip_zeros(job, what, k, rows, batch, mode, goal):
-    """Compute a product of matrix k without the zeros of its left side."""
-    arguments = (job, np.int64(what), np.int64(k), rows, batch, np.int64(mode), goal)
-    call(plug(job, SKIP_PLUG), arguments)
+    ``place`` is the batch row or, for a gradient, the column of that level where the left side
+    begins, and for a gradient the first batch row of its sums.
+    """
+    least = (FEWEST_PANELS - 1) * lanes_of(job)
+    is_long = what != WEIGHT_GRADIENT or task.depth >= FEWEST_ROWS
+    if job.layout[SKIPS, level] > 0 and task.n_columns > least and is_long:
+        call(plug(job, SKIP_PLUG), (job, np.int64(what), np.int64(level), place, task))
+    else:
+        n_rows = (task.n_rows + ROWS - 1) // ROWS * ROWS
+        product(task.a, task.b, task.c, n_rows, task.depth, task.n_columns, task.mode)
 
 
 @jit
 def choose_skips(job, n_rows):
     """Decide by the first ``n_rows`` of the last batch which zeros the next epoch skips."""
-    if plug(job, SKIP_PLUG) != 0:
-        rows = (np.int64(0), np.int64(n_rows))
-        skip_zeros(job, CHOICE, 0, rows, rows, STORE, numbers(job, MEMORY))
-
-
-@jit
-def _whole_tiles(n_rows):
-    return (n_rows + ROWS - 1) // ROWS * ROWS
+    if plug(job, CHOICE_PLUG) != 0:
+        call(plug(job, CHOICE_PLUG), (job, np.int64(n_rows)))
 
 
 @jit
@@ -87,12 +101,11 @@ def forward(job, source, level, first, last):
     c = Panels(memory, layout[VALUES, level] + first * lead, lead, width)
     if k == 0 and source.row_step == 0:
         call(plug(job, PRODUCT_PLUG), (job, b, c, first, last, layout[PANELS, k]))
-    elif skips(job, k):
-        skip_zeros(job, FORWARD, k, (first, last), (first, last), STORE, memory)
     else:
         a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
-        n_rows = _whole_tiles(last - first)
-        product(a, b, c, n_rows, layout[UNITS, k], layout[UNITS, level], np.int64(STORE))
+        sizes = last - first, layout[UNITS, k], layout[UNITS, level]
+        task = Multiplication(a, b, c, *sizes, np.int64(STORE))
+        multiply(job, FORWARD, k, (first, np.int64(0)), task)
 
 
 @jit
@@ -182,14 +195,12 @@ def backward_rows(job, lowest, first, last):
         mode = MULTIPLY if level > 0 else STORE  # the input has no slope
         above, lead = layout[LEAD, level + 1], layout[LEAD, level]
         n_above = layout[UNITS, level + 1]
-        if layout[SKIPS, level + 1] > 0 and layout[UNITS, level] > (FEWEST_PANELS - 1) * width:
-            skip_zeros(job, BACKWARD, level, (first, last), (first, last), mode, memory)
-            continue
         a = Numbers(memory, layout[DELTAS, level + 1] + first * above, above, 1)
         b = Panels(numbers(job, TURNED), layout[TURNED_AT, level], width, n_above * width)
         c = Panels(memory, layout[DELTAS, level] + first * lead, lead, width)
-        n_rows = _whole_tiles(last - first)
-        product(a, b, c, n_rows, n_above, layout[UNITS, level], np.int64(mode))
+        sizes = last - first, n_above, layout[UNITS, level]
+        task = Multiplication(a, b, c, *sizes, np.int64(mode))
+        multiply(job, BACKWARD, level + 1, (first, np.int64(0)), task)
 
 
 @jit
@@ -203,13 +214,14 @@ def weight_gradient(job, source, k, rows, batch, mode, goal):
     c = Panels(goal, start, width, layout[ROWS_OF, k] * width)
     if k == 0 and source.row_step == 0:
         call(plug(job, GRADIENT_PLUG), (job, c, rows, batch, mode))
-    elif skips(job, k) and batch[1] - batch[0] >= FEWEST_ROWS:
-        skip_zeros(job, WEIGHT_GRADIENT, k, rows, batch, mode, goal)
     else:
         below, above = layout[LEAD, k], layout[LEAD, k + 1]
         a = Numbers(memory, layout[VALUES, k] + batch[0] * below + rows[0], 1, below)
         b = Panels(memory, layout[DELTAS, k + 1] + batch[0] * above, above, width)
-        product(a, b, c, rows[1] - rows[0], batch[1] - batch[0], layout[UNITS, k + 1], mode)
+        sizes = rows[1] - rows[0], batch[1] - batch[0], layout[UNITS, k + 1]
+        multiply(
+            job, WEIGHT_GRADIENT, k, (rows[0], batch[0]), Multiplication(a, b, c, *sizes, mode)
+        )
 
 
 @jit

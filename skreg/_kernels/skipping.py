@@ -18,7 +18,7 @@ from skreg._kernels import simd
 WORD = 64  # numbers whose zeros one word notes
 FEWEST_PANELS, MOST_PANELS = 3, 7  # of B and C in one tile
 FEWEST_ROWS = 48  # of a batch that a gradient is summed over
-FORWARD, BACKWARD, WEIGHT_GRADIENT, CHOICE = range(4)  # the products of a network; whether to skip
+FORWARD, BACKWARD, WEIGHT_GRADIENT = range(3)  # the products of a network
 
 _BIT = ir.IntType(1)
 _WORD = ir.IntType(WORD)
@@ -83,9 +83,7 @@ def _exchange_blocks(builder, words, width):
     shift = _constant(_WORD, [width] * WORD)
     is_below = _constant(_BIT, [int(i & width > 0) for i in places])
     kept = _constant(_WORD, [low_bits << width if i & width else low_bits for i in places])
-    moved = builder.select(
-        is_below, builder.lshr(partners, shift), builder.shl(partners, shift)
-    )
+    moved = builder.select(is_below, builder.lshr(partners, shift), builder.shl(partners, shift))
     return builder.or_(builder.and_(words, kept), builder.and_(moved, builder.not_(kept)))
 
 
@@ -166,8 +164,8 @@ def skipping_tiles(typingctx, a, n_panels, a_at, a_row, a_k, words, w_at, w_row,
                    goal, goal_at, goal_row, goal_panel, end):  # fmt: skip
     """Add up to ``WORD`` products to each vector of a block of C, without those with a zero.
 
-    Row i of A has its word at ``w_at + i * w_row``. Sums begin with what ``found`` holds where ``begin`` is
-    ADD, and are written to ``goal`` as ``end`` says: STORE, MULTIPLY or PLUS.
+    Row i of A has its word at ``w_at + i * w_row``. Sums begin with what ``found`` holds where
+    ``begin`` is ADD, and are written to ``goal`` as ``end`` says: STORE, MULTIPLY or PLUS.
     """
     n = types.intp
     signature = types.void(

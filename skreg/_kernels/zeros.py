@@ -21,7 +21,6 @@ from skreg._kernels.job import (
     COLUMN_NOTES,
     COLUMN_NOTES_AT,
     DELTA_NOTES,
-    DELTAS,
     LEAD,
     MEMORY,
     NEVER,
@@ -29,16 +28,11 @@ from skreg._kernels.job import (
     NOTES,
     NOTES_AT,
     NOW,
-    PANELS,
     PARTIAL_SUMS,
     ROWS_OF,
     SKIPS,
-    TURNED,
-    TURNED_AT,
     UNITS,
     VALUES,
-    WEIGHTS,
-    WEIGHTS_AT,
     lanes_of,
     numbers,
     part,
@@ -49,7 +43,6 @@ from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels, p
 from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.skipping import (
     BACKWARD,
-    FORWARD,
     MOST_PANELS,
     WEIGHT_GRADIENT,
     WORD,
@@ -76,22 +69,48 @@ class Notes(NamedTuple):
 
 
 @jit
-def skip(job, what, k, rows, batch, mode, goal):
-    """Compute a product of matrix k without the zeros of its left side; a plug.
+def skip(job, what, level, place, task):
+    """Carry out a `Multiplication` without the zeros of its left side; a plug.
 
-    Forward, that is of the values of level k for batch rows ``rows``; backward, of the deltas of
-    level k + 1; a gradient is summed over ``batch`` for weight rows ``rows`` and left in ``goal``.
-    CHOICE computes nothing but looks whether the first batch rows have zeros enough.
+    The arguments are those of `skreg._kernels.network.multiply`.
     """
-    if what == FORWARD:
-        skip_forward(job, k, rows)
-    elif what == BACKWARD:
-        skip_backward(job, k, rows, mode)
-    elif what == WEIGHT_GRADIENT:
-        skip_in_gradient(job, k, rows, batch, mode, goal)
+    layout, width = job.layout, lanes_of(job)
+    n_panels = (task.n_columns + width - 1) // width
+    per_row = n_words(layout[UNITS, level])
+    known = words(job, DELTA_NOTES if what == BACKWARD else NOTES)
+    row = place[1] if what == WEIGHT_GRADIENT else place[0]
+    notes = Notes(known, layout[NOTES_AT, level] + row * per_row, per_row, 1)
+    if what == WEIGHT_GRADIENT:
+        skip_in_columns(job, notes, level, place[0], task)
     else:
-        choose(job, rows[1])
+        note_rows(task.a, (task.n_rows, task.depth), notes)
+        shape = task.n_rows, task.depth, n_panels
+        partial = partial_rows(job, row)
+        skipping_product(task.a, notes, task.b, task.c, shape, task.mode, partial)
     return True
+
+
+@jit
+def skip_in_columns(job, known, k, column, task):
+    """Carry out a `Multiplication` whose left side is transposed: its rows are columns of a level.
+
+    From ``column`` on, these are taken 64 at a time; their zeros are ``known`` by rows.
+    """
+    width, stride = lanes_of(job), job.layout[ROWS_OF, k]
+    noted, n_panels = words(job, COLUMN_NOTES), (task.n_columns + width - 1) // width
+    for start in range(0, task.n_rows, WORD):
+        n_rows = min(WORD, task.n_rows - start)
+        first = column + start
+        notes = Notes(noted, job.layout[COLUMN_NOTES_AT, k] + first, 1, stride)
+        for i in range(0, task.depth, WORD):
+            goal = part(noted, notes.start + i // WORD * stride, n_rows)
+            note_columns(known, (i, min(i + WORD, task.depth)), first, goal)
+        a, c = task.a, task.c
+        a = Numbers(a.values, a.start + start * a.row, a.row, a.column)
+        c = Panels(c.values, c.start + start * c.row, c.row, c.panel)
+        shape = n_rows, task.depth, n_panels
+        skipping_product(a, notes, task.b, c, shape, task.mode, partial_rows(job, 0))
+        clear_padding(c, n_rows, task.n_columns, width)
 
 
 @jit
@@ -178,69 +197,11 @@ else:
 
 
 @jit
-def row_notes(job, slot, level, first):
-    """Return where the zeros of batch rows from ``first`` on are noted, for values or deltas."""
-    per_row = n_words(job.layout[UNITS, level])
-    return Notes(words(job, slot), job.layout[NOTES_AT, level] + first * per_row, per_row, 1)
-
-
-@jit
 def partial_rows(job, first):
     """Return the room for sums of batch rows from ``first`` on that are not complete."""
     width = lanes_of(job)
     row = MOST_PANELS * width
     return Panels(numbers(job, PARTIAL_SUMS), first * row, row, width)
-
-
-@jit
-def skip_forward(job, k, rows):
-    """Multiply values of level k by matrix k, noting their zeros."""
-    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
-    (first, last), lead, below = rows, layout[LEAD, k + 1], layout[LEAD, k]
-    a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
-    b = Panels(numbers(job, WEIGHTS), layout[WEIGHTS_AT, k], width, layout[ROWS_OF, k] * width)
-    c = Panels(memory, layout[VALUES, k + 1] + first * lead, lead, width)
-    notes, n_units = row_notes(job, NOTES, k, first), layout[UNITS, k]
-    note_rows(a, (last - first, n_units), notes)
-    shape = (last - first, n_units, layout[PANELS, k])
-    skipping_product(a, notes, b, c, shape, np.int64(STORE), partial_rows(job, first))
-
-
-@jit
-def skip_backward(job, level, rows, mode):
-    """Multiply deltas of the level above by the transposed matrix, noting their zeros."""
-    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
-    (first, last), above, lead = rows, layout[LEAD, level + 1], layout[LEAD, level]
-    n_above, n_panels = layout[UNITS, level + 1], (layout[UNITS, level] + width - 1) // width
-    a = Numbers(memory, layout[DELTAS, level + 1] + first * above, above, 1)
-    b = Panels(numbers(job, TURNED), layout[TURNED_AT, level], width, n_above * width)
-    c = Panels(memory, layout[DELTAS, level] + first * lead, lead, width)
-    notes = row_notes(job, DELTA_NOTES, level + 1, first)
-    note_rows(a, (last - first, n_above), notes)
-    shape = (last - first, n_above, n_panels)
-    skipping_product(a, notes, b, c, shape, mode, partial_rows(job, first))
-
-
-@jit
-def skip_in_gradient(job, k, rows, batch, mode, goal):
-    """Sum the gradient of weight rows of matrix k, from the notes that the forward pass left."""
-    layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
-    below, above, depth = layout[LEAD, k], layout[LEAD, k + 1], batch[1] - batch[0]
-    b = Panels(memory, layout[DELTAS, k + 1] + batch[0] * above, above, width)
-    panel, per_row = layout[ROWS_OF, k] * width, n_words(layout[UNITS, k])
-    known, noted = row_notes(job, NOTES, k, 0), words(job, COLUMN_NOTES)
-    for first in range(rows[0], rows[1], WORD):
-        last = min(first + WORD, rows[1])
-        notes = Notes(noted, layout[COLUMN_NOTES_AT, k] + first, 1, layout[ROWS_OF, k])
-        for i in range(batch[0], batch[1], WORD):
-            at = notes.start + (i - batch[0]) // WORD * notes.block
-            rows_here = i, min(i + WORD, batch[1])
-            note_columns(known, rows_here, first, part(noted, at, last - first))
-        a = Numbers(memory, layout[VALUES, k] + batch[0] * below + first, 1, below)
-        c = Panels(goal, layout[WEIGHTS_AT, k] + first * width, width, layout[ROWS_OF, k] * width)
-        shape = (last - first, depth, layout[PANELS, k])
-        skipping_product(a, notes, b, c, shape, mode, partial_rows(job, 0))
-        clear_padding(c, last - first, layout[UNITS, k + 1], width)
 
 
 @jit
@@ -255,7 +216,7 @@ def clear_padding(c, n_rows, n_columns, width):
 
 @jit
 def choose(job, n_rows):
-    """Decide by the first rows of the last batch which levels' zeros the next epoch skips.
+    """Decide by the first rows of the last batch which levels' zeros the next epoch skips; a plug.
 
     The rows must be such as the same member has taken forward in any team.
     """
@@ -270,3 +231,4 @@ def choose(job, n_rows):
             for j in range(n_units):
                 count += row[j] != 0
         layout[SKIPS, level] = NOW if count <= MOST_DENSITY * n_rows * n_units else NOT_NOW
+    return True

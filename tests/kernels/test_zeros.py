@@ -2,14 +2,13 @@
 
 from itertools import product as combinations
 
-import numba
 import numpy as np
 import pytest
 
 from skreg import _zeros
 from skreg._jit import jit
 from skreg._kernels import zeros
-from skreg._kernels.job import MEMORY, NEVER, NOT_NOW, NOW, SKIPS, VALUES
+from skreg._kernels.job import MEMORY, NEVER, NOT_NOW, NOW, SKIPS, VALUES, WEIGHTS_AT
 from skreg._kernels.losses import LOG_LOSS
 from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels, product
 from skreg._kernels.simd import lanes
@@ -148,7 +147,7 @@ def test_padding_of_gradients_stays_zero(at_once):
         for _ in range(2):
             engine.train_epoch(0.1)
         assert engine.job.layout[SKIPS, 0] == NOW
-        at = engine.job.layout[zeros.WEIGHTS_AT, 0] + (FEWEST_PANELS - 1) * WORD * width
+        at = engine.job.layout[WEIGHTS_AT, 0] + (FEWEST_PANELS - 1) * WORD * width
         last = engine.weights[at : at + WORD * width].reshape(WORD, width)
         assert last[:, : units[1] % width].all()
         assert not last[:, units[1] % width :].any()
