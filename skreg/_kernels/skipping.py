@@ -39,6 +39,16 @@ def nonzero_bits(typingctx, values, start):
 
 
 @intrinsic
+def count_bits(typingctx, word):
+    """Return how many bits of a word are set."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
 def stack_words(typingctx):
     """Return an array of ``WORD`` words on the stack of the calling function."""
     vector = types.Array(types.uint64, 1, "C")
@@ -103,6 +113,10 @@ if numba.config.DISABLE_JIT:
         """Return a word that notes which of the ``WORD`` numbers from ``start`` on are not zero."""
         bits = np.packbits(values[start : start + WORD] != 0, bitorder="little")
         return np.frombuffer(bits.tobytes().ljust(8, b"\0"), "<u8")[0]
+
+    def count_bits(word):
+        """Return how many bits of a word are set."""
+        return int(word).bit_count()
 
     def stack_words():
         """Return an array of ``WORD`` words."""

@@ -39,13 +39,24 @@ from skreg._kernels.job import (
     words,
 )
 from skreg._kernels.lanes import load_first, store
-from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels, product_reference
+from skreg._kernels.matmul import (
+    ADD,
+    MULTIPLY,
+    PLUS,
+    ROWS,
+    STORE,
+    Numbers,
+    Panels,
+    product,
+    product_reference,
+)
 from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.skipping import (
     BACKWARD,
     MOST_PANELS,
     WEIGHT_GRADIENT,
     WORD,
+    count_bits,
     nonzero_bits,
     skipping_tiles,
     stack_words,
@@ -53,7 +64,9 @@ from skreg._kernels.skipping import (
 )
 from skreg._kernels.team import share
 
-MOST_DENSITY = 0.65  # share of numbers that are not zero, above which all are multiplied
+# Above the first share of numbers that are not zero, the zeros of a level are not even noted;
+# above the second, weighed with what skipping costs, those of a block of it are multiplied.
+MOST_DENSITY, MOST_WORK = 0.75, 0.85
 
 
 class Notes(NamedTuple):
@@ -74,8 +87,7 @@ def skip(job, what, level, place, task):
 
     The arguments are those of `skreg._kernels.network.multiply`.
     """
-    layout, width = job.layout, lanes_of(job)
-    n_panels = (task.n_columns + width - 1) // width
+    layout = job.layout
     per_row = n_words(layout[UNITS, level])
     known = words(job, DELTA_NOTES if what == BACKWARD else NOTES)
     row = place[1] if what == WEIGHT_GRADIENT else place[0]
@@ -84,7 +96,7 @@ def skip(job, what, level, place, task):
         skip_in_columns(job, notes, level, place[0], task)
     else:
         note_rows(task.a, (task.n_rows, task.depth), notes)
-        shape = task.n_rows, task.depth, n_panels
+        shape = task.n_rows, task.depth, task.n_columns
         partial = partial_rows(job, row)
         skipping_product(task.a, notes, task.b, task.c, shape, task.mode, partial)
     return True
@@ -97,7 +109,7 @@ def skip_in_columns(job, known, k, column, task):
     From ``column`` on, these are taken 64 at a time; their zeros are ``known`` by rows.
     """
     width, stride = lanes_of(job), job.layout[ROWS_OF, k]
-    noted, n_panels = words(job, COLUMN_NOTES), (task.n_columns + width - 1) // width
+    noted = words(job, COLUMN_NOTES)
     for start in range(0, task.n_rows, WORD):
         n_rows = min(WORD, task.n_rows - start)
         first = column + start
@@ -108,7 +120,7 @@ def skip_in_columns(job, known, k, column, task):
         a, c = task.a, task.c
         a = Numbers(a.values, a.start + start * a.row, a.row, a.column)
         c = Panels(c.values, c.start + start * c.row, c.row, c.panel)
-        shape = n_rows, task.depth, n_panels
+        shape = n_rows, task.depth, task.n_columns
         skipping_product(a, notes, task.b, c, shape, task.mode, partial_rows(job, 0))
         clear_padding(c, n_rows, task.n_columns, width)
 
@@ -161,33 +173,56 @@ def count_groups(n_panels):
 def _skipping_product(a, notes, b, c, shape, mode, partial):
     """Compute what `skreg._kernels.matmul.product` computes, without the zeros of A.
 
-    ``shape`` is rows, depth and panels of C. ``partial`` has room for as many rows of sums that
-    are not complete and may not be left in C.
+    ``shape`` is rows, depth and columns of C. ``partial`` has room for as many rows of sums that
+    are not complete and may not be left in C. Blocks of 64 columns of A with few zeros are
+    multiplied as a whole, where their sums may stay in C.
     """
-    n_rows, depth, n_panels = shape
+    n_rows, depth, n_columns = shape
+    width = VECTOR_BYTES // a.values.itemsize
+    n_panels, waits = (n_columns + width - 1) // width, mode == MULTIPLY or mode == PLUS
     n_groups, n_blocks = count_groups(n_panels), n_words(depth)
     for g in range(n_groups):
         p, last = share(g, n_groups, n_panels, 1)
         complete = Panels(c.values, c.start + p * c.panel, c.row, c.panel)
-        waiting = partial if mode == MULTIPLY or mode == PLUS else complete
+        waiting = partial if waits else complete
         for block in range(n_blocks):
             k, is_last = block * WORD, block == n_blocks - 1
             old, new = complete if block == 0 else waiting, complete if is_last else waiting
             begin = ADD if block > 0 or mode == ADD else STORE
             end = mode if is_last and mode != ADD else STORE
-            skipping_tiles(
-                a.values, last - p, a.start + k * a.column, a.row, a.column,
-                notes.words, notes.start + block * notes.block, notes.row,
-                b.values, b.start + p * b.panel + k * b.row, b.row, b.panel, n_rows,
-                old.values, old.start, old.row, old.panel, np.int64(begin),
-                new.values, new.start, new.row, new.panel, np.int64(end),
-            )  # fmt: skip
+            left = Numbers(a.values, a.start + k * a.column, a.row, a.column)
+            right = Panels(b.values, b.start + p * b.panel + k * b.row, b.row, b.panel)
+            here = Notes(notes.words, notes.start + block * notes.block, notes.row, notes.block)
+            size = min(depth - k, WORD)
+            if waits or are_few(here, (n_rows, size), last - p):
+                skipping_tiles(
+                    left.values, last - p, left.start, left.row, left.column,
+                    here.words, here.start, here.row,
+                    right.values, right.start, right.row, right.panel, n_rows,
+                    old.values, old.start, old.row, old.panel, np.int64(begin),
+                    new.values, new.start, new.row, new.panel, np.int64(end),
+                )  # fmt: skip
+            else:
+                columns = min(last * width, n_columns) - p * width
+                whole = (n_rows + ROWS - 1) // ROWS * ROWS
+                product(left, right, complete, whole, size, columns, np.int64(begin))
+
+
+@jit
+def are_few(notes, shape, n_panels):
+    """Return whether so few of a block of numbers are not zero that tiles gain by skipping.
+
+    A number that is not zero costs a tile about one instruction more than its panels.
+    """
+    n_rows, size = shape
+    count = 0
+    for i in range(n_rows):
+        count += count_bits(notes.words[notes.start + i * notes.row])
+    return count * (n_panels + 1) <= MOST_WORK * n_panels * n_rows * size
 
 
 def _skipping_product_reference(a, notes, b, c, shape, mode, partial):
-    n_rows, depth, n_panels = shape
-    width = VECTOR_BYTES // a.values.itemsize
-    product_reference(a, b, c, n_rows, depth, n_panels * width, mode)
+    product_reference(a, b, c, *shape, mode)
 
 
 if numba.config.DISABLE_JIT:

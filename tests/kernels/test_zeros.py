@@ -51,7 +51,7 @@ def test_products_have_the_bits_of_those_with_all_zeros(dtype, mode):
         product(a, b, expected, n_rows, depth, n_panels * width, np.int64(mode))
         row = MOST_PANELS * width
         partial = Panels(np.empty(n_rows * row, dtype), 0, row, width)
-        shape = n_rows, depth, n_panels
+        shape = n_rows, depth, n_panels * width
         _noted_product(a, notes_of(n_rows, depth), b, got, shape, np.int64(mode), partial)
         np.testing.assert_array_equal(got.values, expected.values)
 
