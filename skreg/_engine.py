@@ -219,8 +219,9 @@ class Engine:
         Overwrites the engine's parameters.
         """
         self._touch()
-        pack_parameters(self.job.layout, flat.astype(self.dtype), self.weights)
         gradient = self.table.arrays[slots.GRADIENT]
+        self.weights[:] = gradient[:] = 0  # padding may be what an infinite loss has left
+        pack_parameters(self.job.layout, flat.astype(self.dtype), self.weights)
         pack_parameters(self.job.layout, metric.astype(self.dtype), gradient)
         prox_all(0, self._team._replace(n_threads=1), self.job)
         return self.parameters()
@@ -236,18 +237,16 @@ class Engine:
             for replica in self._replicas:
                 replica.refresh(self.table)
             self._refreshed = True
+        self._zeros.begin_epoch()
         self._command(epoch.TRAIN)
-        if self._zeros.wait:
-            self._zeros.count_epoch()
         weight = self.job.report[WEIGHT_SUM]
         means = (self.job.report / (weight if weight > 0 else 1.0)).tolist()
         return means[LOSS_SUM], means[PENALTY_SUMS:]
 
     def gradient(self):
         """Accumulate the gradient of the summed data loss; return that sum and the weight."""
+        self._zeros.begin_epoch()
         self._command(epoch.GRADIENT)
-        if self._zeros.wait:
-            self._zeros.count_epoch()
         return self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
 
     def evaluate(self, draw=-1):

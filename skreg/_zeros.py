@@ -44,20 +44,22 @@ class Zeros:
         if self.wait:
             self._n_products = 3.0 * sizes.parameters * table.arrays[slots.ORDER].size
             _make_room(table, sizes, int(task.for_training))
-            self._begin(compiles=False)
+            self._start(compiles=False)
 
     def share(self, tables):
         """Let other members of the team, who have tables of their own, skip as well."""
         self._tables += tables
 
-    def count_epoch(self):
-        """Take note of an epoch whose zeros were not skipped; begin to skip if that pays."""
+    def begin_epoch(self):
+        """Take note of an epoch whose zeros are not skipped, or begin to skip if that pays."""
+        if not self.wait:
+            return
         kind = self._job.kind.dtype
         _trained[kind] = _trained.get(kind, 0.0) + self._n_products
         if _trained[kind] > PAYS_AFTER:
-            self._begin(compiles=True)
+            self._start(compiles=True)
 
-    def _begin(self, compiles):
+    def _start(self, compiles):
         n, job, weights = 1, self._job, self._tables[0].arrays[slots.WEIGHTS]
         left, right = Numbers(weights, n, n, n), Panels(weights, n, n, n)
         task = Multiplication(left, right, right, n, n, n, n)

@@ -11,7 +11,9 @@ from skreg._architecture import views
 from skreg._engine import Engine
 from skreg._job import MOST_BYTES_OF_REPLICAS, Rows, Task, count_parts
 from skreg._kernels import epoch
+from skreg._kernels.losses import POISSON
 from skreg._kernels.solvers import ADAM, Rule
+from skreg._penalties import make_penalties
 from tests.kernels.engines import JIT, features, make_engine, starting_weights, targets
 
 UNITS = (7, 6, 3)
@@ -220,3 +222,19 @@ def test_a_team_that_cannot_be_started_leaves_nobody_behind(monkeypatch):
             break
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("spoiled", (False, True))
+def test_prox_forgets_what_an_infinite_loss_has_left(spoiled):
+    units, X = (8, 33, 1), 1 + abs(features(64, 8))
+    flat = starting_weights(units)
+    with make_engine(units, X, np.ones((64, 1)), loss=POISSON, dtype=float,
+                     penalties=make_penalties(2, group_l1=1e-3)) as engine:  # fmt: skip
+        if spoiled:
+            large = flat.copy()
+            large[-1] = 1e3  # exp(1000)
+            engine.load(large)
+            assert engine.gradient()[0] == np.inf
+        reached = engine.prox(flat.copy(), np.full(flat.size, 1e-3))
+    assert np.isfinite(reached).all()
+    assert 0 < np.linalg.norm(reached) < np.linalg.norm(flat)

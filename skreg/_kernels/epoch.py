@@ -11,7 +11,7 @@ from skreg._jit import jit
 from skreg._kernels.job import ORDER, RATE, STEPS, integers, part, with_table
 from skreg._kernels.learn import learn
 from skreg._kernels.matmul import ROWS
-from skreg._kernels.network import choose_skips
+from skreg._kernels.network import choose_skips, last_size
 from skreg._kernels.passes import (
     batch_rows,
     evaluate,
@@ -82,4 +82,4 @@ def train_epoch(tid, team, job):
             report_penalties(job, total)
     if tid == 0:
         job.report[STEPS] = t
-        choose_skips(job, min(job.batch_size, order.size))
+        choose_skips(job, last_size(job))

@@ -25,6 +25,7 @@ from skreg._kernels.job import (
     LOSS_PLUG,
     LOSSES,
     MEMORY,
+    ORDER,
     PANELS,
     PRODUCT_PLUG,
     ROWS_OF,
@@ -40,6 +41,7 @@ from skreg._kernels.job import (
     WEIGHTS,
     WEIGHTS_AT,
     doubles,
+    integers,
     lanes_of,
     numbers,
     part,
@@ -82,6 +84,13 @@ def multiply(job, what, level, place, task):
     else:
         n_rows = (task.n_rows + ROWS - 1) // ROWS * ROWS
         product(task.a, task.b, task.c, n_rows, task.depth, task.n_columns, task.mode)
+
+
+@jit
+def last_size(job):
+    """Return how many rows the last batch of an epoch has."""
+    n_rows = integers(job, ORDER).size
+    return n_rows - max(n_rows - 1, 0) // job.batch_size * job.batch_size
 
 
 @jit

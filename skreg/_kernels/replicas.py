@@ -22,7 +22,7 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.learn import learn
 from skreg._kernels.matmul import PLUS, STORE
-from skreg._kernels.network import bias_gradient, choose_skips, weight_gradient
+from skreg._kernels.network import bias_gradient, choose_skips, last_size, weight_gradient
 from skreg._kernels.parts import part_gradient, part_sums
 from skreg._kernels.passes import (
     report_loss,
@@ -61,7 +61,7 @@ def train_replicas(tid, team, job):
         side = 1 - side if side >= 0 else side
     if tid == 0:
         job.report[STEPS] = t
-        choose_skips(job, share(0, job.n_parts, min(job.batch_size, order.size), 1)[1])
+        choose_skips(job, share(0, job.n_parts, last_size(job), 1)[1])
 
 
 @jit

@@ -9,9 +9,8 @@ multiply-add. See `skreg._kernels.simd` for the tiles that take all numbers.
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
 
 from skreg._kernels import simd
 
@@ -46,21 +45,6 @@ def count_bits(typingctx, word):
         return builder.ctpop(args[0])
 
     return types.int64(types.uint64), codegen
-
-
-@intrinsic
-def stack_words(typingctx):
-    """Return an array of ``WORD`` words on the stack of the calling function."""
-    vector = types.Array(types.uint64, 1, "C")
-
-    def codegen(context, builder, signature, args):
-        size, item = (ir.Constant(ir.IntType(64), number) for number in (WORD, WORD // 8))
-        data = cgutils.alloca_once(builder, _WORD, size)
-        out = context.make_array(vector)(context, builder)
-        populate_array(out, data, [size], [item], item, None)
-        return out._getvalue()
-
-    return vector(), codegen
 
 
 @intrinsic
@@ -117,10 +101,6 @@ if numba.config.DISABLE_JIT:
     def count_bits(word):
         """Return how many bits of a word are set."""
         return int(word).bit_count()
-
-    def stack_words():
-        """Return an array of ``WORD`` words."""
-        return np.empty(WORD, np.uint64)
 
 
 def _bits(builder, word, sums, body):

@@ -8,6 +8,7 @@ of features, norms of columns, and the average of the weights, which comes last.
 import numpy as np
 
 from skreg._jit import jit
+from skreg._kernels.groups import Groups, prox_groups
 from skreg._kernels.job import (
     ANCHOR,
     ANCHOR_PULL,
@@ -47,8 +48,9 @@ from skreg._kernels.lanes import load, square_root, store, total, where
 from skreg._kernels.learn import empty_lanes, penalize_rows, segment
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.network import turn
-from skreg._kernels.penalties import Group, prox_group, prox_l1, prox_l1_rows
+from skreg._kernels.penalties import prox_l1, prox_l1_rows
 from skreg._kernels.solvers import land, move
+from skreg._kernels.stack import stack_room
 from skreg._kernels.team import meet, share
 
 
@@ -63,15 +65,6 @@ def row_factor(job, k, row):
 def is_grouped(job, k):
     """Return whether the groups of matrix k are more than its single rows."""
     return k == 0 and integers(job, GROUP_STARTS).size > 0
-
-
-@jit
-def row_group(job, k, row):
-    """Return the group that row ``row`` of matrix k is."""
-    layout, width = job.layout, lanes_of(job)
-    consecutive = part(integers(job, GROUP_ROWS), 0, 0)
-    return Group(consecutive, row, 1, layout[WEIGHTS_AT, k],
-                 layout[ROWS_OF, k] * width, layout[PANELS, k])  # fmt: skip
 
 
 @jit
@@ -188,14 +181,22 @@ def shrink_rows(job, k, rows, strength):
     Its values go into the lane sums, tile by tile: they are those after the step.
     """
     layout, weights, metric = job.layout, numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
-    for first in range(rows[0], rows[1], ROWS):
-        tile = GROUP_TERM * n_tiles + layout[TILES_AT, k] + first // ROWS
-        values = empty_lanes(job, SUMS, tile)
-        for row in range(first, min(first + ROWS, layout[UNITS, k])):
-            mine = strength * row_factor(job, k, row)
-            if mine != np.inf:
-                values[0] += mine * prox_group(weights, metric, row_group(job, k, row), mine)
+    width, single = lanes_of(job), part(integers(job, GROUP_ROWS), 0, 0)
+    place = layout[WEIGHTS_AT, k], layout[ROWS_OF, k] * width, layout[PANELS, k]
+    tile = GROUP_TERM * layout[TILES_AT, layout.shape[1] - 1] + layout[TILES_AT, k]
+    strengths, norms = stack_room(weights), stack_room(weights)
+    for row in range(rows[0], rows[1], ROWS):
+        empty_lanes(job, SUMS, tile + row // ROWS)
+    for first in range(rows[0], min(rows[1], layout[UNITS, k]), width):
+        n_rows = min(first + width, rows[1], layout[UNITS, k]) - first
+        for j in range(n_rows):
+            strengths[j] = strength * row_factor(job, k, first + j)
+        prox_groups(weights, metric, Groups(single, single, first, n_rows, *place),
+                    strengths, norms)  # fmt: skip
+        for j in range(n_rows):
+            if strengths[j] != np.inf:
+                at = (tile + (first + j) // ROWS) * width
+                numbers(job, SUMS)[at] += strengths[j] * norms[j]
 
 
 @jit
@@ -278,19 +279,24 @@ def own_rows(tid, team, job, k):
 def shrink_groups(tid, team, job):
     """Apply the proximal operator of this member's groups of features; store their values."""
     starts, rows = integers(job, GROUP_STARTS), integers(job, GROUP_ROWS)
-    layout, values = job.layout, doubles(job, GROUP_SUMS)
-    panel = layout[ROWS_OF, 0] * lanes_of(job)
-    first, last = share(tid, team.n_threads, starts.size - 1, 1)
-    for g in range(first, last):
-        n = starts[g + 1] - starts[g]
-        group = Group(rows, starts[g], n, layout[WEIGHTS_AT, 0], panel, layout[PANELS, 0])
-        factor = row_factor(job, np.int64(0), rows[starts[g]])
-        if factor == np.inf:
-            continue
-        # `GROUP_L1` holds the factor for groups of one row.
-        strength = numbers(job, GROUP_L1)[0] * factor * job.kind.dtype.type(np.sqrt(n))
-        norm = prox_group(numbers(job, WEIGHTS), numbers(job, GRADIENT), group, strength)
-        values[g] = strength * norm
+    layout, values, width = job.layout, doubles(job, GROUP_SUMS), lanes_of(job)
+    weights, metric = numbers(job, WEIGHTS), numbers(job, GRADIENT)
+    place = layout[WEIGHTS_AT, 0], layout[ROWS_OF, 0] * width, layout[PANELS, 0]
+    strengths, norms = stack_room(weights), stack_room(weights)
+    begin, end = share(tid, team.n_threads, starts.size - 1, 1)
+    for first in range(begin, end, width):
+        n_groups = min(first + width, end) - first
+        for j in range(n_groups):
+            g = first + j
+            # `GROUP_L1` holds the factor for groups of one row.
+            root = job.kind.dtype.type(np.sqrt(starts[g + 1] - starts[g]))
+            factor = row_factor(job, np.int64(0), rows[starts[g]])
+            strengths[j] = numbers(job, GROUP_L1)[0] * factor * root
+        prox_groups(weights, metric, Groups(rows, starts, first, n_groups, *place),
+                    strengths, norms)  # fmt: skip
+        for j in range(n_groups):
+            if strengths[j] != np.inf:
+                values[first + j] = strengths[j] * norms[j]
 
 
 @jit

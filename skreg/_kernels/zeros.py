@@ -3,8 +3,9 @@
 Most of a picture, of a one-hot block or of a layer of ReLU is zeros, all the more under dropout,
 and each of them spares a row of multiply-adds in ``C = A B``. Rows of A are then taken one at a
 time, 64 numbers of it after the other (see `skreg._kernels.skipping`). Every element of C is
-still summed in increasing order of k, and adding a zero changes no sum, so a product has the
-bits that it has with all zeros multiplied; what is skipped is a matter of speed alone.
+still summed in increasing order of k, and adding a zero changes no sum (but for the sign of a sum
+that is zero itself), so a product has the bits that it has with all zeros multiplied; what is
+skipped is a matter of speed alone.
 
 The zeros of a level are noted row by row when its products are computed; a gradient sums over
 rows, so its notes are those of the rows, transposed. Whether a level has zeros enough is asked
@@ -59,9 +60,9 @@ from skreg._kernels.skipping import (
     count_bits,
     nonzero_bits,
     skipping_tiles,
-    stack_words,
     transpose_bits,
 )
+from skreg._kernels.stack import stack_room
 from skreg._kernels.team import share
 
 # Above the first share of numbers that are not zero, the zeros of a level are not even noted;
@@ -149,7 +150,7 @@ def note_columns(known, rows, first, notes):
 
     They are ``known`` row by row; there are as many columns as ``notes`` has words.
     """
-    square = stack_words()
+    square = stack_room(known.words)
     shift = np.uint64(first % WORD)
     continues = shift > 0 and first // WORD + 1 < known.row
     for i in range(WORD):

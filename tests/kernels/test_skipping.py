@@ -12,9 +12,9 @@ from skreg._kernels.skipping import (
     WORD,
     nonzero_bits,
     skipping_tiles,
-    stack_words,
     transpose_bits,
 )
+from skreg._kernels.stack import stack_room
 
 needs_compiler = pytest.mark.skipif(
     numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
@@ -29,7 +29,7 @@ def _bits(values, start):
 
 @jit
 def _transpose(words):
-    square = stack_words()
+    square = stack_room(words)
     square[:] = words
     transpose_bits(square)
     return square.copy()

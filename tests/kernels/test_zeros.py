@@ -173,3 +173,21 @@ def test_choice_follows_the_values_of_the_last_batch(at_once):
         engine.load(flat)
         engine.train_epoch(1e-9)
         assert layout[SKIPS].tolist() == [NOW, NOW, NOW, NEVER]
+
+
+@pytest.mark.skipif(not JIT, reason="without the compiler a team has one member")
+def test_choice_is_that_of_every_team(at_once):
+    """The last batch is smaller than the others, and has other zeros."""
+    units, n_rows, batch_size = (WORD, wide_units(np.float64)[1], 2), 160, 128
+    X = np.random.default_rng(0).normal(size=(n_rows, WORD))
+    X[:batch_size, WORD // 2 :] = 0
+    choices = []
+    for n_threads in (1, 2, 3):
+        with make_engine(units, X, targets(0, n_rows, 2), batch_size=batch_size,
+                         n_threads=n_threads) as engine:  # fmt: skip
+            engine.load(starting_weights(units))
+            for _ in range(2):
+                engine.train_epoch(1e-3)
+            assert engine.job.n_parts > 1
+            choices.append(engine.job.layout[SKIPS, 0])
+    assert choices == [NOT_NOW] * 3
