@@ -21,6 +21,7 @@ from skreg._kernels.skipping import FEWEST_PANELS, MOST_PANELS, WORD
 from skreg._kernels.zeros import MOST_DENSITY, choose, skip
 
 PAYS_AFTER = 1e11  # multiply-adds of this process: a few seconds of training
+SAMPLE = 16  # rows that tell whether the input has zeros
 
 _trained = {}  # multiply-adds so far with zeros that were not skipped, by dtype
 
@@ -43,7 +44,8 @@ class Zeros:
         self.wait = bool(self._levels.any())  # for the program to be worth its compilation
         if self.wait:
             self._n_products = 3.0 * sizes.parameters * table.arrays[slots.ORDER].size
-            _make_room(table, sizes, int(task.for_training))
+            goes_back = task.for_training and bool(self._levels[1:].any())
+            _make_room(table, sizes, task.for_training, (goes_back, job.n_parts > 1))
             self._start(compiles=False)
 
     def share(self, tables):
@@ -93,14 +95,16 @@ def _input_density(task):
     if sp.issparse(rows.X) or rows.X.size == 0:
         return 1.0
     n_rows = rows.X.shape[0] if index is None else len(index)
-    places = np.arange(0, n_rows, -(-n_rows // WORD))
+    places = np.arange(0, n_rows, -(-n_rows // SAMPLE))
     few = rows.X[places if index is None else index[places]]
     return np.count_nonzero(few) / few.size * (1.0 - task.network.dropout[0])
 
 
-def _make_room(table, sizes, trains):
+def _make_room(table, sizes, trains, waits):
+    """Make room for notes, and for sums that wait where products go back or parts are added."""
+    goes_back, has_parts = waits
     table.new(slots.NOTES, sizes.notes, np.uint64)
-    table.new(slots.DELTA_NOTES, trains * sizes.notes, np.uint64)
-    table.new(slots.COLUMN_NOTES, trains * sizes.column_notes, np.uint64)
-    n_rows = -(-sizes.rows // WORD) * WORD
-    table.new(slots.PARTIAL_SUMS, trains * n_rows * MOST_PANELS * lanes(table.dtype))
+    table.new(slots.DELTA_NOTES, sizes.notes if goes_back else 0, np.uint64)
+    table.new(slots.COLUMN_NOTES, sizes.column_notes if trains else 0, np.uint64)
+    n_sums = -(-sizes.rows // WORD) * WORD * MOST_PANELS * lanes(table.dtype)
+    table.new(slots.PARTIAL_SUMS, n_sums if goes_back or has_parts else 0)
