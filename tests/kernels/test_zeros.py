@@ -140,7 +140,7 @@ def test_teams_have_the_same_bits(at_once, monkeypatch, dtype, shared):
 def test_padding_of_gradients_stays_zero(at_once):
     """A unit of tanh beyond the last has slope one, and no product of deltas touches it."""
     dtype, width = np.float64, lanes(np.dtype(np.float64))
-    units = WORD, FEWEST_PANELS * width - width // 2 - 1, 2
+    units = WORD, (FEWEST_PANELS - 1) * width + 1, 2
     X, y = features(100, units[0]), targets(0, 100, 2)
     with make_engine(units, X, y, activation="tanh", batch_size=100, dtype=dtype) as engine:
         engine.load(starting_weights(units))
