@@ -60,6 +60,12 @@ class Multiplication(NamedTuple):
     mode: int
 
 
+@jit
+def is_half(n_missing, width):
+    """Return whether the last panel, where so many columns are missing, takes half vectors."""
+    return HALVES and 2 * n_missing >= width
+
+
 def _product(a, b, c, n_rows, depth, n_columns, mode):
     """Compute ``C = A B`` (STORE), ``C += A B`` (ADD, PLUS) or ``C *= A B`` (MULTIPLY).
 
@@ -72,7 +78,7 @@ def _product(a, b, c, n_rows, depth, n_columns, mode):
     """
     width = VECTOR_BYTES // a.values.itemsize
     n_panels = (n_columns + width - 1) // width
-    half = HALVES and 2 * (n_panels * width - n_columns) >= width
+    half = is_half(n_panels * width - n_columns, width)
     p = 0
     while p < n_panels:
         group = _group(n_panels - p, half)

@@ -59,7 +59,7 @@ class Vectors:
     """Typed loads, stores and arithmetic on the vectors (or halves of them) of an array type."""
 
     def __init__(self, context, builder, array_type, n_bytes):
-        self.builder = builder
+        self.builder, self._given = builder, (context, builder, array_type)
         self.scalar = context.get_data_type(array_type.dtype)
         self.bytes = array_type.dtype.bitwidth // 8
         self.type = ir.VectorType(self.scalar, n_bytes // self.bytes)
@@ -69,6 +69,10 @@ class Vectors:
         self._fma = cgutils.get_or_insert_function(
             builder.module, signature, f"llvm.fmuladd.{kind}"
         )
+
+    def half(self):
+        """Return the same for vectors of half as many bytes."""
+        return Vectors(*self._given, self.type.count * self.bytes // 2)
 
     def _pointer(self, data, index):
         address = self.builder.gep(data, [index])
@@ -88,6 +92,12 @@ class Vectors:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), self.type.count), None)
         return self.builder.shuffle_vector(one, undefined, mask)
 
+    def first_of(self, wider):
+        """Return the first lanes of a vector of a wider type."""
+        n = self.type.count
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), n), [*range(n)])
+        return self.builder.shuffle_vector(wider, ir.Constant(wider.type, ir.Undefined), mask)
+
     def spread_from(self, data, index):
         address = self.builder.gep(data, [index])
         return self.spread(self.builder.load(address, align=self.bytes))
@@ -97,15 +107,18 @@ class Vectors:
 
 
 class Corner:
-    """The block of C under one tile: where its vectors are, how they begin and how they end."""
+    """The block of C under one tile: where its vectors are, how they begin and how they end.
 
-    def __init__(self, builder, vectors, data, shape, steps):
-        self.builder, self.vectors, self.data = builder, vectors, data
+    ``panels`` are the `Vectors` of each of its panels.
+    """
+
+    def __init__(self, builder, panels, data, n_rows, steps):
+        self.builder, self.vectors, self.data = builder, panels * n_rows, data
         start, row, panel = steps
         self.at = [
             builder.add(start, builder.add(times(builder, row, i), times(builder, panel, p)))
-            for i in range(shape[0])
-            for p in range(shape[1])
+            for i in range(n_rows)
+            for p in range(len(panels))
         ]
 
     def begin(self, mode):
@@ -113,22 +126,27 @@ class Corner:
         builder = self.builder
         before = builder.block
         with builder.if_then(equals(builder, mode, ADD)):
-            found = [self.vectors.load(self.data, at) for at in self.at]
+            found = self._load()
             loaded = builder.block
-        return [_join(builder, self.vectors.zero, before, v, loaded) for v in found]
+        zeros = [vectors.zero for vectors in self.vectors]
+        pairs = zip(zeros, found, strict=True)
+        return [_join(builder, zero, before, v, loaded) for zero, v in pairs]
 
     def end(self, sums, mode):
         """Write the accumulators; under MULTIPLY, times what C holds, under PLUS, added to it."""
         for code, operation in ((MULTIPLY, self.builder.fmul), (PLUS, self.builder.fadd)):
             sums = self._combine(sums, equals(self.builder, mode, code), operation)
-        for result, at in zip(sums, self.at, strict=True):
-            self.vectors.store(result, self.data, at)
+        for vectors, result, at in zip(self.vectors, sums, self.at, strict=True):
+            vectors.store(result, self.data, at)
+
+    def _load(self):
+        return [v.load(self.data, at) for v, at in zip(self.vectors, self.at, strict=True)]
 
     def _combine(self, sums, condition, operation):
         """Return the accumulators, or on a condition what an operation makes of them and C."""
         before = self.builder.block
         with self.builder.if_then(condition):
-            found = [self.vectors.load(self.data, at) for at in self.at]
+            found = self._load()
             results = [operation(s, v) for s, v in zip(sums, found, strict=True)]
             after = self.builder.block
         pairs = zip(sums, results, strict=True)
@@ -212,7 +230,7 @@ def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
 
     def emit(builder, vectors, args):
         a, a_at, a_row, a_k, b, b_at, b_k, b_panel, depth, c, c_at, c_row, c_panel, mode = args
-        corner = Corner(builder, vectors, c, (n_rows, n_panels), (c_at, c_row, c_panel))
+        corner = Corner(builder, [vectors] * n_panels, c, n_rows, (c_at, c_row, c_panel))
         rows = [times(builder, a_row, i) for i in range(n_rows)]
         panels = [times(builder, b_panel, p) for p in range(n_panels)]
 
@@ -251,7 +269,7 @@ def _make_sparse_tile(n_panels):
 
     def emit(builder, vectors, args):
         a, columns, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel = args
-        corner = Corner(builder, vectors, c, (1, n_panels), (c_at, c_panel, c_panel))
+        corner = Corner(builder, [vectors] * n_panels, c, 1, (c_at, c_panel, c_panel))
 
         def body(k, cursors, sums):
             (at,) = cursors

@@ -6,6 +6,8 @@ its vectors of B must lie in the first-level cache, since each is loaded for a s
 multiply-add. See `skreg._kernels.simd` for the tiles that take all numbers.
 """
 
+from itertools import product
+
 import numba
 import numpy as np
 from llvmlite import ir
@@ -125,25 +127,27 @@ def _bits(builder, word, sums, body):
     return totals
 
 
-def _emit_rows(builder, vectors, args, n_panels):
-    """Emit the loop over the rows of a block of C that is ``n_panels`` wide."""
-    a, _, a_at, a_row, a_k, words, w_at, w_row, b, b_at, b_k, b_panel, n_rows = args[:13]
-    found, found_steps, begin = args[13], args[14:17], args[17]
-    goal, goal_steps, end = args[18], args[19:22], args[22]
-    panels = [simd.times(builder, b_panel, p) for p in range(n_panels)]
+def _emit_rows(builder, vectors, args, kinds):
+    """Emit the loop over the rows of a block of C, whose panels are of these ``kinds``."""
+    a, _, _, a_at, a_row, a_k, words, w_at, w_row, b, b_at, b_k, b_panel, n_rows = args[:14]
+    found, found_steps, begin = args[14], args[15:18], args[18]
+    goal, goal_steps, end = args[19], args[20:23], args[23]
+    panels = [simd.times(builder, b_panel, p) for p in range(len(kinds))]
     cursors = [(a_at, a_row), (w_at, w_row)]
     cursors += [(at, row) for at, row, _ in (found_steps, goal_steps)]
 
     def body(_, cursors, __):
         a_at, w_at, found_at, goal_at = cursors
-        old = simd.Corner(builder, vectors, found, (1, n_panels), (found_at, *found_steps[1:]))
-        new = simd.Corner(builder, vectors, goal, (1, n_panels), (goal_at, *goal_steps[1:]))
+        old = simd.Corner(builder, kinds, found, 1, (found_at, *found_steps[1:]))
+        new = simd.Corner(builder, kinds, goal, 1, (goal_at, *goal_steps[1:]))
 
         def add(k, sums):
             row = builder.add(b_at, builder.mul(k, b_k))
-            left = vectors.spread_from(a, builder.add(a_at, builder.mul(k, a_k)))
-            right = [vectors.load(b, builder.add(row, p)) for p in panels]
-            return [vectors.fma(left, r, s) for r, s in zip(right, sums, strict=True)]
+            left = kinds[0].spread_from(a, builder.add(a_at, builder.mul(k, a_k)))
+            return [
+                kind.fma(kind.first_of(left), kind.load(b, builder.add(row, p)), s)
+                for kind, p, s in zip(kinds, panels, sums, strict=True)
+            ]
 
         word = builder.load(builder.gep(words, [w_at]))
         new.end(_bits(builder, word, old.begin(begin), add), end)
@@ -153,23 +157,28 @@ def _emit_rows(builder, vectors, args, n_panels):
 
 
 @intrinsic
-def skipping_tiles(typingctx, a, n_panels, a_at, a_row, a_k, words, w_at, w_row, b, b_at, b_k,
-                   b_panel, n_rows, found, found_at, found_row, found_panel, begin,
+def skipping_tiles(typingctx, a, n_panels, n_halves, a_at, a_row, a_k, words, w_at, w_row, b, b_at,
+                   b_k, b_panel, n_rows, found, found_at, found_row, found_panel, begin,
                    goal, goal_at, goal_row, goal_panel, end):  # fmt: skip
     """Add up to ``WORD`` products to each vector of a block of C, without those with a zero.
 
-    Row i of A has its word at ``w_at + i * w_row``. Sums begin with what ``found`` holds where
-    ``begin`` is ADD, and are written to ``goal`` as ``end`` says: STORE, MULTIPLY or PLUS.
+    C has ``n_panels``; the last ``n_halves`` of them, 0 or 1, are half a vector wide. Row i of A
+    has its word at ``w_at + i * w_row``. Sums begin with what ``found`` holds where ``begin`` is
+    ADD, and are written to ``goal`` as ``end`` says: STORE, MULTIPLY or PLUS.
     """
     n = types.intp
     signature = types.void(
-        a, n, n, n, n, words, n, n, b, n, n, n, n, found, n, n, n, n, goal, n, n, n, n
+        a, n, n, n, n, n, words, n, n, b, n, n, n, n, found, n, n, n, n, goal, n, n, n, n
     )
 
     def emit(builder, vectors, args):
-        for size in range(FEWEST_PANELS, MOST_PANELS + 1):
-            with builder.if_then(simd.equals(builder, args[1], size)):
-                _emit_rows(builder, vectors, args, size)
+        sizes = range(FEWEST_PANELS, MOST_PANELS + 1)
+        for size, n_halves in product(sizes, range(1 + simd.HALVES)):
+            is_size = simd.equals(builder, args[1], size)
+            has_halves = simd.equals(builder, args[2], n_halves)
+            with builder.if_then(builder.and_(is_size, has_halves)):
+                kinds = [vectors] * (size - n_halves) + [vectors.half()] * n_halves
+                _emit_rows(builder, vectors, args, kinds)
 
     def codegen(context, builder, signature, args):
         return simd.outlined(context, builder, signature, args, "skipping_tiles", emit)

@@ -48,6 +48,7 @@ from skreg._kernels.matmul import (
     STORE,
     Numbers,
     Panels,
+    is_half,
     product,
     product_reference,
 )
@@ -184,6 +185,7 @@ def _skipping_product(a, notes, b, c, shape, mode, partial):
     n_groups, n_blocks = count_groups(n_panels), n_words(depth)
     for g in range(n_groups):
         p, last = share(g, n_groups, n_panels, 1)
+        n_halves = np.int64(is_half(last * width - n_columns, width))
         complete = Panels(c.values, c.start + p * c.panel, c.row, c.panel)
         waiting = partial if waits else complete
         for block in range(n_blocks):
@@ -197,7 +199,7 @@ def _skipping_product(a, notes, b, c, shape, mode, partial):
             size = min(depth - k, WORD)
             if waits or are_few(here, (n_rows, size), last - p):
                 skipping_tiles(
-                    left.values, last - p, left.start, left.row, left.column,
+                    left.values, last - p, n_halves, left.start, left.row, left.column,
                     here.words, here.start, here.row,
                     right.values, right.start, right.row, right.panel, n_rows,
                     old.values, old.start, old.row, old.panel, np.int64(begin),

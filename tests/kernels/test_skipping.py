@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skreg._jit import jit
-from skreg._kernels.simd import ADD, MULTIPLY, PLUS, STORE, lanes
+from skreg._kernels.simd import ADD, HALVES, MULTIPLY, PLUS, STORE, lanes
 from skreg._kernels.skipping import (
     FEWEST_PANELS,
     MOST_PANELS,
@@ -37,10 +37,11 @@ def _transpose(words):
 
 @jit
 def _tiles(a, b, steps, words, found, goal, modes):
-    n_rows, width, n_panels = goal.size // (steps[0] + 1), b.size // steps[2], steps[1]
-    row = steps[0] + 1
+    n_columns, n_panels, n_halves, size = steps
+    row = n_columns + 1
+    n_rows, width = goal.size // row, b.size // size
     skipping_tiles(
-        a, n_panels, 1, WORD + 2, 1, words, 0, 1, b, 0, width, WORD * width, n_rows,
+        a, n_panels, n_halves, 1, WORD + 2, 1, words, 0, 1, b, 0, width, WORD * width, n_rows,
         found, 0, row, width, modes[0], goal, 0, row, width, modes[1],
     )  # fmt: skip
 
@@ -71,9 +72,10 @@ def test_transposed_words_have_the_bits_of_the_transposed_matrix():
 
 
 @needs_compiler
+@pytest.mark.parametrize("n_halves", range(1 + HALVES))
 @pytest.mark.parametrize("n_panels", range(FEWEST_PANELS, MOST_PANELS + 1))
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_tiles_add_the_products_of_what_the_words_name(dtype, n_panels):
+def test_tiles_add_the_products_of_what_the_words_name(dtype, n_panels, n_halves):
     rng, width, n_rows = np.random.default_rng(n_panels), lanes(np.dtype(dtype)), 9
     a = rng.normal(size=(n_rows, WORD)).astype(dtype)
     named = rng.random(a.shape) < 0.5
@@ -83,12 +85,15 @@ def test_tiles_add_the_products_of_what_the_words_name(dtype, n_panels):
     b = rng.normal(size=(n_panels, WORD, width)).astype(dtype)
     old, goal = rng.normal(size=(2, n_rows, n_panels * width + 1)).astype(dtype)
     product = (a * named) @ b.transpose(1, 0, 2).reshape(WORD, -1)
-    steps = n_panels * width, n_panels, b.size // width
+    steps = n_panels * width, n_panels, n_halves, b.size // width
+    n_columns = n_panels * width - n_halves * width // 2  # the others stay as they are
     for begin, end in ((STORE, STORE), (ADD, STORE), (STORE, MULTIPLY), (ADD, PLUS)):
         out, modes = goal.copy(), (np.int64(begin), np.int64(end))
         _tiles(memory.ravel(), b.ravel(), steps, words_of(named), old.ravel(), out.ravel(), modes)
         expected = product + (old[:, :-1] if begin == ADD else 0)
         expected = {STORE: expected, MULTIPLY: expected * goal[:, :-1],
                     PLUS: expected + goal[:, :-1]}[end]  # fmt: skip
-        np.testing.assert_allclose(out[:, :-1], expected, rtol=0, atol=200 * np.finfo(dtype).eps)
-        np.testing.assert_array_equal(out[:, -1], goal[:, -1])
+        np.testing.assert_allclose(
+            out[:, :n_columns], expected[:, :n_columns], rtol=0, atol=200 * np.finfo(dtype).eps
+        )
+        np.testing.assert_array_equal(out[:, n_columns:], goal[:, n_columns:])

@@ -40,7 +40,10 @@ def notes_of(n_rows, n_columns):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_products_have_the_bits_of_those_with_all_zeros(dtype, mode):
     width, n_rows = lanes(np.dtype(dtype)), 16
-    for n_panels, depth in combinations((FEWEST_PANELS, 7, 8, 15), (5, 64, 150)):
+    for n_panels, missing, depth in combinations(
+        (FEWEST_PANELS, 7, 8, 15), (0, width // 2), (5, 64, 150)
+    ):
+        n_columns = n_panels * width - missing  # half a vector is a tile of its own
         rng = np.random.default_rng(depth)
         values = np.zeros((n_rows + 1, depth + WORD), dtype)  # words are read whole
         values[:n_rows, :depth] = features(n_rows, depth, n_panels)
@@ -48,10 +51,10 @@ def test_products_have_the_bits_of_those_with_all_zeros(dtype, mode):
         b = Panels(rng.normal(size=n_panels * depth * width).astype(dtype), 0, width, depth * width)
         found = rng.normal(size=n_rows * n_panels * width).astype(dtype)
         expected, got = (Panels(found.copy(), 0, n_panels * width, width) for _ in range(2))
-        product(a, b, expected, n_rows, depth, n_panels * width, np.int64(mode))
+        product(a, b, expected, n_rows, depth, n_columns, np.int64(mode))
         row = MOST_PANELS * width
         partial = Panels(np.empty(n_rows * row, dtype), 0, row, width)
-        shape = n_rows, depth, n_panels * width
+        shape = n_rows, depth, n_columns
         _noted_product(a, notes_of(n_rows, depth), b, got, shape, np.int64(mode), partial)
         np.testing.assert_array_equal(got.values, expected.values)
 
