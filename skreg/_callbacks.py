@@ -27,6 +27,11 @@ class Watch:
             self._root = estimator._init_callback_context(max_subtasks=n_tasks)
             self._root.call_on_fit_task_begin(estimator=estimator, **data)
 
+    @property
+    def listens(self):
+        """Whether anybody is told."""
+        return self._root is not None
+
     def show(self, snapshot):
         """Take a function that returns the fitted attributes as if the fit ended now."""
         if self._root is not None:  # else nobody would ask, and it would keep a whole fit alive

@@ -2,16 +2,20 @@
 
 import contextlib
 import threading
+from itertools import pairwise
 
 import numpy as np
 
 from skreg._architecture import n_parameters, pack_parameters, unpack_parameters
 from skreg._compilation import note_when_slow
 from skreg._job import Task, build_job
-from skreg._kernels import epoch
+from skreg._kernels import epoch, epochs
 from skreg._kernels import job as slots
-from skreg._kernels.job import DRAW, LOSS_SUM, PENALTY_SUMS, RATE, STEPS, WEIGHT_SUM
+from skreg._kernels.epochs import Records
+from skreg._kernels.job import DRAW, LOSS_SUM, N_REPORTS, PENALTY_SUMS, STEPS, WEIGHT_SUM
 from skreg._kernels.matmul import pack
+from skreg._kernels.plugs import address_of
+from skreg._kernels.shuffle import NO_DRAWS
 from skreg._kernels.structure import prox_all
 from skreg._kernels.team import ABORT, COMMAND, new_team
 from skreg._zeros import Zeros
@@ -41,7 +45,8 @@ class Engine:
             self._team = self._team._replace(n_threads=min(task.n_threads, self.job.n_parts))
         self._zeros = Zeros(task, self.job, self.table, sizes)
         # Where matrices begin and the last one ends in the packed vector.
-        self.weight_bounds = [*self.job.layout[slots.WEIGHTS_AT, :-1].tolist(), sizes.weights]
+        self._bounds = np.append(self.job.layout[slots.WEIGHTS_AT, :-1], sizes.weights)
+        self._records = None
         self._start_team()
 
     @property
@@ -232,20 +237,62 @@ class Engine:
 
     def train_epoch(self, learning_rate):
         """Run an epoch over `order`; return the mean data loss and a list of mean penalties."""
-        self.job.report[RATE] = learning_rate
+        self.train_epochs([learning_rate])
+        ((_, loss, penalties, _),) = self.take_records()
+        return loss, penalties
+
+    def train_epochs(self, rates, draws=NO_DRAWS):
+        """Run an epoch over `order` for each learning rate, or up to one whose loss is not finite.
+
+        Rows are shuffled before each epoch where there are ``draws``. `take_records` tells what
+        came of it, also after an interrupt.
+        """
         if not self._refreshed:
             for replica in self._replicas:
                 replica.refresh(self.table)
             self._refreshed = True
-        self._zeros.begin_epoch()
-        self._command(epoch.TRAIN)
-        weight = self.job.report[WEIGHT_SUM]
-        means = (self.job.report / (weight if weight > 0 else 1.0)).tolist()
-        return means[LOSS_SUM], means[PENALTY_SUMS:]
+        self._zeros.begin_epochs(len(rates))
+        n, n_matrices = len(rates), self._bounds.size - 1
+        self._records = Records(
+            np.array(rates, dtype=np.float64),
+            np.empty((n, N_REPORTS)),
+            np.empty((n, n_matrices), dtype=np.int64),
+            np.zeros(1, dtype=np.int64),
+        )
+        run = _address_of_run(self._team, self.job)
+        epochs.train_epochs(self._team, self.job, run, draws, self._bounds, self._records)
+        if self._error is not None:
+            raise self._error
+
+    def take_records(self):
+        """Return what is known of the epochs that are complete, and forget it.
+
+        Returns
+        -------
+        list of (float, float, list of float, list of int)
+            Learning rate, mean data loss, mean penalties and the nonzero weights of each matrix.
+        """
+        records, self._records = self._records, None
+        if records is None:
+            return []
+        n = records.n_done[0]
+        weights = records.reports[:n, WEIGHT_SUM, None]
+        means = (records.reports[:n] / np.where(weights > 0, weights, 1.0)).tolist()
+        return [
+            (rate, mean[LOSS_SUM], mean[PENALTY_SUMS:], counts)
+            for rate, mean, counts in zip(
+                records.rates[:n].tolist(), means, records.nonzeros[:n].tolist(), strict=True
+            )
+        ]
+
+    def nonzeros(self):
+        """Return how many weights of each matrix are not zero."""
+        bounds = pairwise(self._bounds)
+        return [int(np.count_nonzero(self.weights[start:stop])) for start, stop in bounds]
 
     def gradient(self):
         """Accumulate the gradient of the summed data loss; return that sum and the weight."""
-        self._zeros.begin_epoch()
+        self._zeros.begin_epochs(1)
         self._command(epoch.GRADIENT)
         return self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
 
@@ -260,3 +307,15 @@ class Engine:
         outputs = self.table.arrays[slots.OUTPUTS].reshape(-1, self.network.units[-1])
         loss, weight = self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
         return outputs, loss / weight if weight > 0 else 0.0
+
+
+_addresses = {}  # of `skreg._kernels.epoch.run`, by dtype
+
+
+def _address_of_run(team, job):
+    """Return the address of the compiled `skreg._kernels.epoch.run`."""
+    dtype = job.kind.dtype
+    if dtype not in _addresses:
+        with note_when_slow(epoch.run, dtype):
+            _addresses[dtype] = address_of(epoch.run, 0, team, job, job.table)
+    return _addresses[dtype]

@@ -3,6 +3,7 @@
 import copy
 import warnings
 import zlib
+from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -192,7 +193,7 @@ class StochasticRun(Run):
         with self.threads(batch_size) as n_threads, self.engine(n_threads, batch_size) as engine:
             self._resume(engine, leg)
             plan = self._plan(incremental)._replace(first=leg.n_epochs, max_iter=leg.last)
-            shuffler = Shuffler(leg.random_state) if estimator.shuffle else None
+            shuffler = self._shuffler(leg.random_state) if estimator.shuffle else None
             validate = self.validator(engine)
             earlier = estimator.n_iter_ if incremental else 0
             self.watch.show(lambda: self.snapshot(engine.average(), earlier, progress.patience))
@@ -215,6 +216,10 @@ class StochasticRun(Run):
                 estimator._solver_state.update(state)
         self.interrupted = progress.interrupted
         self.keep(flat, earlier + leg.n_epochs, progress.patience)
+
+    def _shuffler(self, random_state):
+        """Return what shuffles the rows; only a seed gives a source that nobody else draws from."""
+        return Shuffler(random_state, not isinstance(self.estimator.random_state, Integral))
 
     def _plan(self, incremental):
         estimator = self.estimator
@@ -357,7 +362,12 @@ class LbfgsRun(Run):
         self.latest = flat
         terms = self.objective.terms.values(flat)
         penalty, loss = sum(terms.values()), self.objective.loss
-        row = {"loss": loss, "penalty": penalty, **terms, **nonzeros(self.objective.engine)}
+        row = {
+            "loss": loss,
+            "penalty": penalty,
+            **terms,
+            **nonzeros(self.objective.engine.nonzeros()),
+        }
         if self.estimator.verbose:
             print(f"Iteration {len(self.history) + 1}, loss = {loss + penalty:.8f}")
         if self.validate is not None:

@@ -39,6 +39,11 @@ class Patience:
         """Whether more than ``n_iter_no_change`` epochs in a row did not improve."""
         return self.count > self.n_iter_no_change
 
+    @property
+    def least_left(self):
+        """How many epochs pass at least before it can be exhausted."""
+        return max(self.n_iter_no_change + 1 - self.count, 1)
+
     def message(self):
         """Say what happened, in scikit-learn's words."""
         what = "Validation score" if self.watches_score else "Training loss"

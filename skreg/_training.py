@@ -2,16 +2,19 @@
 
 import math
 import warnings
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._callbacks import SILENCE
-from skreg._kernels.penalties import count_nonzero
+from skreg._kernels.shuffle import NO_DRAWS
 from skreg._penalties import TERMS
 from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning_rate
 from skreg._stopping import Patience
+
+LONGEST = 0.02  # seconds of epochs in a row
 
 HISTORY_KEYS = (
     "loss",
@@ -105,14 +108,39 @@ class History:
         return np.append(earlier, np.array([row.get(key, np.nan) for row in self._rows], dtype))
 
 
+class Pace:
+    """How many epochs pass before the interpreter looks up: as many as `LONGEST` lets pass.
+
+    It changes no result, only how soon an interrupt is heard.
+
+    Parameters
+    ----------
+    most : int
+        At most so many.
+    """
+
+    def __init__(self, most):
+        self._most, self._n, self._seconds = most, 1, np.inf  # of one epoch
+
+    def n_epochs(self, left):
+        """Return how many epochs to run next, of those that are left."""
+        self._n = max(min(left, self._most, int(LONGEST / self._seconds)), 1)
+        return self._n
+
+    def __enter__(self):
+        self._start = perf_counter()
+
+    def __exit__(self, *exception):
+        self._seconds = max((perf_counter() - self._start) / self._n, 1e-9)
+
+
 def new_patience(early_stopping, tol, n_iter_no_change):
     """Return the patience of a run that has not begun."""
     return Patience(early_stopping, tol, n_iter_no_change)
 
 
-def nonzeros(engine):
-    """Return the entries of a row of the history that count weights, biases aside."""
-    counts = count_nonzero(engine.weights, engine.weight_bounds)
+def nonzeros(counts):
+    """Return the entries of a row of the history that count weights, given those of each layer."""
     return {"n_nonzero": sum(counts)} | {f"n_nonzero_{k}": n for k, n in enumerate(counts)}
 
 
@@ -142,56 +170,89 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
     diverged : bool
     """
     n_epochs, diverged = plan.first, False
-    # A schedule that anneals needs all its epochs: cut short, it would leave the weights at a
-    # high rate. Only a validation score ends it early.
-    planned = plan.schedule.name in PLANNED and not plan.early_stopping
+    draws = NO_DRAWS if shuffler is None else shuffler.draws(engine.order.size)
+    shuffles = shuffler is not None and draws == NO_DRAWS  # or epochs do it themselves
+    looks = shuffles or validation is not None or plan.verbose or watch.listens
+    pace = Pace(1 if looks else plan.max_iter)
     try:
         while n_epochs < plan.max_iter:
-            if shuffler is not None:
+            if shuffles:
                 shuffler.shuffle(engine.order)  # what the last epoch left
             watch.begin("epoch")
-            diverged = not _epoch(engine, plan, progress, history, (n_epochs, validation))
-            n_epochs += 1
+            n = pace.n_epochs(min(plan.max_iter - n_epochs, _epochs_until_stop(plan, progress)))
+            epoch = len(history) if plan.incremental else n_epochs
+            with pace:
+                engine.train_epochs(_rates(engine, plan, progress, (epoch, n)), draws)
+            for record in engine.take_records():
+                row = _row(engine, record)
+                diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
+                if not diverged:
+                    _judge(engine, plan, progress, row, (n_epochs, validation))
+                history.append(**row)
+                n_epochs += 1
             asked = watch.end()
-            exhausted = progress.patience.exhausted and not planned
+            exhausted = progress.patience.exhausted and not _is_planned(plan)
             if diverged or asked or (exhausted and _stops(plan, progress, engine.n_seen)):
                 progress.stopped = True
                 break
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:
+        for record in engine.take_records() if validation is None else ():  # they are over
+            history.append(**_row(engine, record))
+            n_epochs += 1
         progress.stopped = progress.interrupted = True
         warnings.warn("Training interrupted by user.", stacklevel=8)
     return n_epochs, diverged
 
 
-def _epoch(engine, plan, progress, history, now):
-    """Run one epoch and book it; return False where the weights have diverged."""
-    n_epochs, validation = now
-    epoch = len(history) if plan.incremental else n_epochs
-    rate = learning_rate(plan.schedule, epoch, engine.n_seen, progress.divisions)
-    loss, terms = engine.train_epoch(rate)
+def _is_planned(plan):
+    """Return whether all epochs are needed, whatever the training loss.
+
+    A schedule that anneals, cut short, would leave the weights at a high rate. Only a validation
+    score ends it early.
+    """
+    return plan.schedule.name in PLANNED and not plan.early_stopping
+
+
+def _epochs_until_stop(plan, progress):
+    """Return how many epochs pass at least before the patience can be exhausted."""
+    return plan.max_iter if _is_planned(plan) else progress.patience.least_left
+
+
+def _rates(engine, plan, progress, place):
+    """Return the learning rates of epochs; ``place`` is the first one and their number."""
+    (first, n), n_rows = place, engine.order.size
+    return [
+        learning_rate(plan.schedule, first + i, engine.n_seen + i * n_rows, progress.divisions)
+        for i in range(n)
+    ]
+
+
+def _row(engine, record):
+    """Return the row of the history for an epoch that is over, and count its samples."""
+    rate, loss, terms, counts = record
     penalty = sum(terms)
     engine.n_seen += engine.order.size
     row = dict(zip(TERMS, terms, strict=True))
     row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
-    row |= nonzeros(engine)
-    if not math.isfinite(loss) and not engine.is_finite():
-        history.append(**row)
-        return False
+    return row | nonzeros(counts)
+
+
+def _judge(engine, plan, progress, row, now):
+    """Validate after an epoch, add to its row, and tell the patience."""
+    n_epochs, validation = now
+    watched = row["loss"] + row["penalty"]
     if plan.verbose:
-        print(f"Iteration {n_epochs + 1}, loss = {loss + penalty:.8f}")
-    watched = loss + penalty
+        print(f"Iteration {n_epochs + 1}, loss = {watched:.8f}")
     if validation is not None:
         row["validation_loss"], row["validation_score"] = validation()
         if plan.verbose:
             print(f"Validation score: {row['validation_score']:f}")
     if plan.early_stopping:
         watched = row["validation_score"]
-    history.append(**row)
     if progress.patience.observe(watched) and plan.early_stopping:
         with engine.averaged():
             progress.best = engine.parameters()
-    return True
 
 
 def _stops(plan, progress, n_seen):

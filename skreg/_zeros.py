@@ -52,12 +52,12 @@ class Zeros:
         """Let other members of the team, who have tables of their own, skip as well."""
         self._tables += tables
 
-    def begin_epoch(self):
-        """Take note of an epoch whose zeros are not skipped, or begin to skip if that pays."""
+    def begin_epochs(self, n):
+        """Take note of ``n`` epochs whose zeros are not skipped, or begin to skip if that pays."""
         if not self.wait:
             return
         kind = self._job.kind.dtype
-        _trained[kind] = _trained.get(kind, 0.0) + self._n_products
+        _trained[kind] = _trained.get(kind, 0.0) + n * self._n_products
         if _trained[kind] > PAYS_AFTER:
             self._start(compiles=True)
 

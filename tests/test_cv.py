@@ -281,15 +281,16 @@ def test_an_interrupted_search_keeps_what_is_done(monkeypatch):
 
 
 def test_an_interrupt_within_training_ends_the_search(monkeypatch):
-    original, epochs = skreg._engine.Engine.train_epoch, []
+    original, epochs = skreg._engine.Engine.train_epochs, []
 
-    def train_epoch(self, rate):
+    def train_epochs(self, rates, draws):
         epochs.append(1)
         if len(epochs) == 2 * QUICK["max_iter"] + 2:
             raise KeyboardInterrupt
-        return original(self, rate)
+        return original(self, rates, draws)
 
-    monkeypatch.setattr(skreg._engine.Engine, "train_epoch", train_epoch)
+    monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
+    monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
     search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, refit=False)
     with pytest.warns(UserWarning, match="interrupted") as caught:
         search.fit(IRIS_X, IRIS_Y)

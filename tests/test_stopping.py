@@ -36,6 +36,16 @@ def test_an_infinite_patience_never_ends():
     for _ in range(1000):
         patience.observe(1.0)
     assert not patience.exhausted
+    assert patience.least_left == np.inf
+
+
+def test_patience_tells_how_many_epochs_it_lasts_at_least():
+    patience, left = Patience(False, 0.0, 2), []
+    for value in (1.0, 2.0, 0.5, 2.0, 2.0, 2.0, 2.0):
+        left.append((patience.least_left, patience.exhausted))
+        patience.observe(value)
+    assert [n for n, _ in left] == [3, 3, 2, 3, 2, 1, 1]  # idle epochs count
+    assert [exhausted for _, exhausted in left] == [False] * 6 + [True]
 
 
 def test_the_message_is_scikit_learns():

@@ -4,11 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import scale
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import MLPClassifier, MLPRegressor, _training
+from skreg._engine import Engine
+from skreg._kernels import epochs
 from skreg._training import History, history_keys
 
 SETTINGS = {"max_iter": 10, "shuffle": False, "random_state": 0, "polish": 0}
@@ -251,6 +254,92 @@ def test_partial_fit_restores_the_best_weights_when_patience_ends(classes):
         if calls > 4 and (scores[-4:] < scores[:-4].max() + 1e-4).all():
             break
     assert network.score(X[:50], y[:50]) == network.best_validation_score_ == scores.max()
+
+
+# Epochs in a row.
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Collect how many epochs each call of the engine runs."""
+    original, sizes = Engine.train_epochs, []
+
+    def train_epochs(self, rates, draws):
+        sizes.append(len(rates))
+        return original(self, rates, draws)
+
+    monkeypatch.setattr(Engine, "train_epochs", train_epochs)
+    return sizes
+
+
+RUNS = {
+    "patience": {"tol": 0.05, "n_iter_no_change": 3, "max_iter": 60},
+    "adaptive": {"learning_rate": "adaptive", "solver": "sgd", "learning_rate_init": 0.3,
+                 "tol": 0.05, "n_iter_no_change": 2, "max_iter": 40},
+    "invscaling": {"learning_rate": "invscaling", "solver": "sgd", "max_iter": 20},
+    "one_cycle": {"learning_rate": "one_cycle", "n_iter_no_change": 2, "tol": 1.0, "max_iter": 25},
+    "unshuffled": {"shuffle": False, "max_iter": 20},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_epochs_in_a_row_are_those_one_by_one(classes, calls, monkeypatch, name):
+    network = MLPClassifier((7,), random_state=3, l1=1e-3, batch_size=40, n_jobs=1)
+    network.set_params(**RUNS[name])
+    fits = []
+    for longest in (0, 1e9):
+        calls.clear()
+        monkeypatch.setattr(_training, "LONGEST", longest)
+        fits.append((clone(network).fit(*classes), list(calls)))
+    (one_by_one, singles), (in_a_row, groups) = fits
+    assert set(singles) == {1} and len(groups) < len(singles) / 1.5
+    assert sum(groups) == sum(singles) == one_by_one.n_iter_ == in_a_row.n_iter_
+    assert same_weights(one_by_one, in_a_row)
+    assert one_by_one.t_ == in_a_row.t_ and one_by_one.loss_curve_ == in_a_row.loss_curve_
+    for key, column in one_by_one.history_.items():
+        np.testing.assert_array_equal(column, in_a_row.history_[key])
+
+
+def test_epochs_in_a_row_end_where_weights_diverge(classes, calls, monkeypatch):
+    monkeypatch.setattr(_training, "LONGEST", 1e9)
+    X, y = classes
+    network = MLPRegressor((7,), solver="sgd", learning_rate_init=1e3, momentum=0.0, random_state=0)
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        network.fit(1e3 * X, y)
+    assert 1 <= len(calls) <= 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"random_state": np.random.RandomState(0)}, {"random_state": None}, {"verbose": True},
+     {"early_stopping": True}],
+)  # fmt: skip
+def test_who_shares_or_listens_is_asked_after_every_epoch(classes, calls, monkeypatch, given):
+    monkeypatch.setattr(_training, "LONGEST", 1e9)
+    MLPClassifier((7,), **{"random_state": 0, "max_iter": 5, **given}).fit(*classes)
+    assert calls == [1] * 5
+
+
+def test_an_interrupt_keeps_the_epochs_that_are_over(classes, monkeypatch):
+    monkeypatch.setattr(_training, "LONGEST", 1e9)
+    original, rounds = epochs.train_epochs, []
+
+    def interrupted(*arguments):
+        original(*arguments)
+        rounds.append(arguments[-1].rates.size)
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(epochs, "train_epochs", interrupted)
+    network = MLPClassifier((7,), random_state=0, max_iter=100, n_iter_no_change=8)
+    with pytest.warns(UserWarning, match="interrupted"):
+        network.fit(*classes)
+    monkeypatch.setattr(epochs, "train_epochs", original)
+    assert rounds == [1, 9]  # the first epoch improved: nine idle ones would follow at least
+    assert network.n_iter_ == len(network.loss_curve_) == 10
+    expected = MLPClassifier((7,), random_state=0, max_iter=10).fit(*classes)
+    assert same_weights(network, expected)
+    assert network.t_ == expected.t_
 
 
 # Output and interrupts.

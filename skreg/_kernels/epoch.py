@@ -34,11 +34,12 @@ STOP, TRAIN, GRADIENT, EVALUATE, TURN = range(5)  # commands
 def run(tid, team, job, own_table):
     """Carry out one command as the caller (``tid`` 0), or all until STOP as any other member.
 
+    Returns False where the team was aborted, and True otherwise.
     ``own_table`` leads to the member's own copy of the parameters, if members have their own.
     """
     while True:
         if not meet(team):
-            return
+            return False
         command = team.flags[COMMAND]
         if command == TRAIN and job.n_parts > 1:
             train_replicas(tid, team, with_table(job, own_table))
@@ -51,9 +52,11 @@ def run(tid, team, job, own_table):
         elif command == TURN:
             turn_all(tid, team, job)
         else:
-            return
-        if not meet(team) or tid == 0:
-            return
+            return True
+        if not meet(team):
+            return False
+        if tid == 0:
+            return True
 
 
 @jit

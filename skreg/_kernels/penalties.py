@@ -1,6 +1,5 @@
 """Penalties on weights: value and proximal operator side by side."""
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -83,9 +82,3 @@ def add_lanes(sums, start, stop):
     for i in range(start, stop):
         lanes = lanes + widened(load(sums, i * width))
     return total(lanes)
-
-
-def count_nonzero(weights, bounds):
-    """Return how many weights between each two of ``bounds`` are not zero, as a list."""
-    is_alive = weights != 0
-    return [int(np.count_nonzero(is_alive[start:stop])) for start, stop in pairwise(bounds)]

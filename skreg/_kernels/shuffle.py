@@ -7,6 +7,7 @@ the next one takes its place.
 """
 
 import ctypes
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -17,6 +18,16 @@ from numba.extending import intrinsic
 from skreg._jit import jit
 
 MOST_NUMBERS = 2**32  # beyond, NumPy draws 64 bits at a time
+
+
+class Draws(NamedTuple):
+    """A source of 32 random bits: the address of a function, and of the state it is called with."""
+
+    function: int
+    state: int
+
+
+NO_DRAWS = Draws(np.int64(0), np.int64(0))
 
 
 @intrinsic
@@ -32,7 +43,7 @@ def _draw(typingctx, function, state):
 
 
 @jit
-def _partners(n, function, state):
+def _partners(n, draws):
     """Draw with which of the numbers before it, or itself, each of ``n`` changes places."""
     partners = np.empty(n, np.uint32)
     i, mask = n - 1, 1
@@ -40,15 +51,16 @@ def _partners(n, function, state):
         mask = 2 * mask + 1
     while i > 0:
         while i > mask >> 1:
-            partners[i] = j = _draw(function, state) & mask
+            partners[i] = j = _draw(draws.function, draws.state) & mask
             i -= j <= i
         mask >>= 1
     return partners
 
 
 @jit
-def _shuffle(numbers, function, state):
-    partners = _partners(numbers.size, function, state)
+def shuffle(numbers, draws):
+    """Permute a vector of int64 in place."""
+    partners = _partners(numbers.size, draws)
     for i in range(numbers.size - 1, 0, -1):
         j = partners[i]
         numbers[i], numbers[j] = numbers[j], numbers[i]
@@ -60,22 +72,34 @@ class Shuffler:
     Parameters
     ----------
     random_state : numpy.random.RandomState
+    is_shared : bool
+        Whether others may draw from it as well, in other threads.
     """
 
-    def __init__(self, random_state):
-        self._random_state = random_state
+    def __init__(self, random_state, is_shared=True):
+        self._random_state, self._is_shared = random_state, is_shared
         self._source = getattr(random_state, "_bit_generator", None)
         if numba.config.DISABLE_JIT:
             self._source = None
         if self._source is not None:
             draws = self._source.ctypes
             function = ctypes.cast(draws.next_uint32, ctypes.c_void_p).value
-            self._addresses = np.int64(function), np.int64(draws.state_address)
+            self._draws = Draws(np.int64(function), np.int64(draws.state_address))
+
+    def _is_ours(self, n):
+        return self._source is not None and n < MOST_NUMBERS
+
+    def draws(self, n):
+        """Return what compiled code draws from to shuffle ``n`` numbers, or `NO_DRAWS`.
+
+        There is no lock that it could wait for.
+        """
+        return self._draws if self._is_ours(n) and not self._is_shared else NO_DRAWS
 
     def shuffle(self, numbers):
         """Permute a vector of int64 in place."""
-        if self._source is None or numbers.size >= MOST_NUMBERS:
+        if not self._is_ours(numbers.size):
             self._random_state.shuffle(numbers)
             return
         with self._source.lock:
-            _shuffle(numbers, *self._addresses)
+            shuffle(numbers, self._draws)

@@ -8,7 +8,6 @@ from skreg._kernels.penalties import (
     Tile,
     add_lanes,
     add_squares,
-    count_nonzero,
     prox_l1,
     prox_l1_rows,
     soft_threshold,
@@ -89,13 +88,6 @@ def test_lanes_are_added_in_double(dtype):
     sums, width = draw(dtype, 6)
     total = add_lanes(sums, 1, 5)
     assert total == pytest.approx(sums[width : 5 * width].astype(np.float64).sum(), rel=1e-12)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_zeros_are_counted_up_to_the_end_of_the_weights(dtype):
-    weights = np.array([0, 1, -2, 0, -0.0, np.nan, 3, 4], dtype)
-    assert count_nonzero(weights, [0, 7]) == [4]
-    assert count_nonzero(weights, [0, 1, 7]) == [0, 4]
 
 
 # Proximal operators of vectors in a metric.
