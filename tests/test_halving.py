@@ -142,15 +142,16 @@ def test_candidates_that_diverge_do_not_survive():
 
 
 def test_an_interrupted_round_leaves_the_last_one(monkeypatch):
-    original, epochs = skreg._engine.Engine.train_epoch, []
+    original, epochs = skreg._engine.Engine.train_epochs, []
 
-    def train_epoch(self, rate):
+    def train_epochs(self, rates, draws):
         epochs.append(1)
         if len(epochs) == 9 * 3 * 2 + 3 * 4 + 2:  # a round, one candidate of the next, and a bit
             raise KeyboardInterrupt
-        return original(self, rate)
+        return original(self, rates, draws)
 
-    monkeypatch.setattr(skreg._engine.Engine, "train_epoch", train_epoch)
+    monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
+    monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
     with pytest.warns(UserWarning, match="interrupted"):
         search = halved(refit=False)
     table = search.cv_results_
