@@ -13,7 +13,7 @@ _waited_for = set()  # dtypes; several threads may wait for the same compilation
 @contextlib.contextmanager
 def note_when_slow(dispatcher, dtype):
     """Log a line if the first call of ``dispatcher`` in this process has to compile."""
-    is_compiled = getattr(dispatcher, "signatures", True)  # or not a compiled function at all
+    is_compiled = getattr(dispatcher, "overloads", True)  # or not a compiled function at all
     if is_compiled or dtype in _waited_for:
         yield
         return

@@ -275,15 +275,13 @@ class Engine:
         records, self._records = self._records, None
         if records is None:
             return []
-        n = records.n_done[0]
-        weights = records.reports[:n, WEIGHT_SUM, None]
-        means = (records.reports[:n] / np.where(weights > 0, weights, 1.0)).tolist()
-        return [
-            (rate, mean[LOSS_SUM], mean[PENALTY_SUMS:], counts)
-            for rate, mean, counts in zip(
-                records.rates[:n].tolist(), means, records.nonzeros[:n].tolist(), strict=True
-            )
-        ]
+        n, rows = records.n_done[0], []
+        columns = (records.rates, records.reports, records.nonzeros)
+        for rate, sums, counts in zip(*(column[:n].tolist() for column in columns), strict=True):
+            weight = sums[WEIGHT_SUM] if sums[WEIGHT_SUM] > 0 else 1.0
+            penalties = [value / weight for value in sums[PENALTY_SUMS:]]
+            rows.append((rate, sums[LOSS_SUM] / weight, penalties, counts))
+        return rows
 
     def nonzeros(self):
         """Return how many weights of each matrix are not zero."""

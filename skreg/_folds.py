@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import is_classifier
+from sklearn.base import ClassifierMixin
 
 from skreg._inputs import check_validation, encode_rows
 from skreg._job import Rows
@@ -203,8 +203,8 @@ def default_score(network, X, y, sample_weight=None):
 
     These would take as long as several epochs on a small table.
     """
-    if sample_weight is None and is_classifier(network) and y.ndim == 1:
-        return float(np.average(network.predict(X) == y))
+    if sample_weight is None and isinstance(network, ClassifierMixin) and y.ndim == 1:
+        return float((network.predict(X) == y).mean())
     return network.score(X, y, sample_weight)
 
 

@@ -116,10 +116,11 @@ class Table:
 
     def put(self, slot, array):
         self.arrays[slot] = array
-        self.addresses[slot] = array.ctypes.data, array.size
+        self.addresses[slot] = array.ctypes.data if array.size else 0, array.size
 
     def new(self, slot, size, dtype=None):
-        self.put(slot, aligned_zeros(size, self.dtype if dtype is None else dtype))
+        dtype = self.dtype if dtype is None else dtype
+        self.put(slot, aligned_zeros(size, dtype) if size else np.empty(0, dtype))
 
     def replica(self):
         """Return a table for another member: what is written in training is its own."""

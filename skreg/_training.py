@@ -104,8 +104,9 @@ class History:
     def _column(self, key):
         # Only what is new is converted: `partial_fit` comes here once per block of rows.
         dtype = np.int64 if "nonzero" in key else np.float64
-        earlier = np.asarray(self._earlier.get(key, ()), dtype=dtype)
-        return np.append(earlier, np.array([row.get(key, np.nan) for row in self._rows], dtype))
+        new = np.array([row.get(key, np.nan) for row in self._rows], dtype)
+        earlier = self._earlier.get(key, ())
+        return np.append(np.asarray(earlier, dtype), new) if len(earlier) else new
 
 
 class Pace:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from skreg import _compilation
 from skreg._compilation import note_when_slow
 
-NOT_COMPILED = SimpleNamespace(signatures=())
-COMPILED = SimpleNamespace(signatures=("one",))
+NOT_COMPILED = SimpleNamespace(overloads={})
+COMPILED = SimpleNamespace(overloads={"a signature": "a program"})
 
 
 def test_threads_that_wait_together_say_so_once(monkeypatch, caplog):
