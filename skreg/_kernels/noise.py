@@ -23,7 +23,6 @@ from skreg._kernels.random import bits, halves
 
 MOST_LANES = 16  # of any vector: room is given up to the next multiple of it
 N_GAPS = 2 * MOST_LANES  # drawn at a time
-N_GAPS = 2 * MOST_LANES  # drawn at a time
 
 # Minimax fits (Remez exchange) of sin(pi t) / t and cos(pi t) as polynomials in t**2 for |t| up
 # to 1/2, from the highest power down; errors 1.4e-8 and 4.7e-8, what float32 can resolve.
