@@ -46,7 +46,7 @@ class Engine:
         self._zeros = Zeros(task, self.job, self.table, sizes)
         # Where matrices begin and the last one ends in the packed vector.
         self._bounds = np.append(self.job.layout[slots.WEIGHTS_AT, :-1], sizes.weights)
-        self._records = None
+        self._records = self._run = None  # of epochs; the address of `epoch.run`
         self._start_team()
 
     @property
@@ -259,8 +259,10 @@ class Engine:
             np.empty((n, n_matrices), dtype=np.int64),
             np.zeros(1, dtype=np.int64),
         )
-        run = _address_of_run(self._team, self.job)
-        epochs.train_epochs(self._team, self.job, run, draws, self._bounds, self._records)
+        if self._run is None:
+            with note_when_slow(epoch.run, self.dtype):
+                self._run = address_of(epoch.run, 0, self._team, self.job, self.table.addresses)
+        epochs.train_epochs(self._team, self.job, self._run, draws, self._bounds, self._records)
         if self._error is not None:
             raise self._error
 
@@ -305,15 +307,3 @@ class Engine:
         outputs = self.table.arrays[slots.OUTPUTS].reshape(-1, self.network.units[-1])
         loss, weight = self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
         return outputs, loss / weight if weight > 0 else 0.0
-
-
-_addresses = {}  # of `skreg._kernels.epoch.run`, by dtype
-
-
-def _address_of_run(team, job):
-    """Return the address of the compiled `skreg._kernels.epoch.run`."""
-    dtype = job.kind.dtype
-    if dtype not in _addresses:
-        with note_when_slow(epoch.run, dtype):
-            _addresses[dtype] = address_of(epoch.run, 0, team, job, job.table)
-    return _addresses[dtype]

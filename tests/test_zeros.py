@@ -48,6 +48,7 @@ def test_input_dropout_makes_zeros():
 @pytest.mark.skipif(not JIT, reason="without the compiler every program is at hand")
 def test_program_is_compiled_once_training_has_paid_for_it(monkeypatch):
     monkeypatch.setattr(_zeros, "_trained", {})
+    monkeypatch.setattr(plugs, "_addresses", {})
     monkeypatch.setattr(plugs, "_is_at_hand", lambda function, kinds: False)
     units, n_rows = (9, WIDE, 2), 40
     with engine_of(units, activation="relu", n_threads=2, batch_size=20) as engine:

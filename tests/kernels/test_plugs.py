@@ -9,7 +9,7 @@ from skreg._jit import jit
 from skreg._kernels import job as slots
 from skreg._kernels.plugs import address_of, call, plug
 from skreg._penalties import make_penalties
-from tests.kernels.engines import SGD_RULE, features, make_engine, targets
+from tests.kernels.engines import JIT, SGD_RULE, features, make_engine, targets
 
 UNITS = (5, 4, 2)
 PLUGS = (slots.AUGMENT_PLUG, slots.PERTURB_PLUG, slots.PULL_PLUG, slots.UPDATE_PLUG,
@@ -38,6 +38,12 @@ def refuse(vector, pair, factor):
     if vector.size > 0:
         raise ZeroDivisionError("refused")
     return True
+
+
+@jit
+def measure(vector, pair, factor):
+    """Take arguments of any types."""
+    return vector.size + pair[0] + pair[1] + factor > 0
 
 
 @jit
@@ -112,3 +118,16 @@ def test_plugs_are_those_that_the_penalties_need(given, expected):
     assert plugged(penalties=penalties) == expected
     averaging = SGD_RULE._replace(averaging=0.9)
     assert plugged(penalties=penalties, rule=averaging) == [*expected[:4], True]
+
+
+@pytest.mark.skipif(not JIT, reason="without the compiler a function is its own address")
+def test_arguments_of_other_types_have_programs_of_their_own():
+    vector = np.empty(3)
+    frozen = np.empty(3)
+    frozen.flags.writeable = False
+    examples = [(vector, (1, 1), 1.0), (vector, (1, 1.0), 1.0), (vector, (1, True), 1.0),
+                (vector.astype(np.float32), (1, 1), 1.0), (vector[::2], (1, 1), 1.0)]  # fmt: skip
+    addresses = [address_of(measure, *example) for example in examples]
+    assert len(set(addresses)) == len(examples)
+    assert address_of(measure, np.ones(7), (3, 4), 0.0) == addresses[0]
+    assert address_of(measure, frozen, (1, 1), 1.0) not in addresses
