@@ -170,7 +170,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
         Of the whole run, ``plan.first`` included.
     diverged : bool
     """
-    n_epochs, diverged = plan.first, False
+    n_epochs, diverged, records = plan.first, False, []
     draws = NO_DRAWS if shuffler is None else shuffler.draws(engine.order.size)
     shuffles = shuffler is not None and draws == NO_DRAWS  # or epochs do it themselves
     looks = shuffles or validation is not None or plan.verbose or watch.listens
@@ -184,8 +184,9 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
             epoch = len(history) if plan.incremental else n_epochs
             with pace:
                 engine.train_epochs(_rates(engine, plan, progress, (epoch, n)), draws)
-            for record in engine.take_records():
-                row = _row(engine, record)
+            records += engine.take_records()
+            while records:
+                row = _row(engine, records.pop(0))
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
                 if not diverged:
                     _judge(engine, plan, progress, row, (n_epochs, validation))
@@ -198,7 +199,8 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
                 break
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:
-        for record in engine.take_records() if validation is None else ():  # they are over
+        records += engine.take_records()
+        for record in records if validation is None else ():  # epochs that are over
             history.append(**_row(engine, record))
             n_epochs += 1
         progress.stopped = progress.interrupted = True

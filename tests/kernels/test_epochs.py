@@ -67,6 +67,7 @@ def test_epochs_in_a_row_are_those_one_by_one(n_threads):
         assert 0 < counts[0] <= UNITS[0] * UNITS[1] and 0 < counts[1] <= UNITS[1] * UNITS[2]
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, where nothing is compiled
 def test_a_loss_that_is_not_finite_ends_them():
     X = features(N_ROWS, UNITS[0])
     X[5] = 1e200
