@@ -219,7 +219,8 @@ class StochasticRun(Run):
 
     def _shuffler(self, random_state):
         """Return what shuffles the rows; only a seed gives a source that nobody else draws from."""
-        return Shuffler(random_state, not isinstance(self.estimator.random_state, Integral))
+        is_private = isinstance(self.estimator.random_state, Integral)
+        return Shuffler(random_state, is_shared=not is_private)
 
     def _plan(self, incremental):
         estimator = self.estimator
