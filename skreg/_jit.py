@@ -1,6 +1,6 @@
 """The one spelling of ``njit``: quick compilation, a disk cache that can be trusted, safe flags.
 
-Every compiled function of the package is written ``@jit``. Four things are decided here, once:
+Every compiled function of the package is written ``@jit``. Five things are decided here, once:
 
 * **A kernel is optimized once.** Numba makes machine code, wrappers and a cache file of every
   function that a compiled function calls, each time optimizing all that it calls in turn. Nobody
@@ -10,6 +10,9 @@ Every compiled function of the package is written ``@jit``. Four things are deci
 * **The disk cache notices every edit.** Numba's cache looks at the file of the function it
   caches and not at the files of the functions that one calls. The key of our cache holds a
   digest of all kernel sources, so an edit of (or an upgrade to) any leaf recompiles its callers.
+* **Functions are translated by what they need.** Kernels make no arrays, so references to arrays
+  are not counted, which would be a fifth of the code; nor are functions searched for expressions
+  of whole arrays and for closures.
 * **A folder that cannot be written costs the cache, not the import.** Read-only installs
   compile once per process.
 * **Only flags that keep results independent of block boundaries.** ``contract`` lets a product
@@ -25,11 +28,13 @@ from pathlib import Path
 
 import llvmlite
 import numba
-from numba.core import compiler, types, typing
+from numba.core import compiler, errors, ir, types, typing
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NativeLowering
 
 SAFE_FLAGS = {"contract", "nsz"}
 # Older llvmlite puts an attribute on the return value instead (seen with 0.44): there, functions
@@ -59,6 +64,9 @@ class KernelCache(FunctionCache):
 
 class _Part(JITCodeLibrary):
     """The code of one function, neither linked nor optimized: a part of a whole program."""
+
+    def _optimize_functions(self, ll_module):
+        """Leave that to the program, which optimizes all of its functions together."""
 
     def finalize(self):
         self._raise_if_finalized()
@@ -138,6 +146,51 @@ class _Flags(compiler.Flags):
         return super().__eq__(other)
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class UncountedLowering(NativeLowering):
+    """Numba's translation to LLVM's language, without the counting of references to arrays.
+
+    A kernel keeps no array beyond its call: those of its arguments are kept alive by the caller,
+    and the room that it works in comes from `skreg._kernels.room`.
+    """
+
+    _name = "uncounted_lowering"
+
+    def run_pass(self, state):
+        for call, signature in state.calltypes.items():
+            if _makes_array(call, signature, state.typemap):
+                message = "A kernel makes no array; take heap_room of skreg._kernels.room."
+                raise errors.UnsupportedError(message, loc=call.loc)
+        state.targetctx = state.targetctx.subtarget(enable_nrt=False)
+        return super().run_pass(state)
+
+
+def _makes_array(call, signature, kinds):
+    """Return whether a function of NumPy makes an array, which nobody would give back."""
+    if not isinstance(call, ir.Expr) or call.op != "call":
+        return False
+    function = getattr(kinds[call.func.name], "typing_key", None)
+    is_numpy = getattr(function, "__module__", None) == "numpy"
+    return is_numpy and isinstance(signature.return_type, types.Array)
+
+
+class KernelCompiler(compiler.CompilerBase):
+    """Numba's compiler with only those passes over a function that kernels have a use for."""
+
+    # Loops for expressions of whole arrays; closures and comprehensions, copied into place.
+    UNUSED = {"NopythonRewrites", "InlineClosureLikes"}
+
+    def define_pipelines(self):
+        whole = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state, "kernel")
+        pipeline = compiler.PassManager("kernel")
+        for one, description in whole.passes:
+            if one.__name__ not in self.UNUSED:
+                one = UncountedLowering if one is NativeLowering else one
+                pipeline.add_pass(one, description)
+        pipeline.finalize()
+        return [pipeline]
+
+
 class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher, but what compiled code calls becomes a part of the caller's program."""
 
@@ -160,7 +213,7 @@ class KernelDispatcher(CPUDispatcher):
         library.enable_object_caching()
         return compiler.compile_extra(
             self.typingctx, self.targetctx, self.py_func, args=args, return_type=return_type,
-            flags=flags, locals=self.locals, library=library,
+            flags=flags, locals=self.locals, library=library, pipeline_class=KernelCompiler,
         )  # fmt: skip
 
     def _compile_program(self, args, return_type):

@@ -10,6 +10,7 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.activations import LOGISTIC, SOFTPLUS, activate_values
 from skreg._kernels.matmul import ROWS, STORE, Numbers, Panels, product
+from skreg._kernels.room import free_room, heap_room
 from skreg._kernels.simd import VECTOR_BYTES, row_tile_1, row_tile_4
 
 
@@ -49,6 +50,7 @@ def layer_of_few(values, lead, coef, bias, code, out):
             Panels(out, whole, stride, width),
             (n_rows, fan_in, fan_out - whole),
         )
+        free_room(rest)
     activate_values(code, out, bias, stride, n_rows)
     if code == LOGISTIC or code == SOFTPLUS:
         for i in range(n_rows):
@@ -58,11 +60,14 @@ def layer_of_few(values, lead, coef, bias, code, out):
 
 @jit
 def _padded_rest(weights, fan_in, fan_out, first, width):
-    """Return the columns from ``first`` on as one panel, padded with zeros to a whole vector."""
-    rest = np.zeros(fan_in * width, weights.dtype)
+    """Return the columns from ``first`` on as one panel, padded with zeros to a whole vector.
+
+    The caller frees it.
+    """
+    rest = heap_room(weights, fan_in * width)
     for k in range(fan_in):
-        for j in range(fan_out - first):
-            rest[k * width + j] = weights[k * fan_out + first + j]
+        for j in range(width):
+            rest[k * width + j] = weights[k * fan_out + first + j] if first + j < fan_out else 0
     return rest
 
 

@@ -19,7 +19,7 @@ from skreg._kernels.lanes import (
     total,
     where,
 )
-from skreg._kernels.stack import stack_room
+from skreg._kernels.room import stack_room
 
 MOST_NEWTON_STEPS = 30
 

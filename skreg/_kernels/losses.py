@@ -12,8 +12,6 @@ than it should.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from skreg._jit import jit, outlined
 from skreg._kernels.elementary import exp, exp_below_zero, log, log1p, logistic
 from skreg._kernels.lanes import (
@@ -26,6 +24,7 @@ from skreg._kernels.lanes import (
     where,
     widened,
 )
+from skreg._kernels.room import free_room, heap_room
 from skreg._kernels.transpose import Vectors, transpose, transpose_inlined, transpose_numbers
 
 (
@@ -192,7 +191,7 @@ def _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape)
     """Evaluate a loss that is a sum over outputs."""
     n = count(raw)
     # Rows of one array would be vectors of another type, and everything compiled once more.
-    block, aims = np.empty(shape.width * n, raw.dtype), np.empty(shape.width * n, raw.dtype)
+    block, aims = heap_room(raw, shape.width * n), heap_room(raw, shape.width * n)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
@@ -205,6 +204,8 @@ def _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape)
             store(block, j * n, where(scale == 0.0, 0.0, slope * scale))
         store_first(value, start, n_rows, widened(scale) * total)
         _write(block, start, n_rows, shape, delta)
+    free_room(block)
+    free_room(aims)
 
 
 @inlined
@@ -215,7 +216,7 @@ def evaluate_soft(raw, delta, target, weight, value, shape):
     shape (n_rows * n_outputs,).
     """
     n = count(raw)
-    block, aims = np.empty(shape.width * n, raw.dtype), np.empty(shape.width * n, raw.dtype)
+    block, aims = heap_room(raw, shape.width * n), heap_room(raw, shape.width * n)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
@@ -233,13 +234,15 @@ def evaluate_soft(raw, delta, target, weight, value, shape):
         loss = where(scale == 0.0, 0.0, log(total) - (mine - highest))
         store_first(value, start, n_rows, widened(scale) * widened(loss))
         _write(block, start, n_rows, shape, delta)
+    free_room(block)
+    free_room(aims)
 
 
 @inlined
 def _evaluate_classes(raw, delta, target, weight, value, shape):
     """Evaluate the log loss of softmax probabilities; targets are numbers of classes."""
     n = count(raw)
-    block = np.empty(shape.width * n, raw.dtype)
+    block = heap_room(raw, shape.width * n)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
@@ -256,6 +259,7 @@ def _evaluate_classes(raw, delta, target, weight, value, shape):
         loss = where(scale == 0.0, 0.0, log(total) - (mine - highest))
         store_first(value, start, n_rows, widened(scale) * widened(loss))
         _write(block, start, n_rows, shape, delta)
+    free_room(block)
 
 
 @inlined
@@ -345,7 +349,7 @@ def apply_link(link, raw, shape):
 def _apply_softmax(raw, shape):
     """Turn raw outputs into the probabilities of classes, in place."""
     n = count(raw)
-    block = np.empty(shape.width * n, raw.dtype)
+    block = heap_room(raw, shape.width * n)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         _read(raw, start, n_rows, shape, block)
@@ -353,3 +357,4 @@ def _apply_softmax(raw, shape):
         for j in range(shape.n_outputs):
             store(block, j * n, load(block, j * n) / total)
         _write(block, start, n_rows, shape, raw)
+    free_room(block)

@@ -16,7 +16,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from skreg._jit import jit
+from skreg._kernels.room import free_room, heap_room
 
+AHEAD = 4096  # how many draws precede the swaps that they decide
 MOST_NUMBERS = 2**32  # beyond, NumPy draws 64 bits at a time
 
 
@@ -43,27 +45,32 @@ def _draw(typingctx, function, state):
 
 
 @jit
-def _partners(n, draws):
-    """Draw with which of the numbers before it, or itself, each of ``n`` changes places."""
-    partners = np.empty(n, np.uint32)
-    i, mask = n - 1, 1
+def _draw_partners(partners, last, stop, draws):
+    """Draw with which index before it, or itself, each from ``last`` down to ``stop`` + 1 swaps."""
+    i, mask = last, 1
     while mask < i:
         mask = 2 * mask + 1
-    while i > 0:
-        while i > mask >> 1:
-            partners[i] = j = _draw(draws.function, draws.state) & mask
+    while i > stop:
+        lowest = max(mask >> 1, stop)
+        while i > lowest:
+            partners[last - i] = j = _draw(draws.function, draws.state) & mask
             i -= j <= i
         mask >>= 1
-    return partners
 
 
 @jit
 def shuffle(numbers, draws):
     """Permute a vector of int64 in place."""
-    partners = _partners(numbers.size, draws)
-    for i in range(numbers.size - 1, 0, -1):
-        j = partners[i]
-        numbers[i], numbers[j] = numbers[j], numbers[i]
+    partners = heap_room(numbers, min(numbers.size, AHEAD))
+    last = numbers.size - 1
+    while last > 0:
+        stop = max(last - AHEAD, 0)
+        _draw_partners(partners, last, stop, draws)
+        for i in range(last, stop, -1):
+            j = partners[last - i]
+            numbers[i], numbers[j] = numbers[j], numbers[i]
+        last = stop
+    free_room(partners)
 
 
 class Shuffler:

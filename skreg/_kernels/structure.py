@@ -49,8 +49,8 @@ from skreg._kernels.learn import empty_lanes, penalize_rows, segment
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.network import turn
 from skreg._kernels.penalties import prox_l1, prox_l1_rows
+from skreg._kernels.room import stack_room
 from skreg._kernels.solvers import land, move
-from skreg._kernels.stack import stack_room
 from skreg._kernels.team import meet, share
 
 

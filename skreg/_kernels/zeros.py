@@ -52,6 +52,7 @@ from skreg._kernels.matmul import (
     product,
     product_reference,
 )
+from skreg._kernels.room import stack_room
 from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.skipping import (
     BACKWARD,
@@ -63,7 +64,6 @@ from skreg._kernels.skipping import (
     skipping_tiles,
     transpose_bits,
 )
-from skreg._kernels.stack import stack_room
 from skreg._kernels.team import share
 
 # Above the first share of numbers that are not zero, the zeros of a level are not even noted;

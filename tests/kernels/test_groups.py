@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from skreg._kernels.groups import Groups, prox_groups
+from skreg._kernels.room import ROOM
 from skreg._kernels.simd import lanes
-from skreg._kernels.stack import ROOM
 from tests.kernels.test_penalties import uneven_metric
 
 DTYPES = (np.float32, np.float64)

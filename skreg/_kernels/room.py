@@ -1,0 +1,78 @@
+"""Room to work with for the length of a call: on the stack, or from the heap and given back.
+
+No kernel counts references (`skreg._jit`), so none makes an array that must be collected.
+"""
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+ROOM = 64  # numbers: as many as a word has bits, and more than a vector has lanes
+
+
+def _array(context, builder, vector, data, size):
+    """Return the array of ``size`` numbers that begin where ``data`` points to."""
+    item = ir.Constant(size.type, vector.dtype.bitwidth // 8)
+    out = context.make_array(vector)(context, builder)
+    populate_array(out, data, [size], [item], item, None)
+    return out._getvalue()
+
+
+@intrinsic
+def stack_room(typingctx, like):
+    """Return an array of ``ROOM`` numbers of the type of ``like``, gone when the function ends."""
+    vector = types.Array(like.dtype, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        size = ir.Constant(ir.IntType(64), ROOM)
+        data = cgutils.alloca_once(builder, context.get_data_type(vector.dtype), size)
+        return _array(context, builder, vector, data, size)
+
+    return vector(like), codegen
+
+
+@intrinsic
+def heap_room(typingctx, like, size):
+    """Return an array of ``size`` numbers of the type of ``like``, until `free_room` is called."""
+    vector = types.Array(like.dtype, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        item = ir.Constant(args[1].type, vector.dtype.bitwidth // 8)
+        data = _heap(context).allocate(builder, builder.mul(args[1], item))
+        kind = context.get_data_type(vector.dtype).as_pointer()
+        return _array(context, builder, vector, builder.bitcast(data, kind), args[1])
+
+    return vector(like, types.intp), codegen
+
+
+@intrinsic
+def free_room(typingctx, room):
+    """Give back what `heap_room` returned."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(room)(context, builder, args[0]).data
+        _heap(context).free(builder, builder.bitcast(data, cgutils.voidptr_t))
+        return context.get_dummy_value()
+
+    return types.none(room), codegen
+
+
+def _heap(context):
+    return context.subtarget(enable_nrt=True).nrt
+
+
+if numba.config.DISABLE_JIT:
+
+    def stack_room(like):
+        """Return an array of ``ROOM`` numbers of the type of ``like``."""
+        return np.empty(ROOM, like.dtype)
+
+    def heap_room(like, size):
+        """Return an array of ``size`` numbers of the type of ``like``."""
+        return np.empty(size, like.dtype)
+
+    def free_room(room):
+        """Do nothing: the interpreter collects arrays."""
