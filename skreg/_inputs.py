@@ -26,6 +26,8 @@ def check_rows(estimator, rows, first_pass, incremental):
     X = read_columns(estimator, X)
     weight = check_weight("sample_weight", sample_weight, X)
     target, weight, index = encode_rows(estimator, y, weight, first_pass, incremental)
+    if not estimator._y_numeric:
+        target = target.astype(X.dtype, copy=False)  # numbers of classes, exact in either dtype
     return Rows(X, target, weight), index
 
 
@@ -53,7 +55,7 @@ def encode_rows(estimator, y, weight, first_pass, incremental):
     """
     target = estimator._encode(y, first_pass, incremental)
     weight = estimator._class_weights(target, weight)
-    index = np.arange(y.shape[0])
+    index = np.arange(y.shape[0], dtype=np.min_scalar_type(-y.shape[0]))  # no wider than needed
     if weight is not None and not weight.all():
         index = np.flatnonzero(weight)
     if not index.size:

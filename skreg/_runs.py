@@ -207,9 +207,9 @@ class StochasticRun(Run):
             self._end(engine, progress, (leg.n_epochs, diverged), incremental)
             if not (incremental or pauses):
                 self._polish(engine, progress, validate)
+            engine.release()
             if not pauses:
                 self._keep_state(engine, progress, incremental)
-            engine.release()
             flat = engine.parameters()
             if engine.keeps_average and not pauses:
                 state = {"weights": self.raw, "average": digest(flat)}
