@@ -12,7 +12,7 @@ Every compiled function of the package is written ``@jit``. Five things are deci
   digest of all kernel sources, so an edit of (or an upgrade to) any leaf recompiles its callers.
 * **Functions are translated by what they need.** Kernels make no arrays, so references to arrays
   are not counted, which would be a fifth of the code; nor are functions searched for expressions
-  of whole arrays and for closures.
+  of whole arrays and for closures. The type of an operation on numbers is looked for once.
 * **A folder that cannot be written costs the cache, not the import.** Read-only installs
   compile once per process.
 * **Only flags that keep results independent of block boundaries.** ``contract`` lets a product
@@ -21,6 +21,7 @@ Every compiled function of the package is written ``@jit``. Five things are deci
 """
 
 import contextlib
+import copy
 import functools
 import gc
 import hashlib
@@ -146,6 +147,30 @@ class _Flags(compiler.Flags):
         return super().__eq__(other)
 
 
+@functools.cache
+def _with_memory(typing_context):
+    """Return a twin of a typing context that looks for the type of an operation on numbers once.
+
+    Numba would try all overloads, those of arrays, lists and strings included, in every place.
+    """
+
+    class Remembering(type(typing_context)):
+        def resolve_function_type(self, func, args, kws):
+            find, numbers = super().resolve_function_type, (types.Number, types.Boolean)
+            if kws or not isinstance(func, types.Function):
+                return find(func, args, kws)
+            if not all(isinstance(arg, numbers) for arg in args):
+                return find(func, args, kws)
+            key = func, tuple(args)
+            if key not in self.known:
+                self.known[key] = find(func, args, kws)
+            return self.known[key]
+
+    twin = copy.copy(typing_context)  # what Numba knows of functions is shared
+    twin.__class__, twin.known = Remembering, {}
+    return twin
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class UncountedLowering(NativeLowering):
     """Numba's translation to LLVM's language, without the counting of references to arrays.
@@ -212,7 +237,8 @@ class KernelDispatcher(CPUDispatcher):
         library = kind(self.targetctx.codegen(), self.py_func.__qualname__)
         library.enable_object_caching()
         return compiler.compile_extra(
-            self.typingctx, self.targetctx, self.py_func, args=args, return_type=return_type,
+            _with_memory(self.typingctx), self.targetctx, self.py_func, args=args,
+            return_type=return_type,
             flags=flags, locals=self.locals, library=library, pipeline_class=KernelCompiler,
         )  # fmt: skip
 
