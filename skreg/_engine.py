@@ -77,8 +77,10 @@ class Engine:
 
     def _serve(self, tid):
         try:
-            own = self._replicas[tid - 1] if self._replicas else self.table
-            epoch.run(tid, self._team, self.job, own.addresses)
+            own = self.job
+            if self._replicas:
+                own = own._replace(table=self._replicas[tid - 1].addresses)
+            epoch.run(tid, self._team, self.job, own)
         except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
             self._error = error
             self._team.flags[ABORT] = 1
@@ -88,10 +90,10 @@ class Engine:
         self._team.flags[COMMAND] = command
         if self._is_new:  # later calls are between epochs, where microseconds count
             with note_when_slow(epoch.run, self.dtype):
-                epoch.run(0, self._team, self.job, self.table.addresses)
+                epoch.run(0, self._team, self.job, self.job)
             self._is_new = False
         else:
-            epoch.run(0, self._team, self.job, self.table.addresses)
+            epoch.run(0, self._team, self.job, self.job)
         if self._error is not None:
             raise self._error
 
@@ -105,7 +107,7 @@ class Engine:
         """End the team; nothing is left running."""
         if self._members:
             self._team.flags[COMMAND] = epoch.STOP
-            epoch.run(0, self._team, self.job, self.table.addresses)
+            epoch.run(0, self._team, self.job, self.job)
             for member in self._members:
                 member.join()
             self._members = []
@@ -261,7 +263,7 @@ class Engine:
         )
         if self._run is None:
             with note_when_slow(epoch.run, self.dtype):
-                self._run = address_of(epoch.run, 0, self._team, self.job, self.table.addresses)
+                self._run = address_of(epoch.run, 0, self._team, self.job, self.job)
         epochs.train_epochs(self._team, self.job, self._run, draws, self._bounds, self._records)
         if self._error is not None:
             raise self._error

@@ -8,7 +8,7 @@ way: see `skreg._kernels.replicas`.
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.job import ORDER, RATE, STEPS, integers, part, with_table
+from skreg._kernels.job import ORDER, RATE, STEPS, integers, part
 from skreg._kernels.learn import learn
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.network import choose_skips, last_size
@@ -31,18 +31,18 @@ STOP, TRAIN, GRADIENT, EVALUATE, TURN = range(5)  # commands
 
 
 @jit
-def run(tid, team, job, own_table):
+def run(tid, team, job, own):
     """Carry out one command as the caller (``tid`` 0), or all until STOP as any other member.
 
     Returns False where the team was aborted, and True otherwise.
-    ``own_table`` leads to the member's own copy of the parameters, if members have their own.
+    ``own`` is the job with the member's own copy of the parameters, if members have their own.
     """
     while True:
         if not meet(team):
             return False
         command = team.flags[COMMAND]
         if command == TRAIN and job.n_parts > 1:
-            train_replicas(tid, team, with_table(job, own_table))
+            train_replicas(tid, team, own)
         elif command == TRAIN:
             train_epoch(tid, team, job)
         elif command == GRADIENT:

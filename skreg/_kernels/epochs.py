@@ -43,7 +43,7 @@ def train_epochs(team, job, run, draws, bounds, records):
         Where the packed matrices begin, and where the last one ends.
     records : Records
     """
-    report, own_table = job.report, job.table
+    report = job.report
     for epoch in range(records.rates.size):
         if draws.function != 0:
             shuffle(integers(job, ORDER), draws)
@@ -51,7 +51,7 @@ def train_epochs(team, job, run, draws, bounds, records):
             report[i] = 0
         report[RATE] = records.rates[epoch]
         team.flags[COMMAND] = TRAIN
-        if not call(run, (np.int64(0), team, job, own_table)):
+        if not call(run, (np.int64(0), team, job, job)):
             return
         for i in range(report.size):
             records.reports[epoch, i] = report[i]

@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from skreg._jit import jit
+from skreg._kernels.reference import Referenced, read_field
 from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.solvers import Rule
 
@@ -92,9 +93,7 @@ class Objective(NamedTuple):
     seed: int
 
 
-class Job(NamedTuple):
-    """All that the members of a team share."""
-
+class _Fields(NamedTuple):
     table: np.ndarray  # int64, (N_SLOTS, 2): address and size
     kind: np.ndarray  # empty; carries the compute dtype
     layout: np.ndarray  # int64, (N_FIELDS, n_levels)
@@ -107,6 +106,10 @@ class Job(NamedTuple):
     chunk_size: int  # rows at a time where no update follows
     n_parts: int  # of a batch, each with a gradient of its own; see `skreg._kernels.replicas`
     lowest: int  # level down to which deltas are needed; 0 where the input is perturbed
+
+
+class Job(Referenced, _Fields):
+    """All that the members of a team share."""
 
 
 def _opener(dtype, doc):
@@ -126,15 +129,12 @@ def _opener(dtype, doc):
 
     @intrinsic
     def open_slot(typingctx, job, slot):
-        member = dict(zip(job.fields, job.types, strict=True))
-        kind = numba.from_dtype(np.dtype(dtype)) if dtype else member["kind"].dtype
+        kind = numba.from_dtype(np.dtype(dtype)) if dtype else job.fields["kind"].dtype
         vector = types.Array(kind, 1, "C")
-        position = job.fields.index("table")
 
         def codegen(context, builder, signature, args):
-            table = context.make_array(member["table"])(
-                context, builder, builder.extract_value(args[0], position)
-            )
+            table = read_field(context, builder, job, args[0], "table")
+            table = context.make_array(job.fields["table"])(context, builder, table)
             at = builder.mul(args[1], ir.Constant(args[1].type, 2))
             size_at = builder.add(at, ir.Constant(at.type, 1))
             address = builder.load(builder.gep(table.data, [at]))
@@ -182,25 +182,6 @@ if numba.config.DISABLE_JIT:
     def part(vector, start, size):
         """Return the ``size`` numbers of a vector that begin at ``start``."""
         return vector[start : start + size]
-
-
-@jit
-def with_table(job, table):
-    """Return the job with another table."""
-    return Job(
-        table,
-        job.kind,
-        job.layout,
-        job.report,
-        job.objective,
-        job.rule,
-        job.train,
-        job.valid,
-        job.batch_size,
-        job.chunk_size,
-        job.n_parts,
-        job.lowest,
-    )
 
 
 @jit
