@@ -38,6 +38,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
     _parameter_constraints: dict = CONSTRAINTS
 
     _columns = None  # those that a compressed network reads; None reads all
+    _brake = None  # a `Brake` where one of several fits in a row may be cut short
 
     # What the two kinds of estimators answer differently.
 
@@ -127,16 +128,20 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         check_scoring_name(self.scoring)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         watch = self._watch(rows, incremental)
-        fitted = copy.copy(self)  # this estimator changes only when all has gone well
+        fitted, before = copy.copy(self), set(vars(self))  # this one changes only if all goes well
         vars(fitted).update(learned)
         train_rows, index = check_rows(fitted, rows, first_pass, incremental)
         own = check_validation(fitted, validation)
         if incremental and self.early_stopping and own is None:
-            raise ValueError("partial_fit does not support early_stopping=True")
+            raise ValueError(
+                "partial_fit does not support early_stopping=True without a validation set; give "
+                "X_val and y_val."
+            )
         data, mode = (train_rows, index, rows[1]), (first_pass, incremental)
         fitted._run(data, own, starting, mode, watch)
-        vars(self).clear()
         vars(self).update(vars(fitted))
+        for name in before.difference(vars(fitted)):
+            delattr(self, name)
         watch.show(lambda: vars(self))
         watch.close()
         return self
@@ -147,13 +152,14 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         n_begun = n_epochs + (self.solver not in SOLVERS)  # lbfgs ends while the next has begun
         X, y, sample_weight = rows
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        return Watch(self, n_begun, X=X, y=y, metadata=metadata)
+        return Watch(self, n_begun, self._brake, X=X, y=y, metadata=metadata)
 
     def _run(self, data, own, starting, mode, watch=SILENCE):
         """Train on checked rows, keep what was learned, and return the run (see `_new_run`)."""
         run, random_state = self._new_run(data, own, starting, mode)
         run.watch = watch
         run.start(random_state, mode[1])
+        run.interrupted = watch.cut_short(run.interrupted)
         return run
 
     def _new_run(self, data, own, starting, mode):
@@ -312,5 +318,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
 
 def _derived_seed(random_state):
     """Return a seed for the counter-based generator without drawing from ``random_state``."""
-    _, key, position, *_ = random_state.get_state()
+    state = random_state.get_state()
+    if isinstance(state, dict):  # of any bit generator but the usual one
+        return zlib.crc32(repr(state).encode())
+    _, key, position, *_ = state
     return zlib.crc32(np.asarray(key).tobytes() + int(position).to_bytes(4, "little"))

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from skreg._architecture import n_parameters
 from skreg._engine import Engine
-from skreg._job import CHUNK_ROWS, Rows
+from skreg._job import CHUNK_ROWS, Rows, most_entries
 from skreg._kernels import job as slots
 from skreg._threads import Threads
 
@@ -55,9 +55,13 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
     flops = 2.0 * n_parameters(network.units) * min(CHUNK_ROWS, step * n_draws)
     with (
         Threads(n_jobs, flops) as n_threads,
-        _open_engine(network, parameters, X, np.tile(np.arange(step), n_draws), n_threads)
-        as engine,
+        Engine(
+            network, parameters[0][0].dtype, valid=Rows(X), n_threads=n_threads,
+            valid_index=np.tile(np.arange(step), n_draws), for_training=False,
+        ) as engine,
     ):  # fmt: skip
+        engine.load_arrays(*parameters)
+        _make_room(engine, X, step)
         number = 0  # of the masks of the next chunk
         for start in range(0, n_rows, step):
             stop = min(start + step, n_rows)
@@ -68,15 +72,11 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
             yield slice(start, stop), outputs.reshape(n_draws, stop - start, n_outputs)
 
 
-def _open_engine(network, parameters, X, index, n_threads):
-    """Return an engine that evaluates the rows of ``index``, which may name a row many times."""
-    engine = Engine(
-        network, parameters[0][0].dtype, valid=Rows(X), valid_index=index, n_threads=n_threads,
-        for_training=False,
-    )  # fmt: skip
-    engine.load_arrays(*parameters)
-    if sp.issparse(X):  # a chunk may hold the fullest row over and over
-        n_entries = engine.job.chunk_size * int(np.diff(X.indptr).max())
+def _make_room(engine, X, n_distinct):
+    """Make room for the entries of a chunk of sparse rows of which ``n_distinct`` are repeated."""
+    if sp.issparse(X):
+        size = engine.job.chunk_size
+        n_times = -(-size // n_distinct) + 1  # at most, of each row in a chunk
+        n_entries = n_times * most_entries(X, slice(None), min(size, n_distinct))
         engine.table.new(slots.SPARSE, n_entries)
         engine.table.new(slots.COLUMNS, n_entries, np.int32)
-    return engine

@@ -26,6 +26,8 @@ MOMENT_SLOTS = {"first": slots.FIRST, "second": slots.SECOND}
 class Engine:
     """A network, its rows and its solver, on a team of threads that lives as long as it is open.
 
+    ``with`` opens it: nothing that can fail stands between the start of the threads and their end.
+
     Parameters
     ----------
     network : Network
@@ -47,7 +49,8 @@ class Engine:
         # Where matrices begin and the last one ends in the packed vector.
         self._bounds = np.append(self.job.layout[slots.WEIGHTS_AT, :-1], sizes.weights)
         self._records = self._run = None  # of epochs; the address of `epoch.run`
-        self._start_team()
+        self._error, self._is_new = None, True
+        self._members, self._replicas, self._refreshed = [], [], True
 
     @property
     def order(self):
@@ -60,17 +63,17 @@ class Engine:
         return self.table.arrays[slots.WEIGHTS]
 
     def _start_team(self):
-        self._error, self._is_new = None, True
         others = range(1, self._team.n_threads)
         self._replicas = [self.table.replica() for _ in others if self.job.n_parts > 1]
         self._zeros.share(self._replicas)
         self._refreshed = not self._replicas
-        self._members = [
+        members = [
             threading.Thread(target=self._serve, args=(tid,), daemon=True) for tid in others
         ]
         try:
-            for member in self._members:
+            for member in members:
                 member.start()
+            self._members = members
         except BaseException:  # an interrupt, or no thread to be had: the started ones would spin
             self._team.flags[ABORT] = 1
             raise
@@ -86,6 +89,8 @@ class Engine:
             self._team.flags[ABORT] = 1
 
     def _command(self, command):
+        if self._team.n_threads > 1 and not self._members:
+            raise RuntimeError("The engine is closed; `with` opens it.")
         self.job.report[LOSS_SUM:] = 0
         self._team.flags[COMMAND] = command
         if self._is_new:  # later calls are between epochs, where microseconds count
@@ -98,6 +103,7 @@ class Engine:
             raise self._error
 
     def __enter__(self):
+        self._start_team()
         return self
 
     def __exit__(self, *exception):

@@ -219,7 +219,7 @@ def build_job(task, team):
     n_targets = max(train.n_targets, source.n_targets)
     n_targets = network.units[-1] if network.loss == SOFT_LOG_LOSS else n_targets
     _put_batch(table, sizes, n_targets)
-    _put_penalties(table, penalties, layout, sizes)
+    _put_penalties(table, task, penalties, layout, sizes)
     _put_augmentation(table, task, sizes, n_targets)
     job = Job(
         table=table.addresses,
@@ -289,10 +289,11 @@ def _put_batch(table, sizes, n_targets):
     table.new(slots.STARTS, sizes.rows + 1, np.int64)
 
 
-def _put_penalties(table, penalties, layout, sizes):
+def _put_penalties(table, task, penalties, layout, sizes):
     n_terms = slots.N_TERMS if penalties.is_structured else 2  # l1 and l2 come first
     table.new(slots.SUMS, n_terms * sizes.tiles * lanes(table.dtype))
-    table.new(slots.SQUARES, sizes.tiles * lanes(table.dtype))
+    clips = task.rule.clip_norm > 0
+    table.new(slots.SQUARES, sizes.tiles if clips else 0, np.float64)
     fan_out = layout[slots.UNITS, 1:]
     has_factors = (np.arange(fan_out.size) == 0) & (penalties.factors is not None)
     for slot, strengths in {

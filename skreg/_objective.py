@@ -84,6 +84,12 @@ class Split:
         lowest[self.l1.size :] = 0
         return scipy.optimize.Bounds(lowest, np.inf)
 
+    def violation(self, x, gradient):
+        """Return the largest entry of the projected gradient at ``x``: zero at a minimum."""
+        inside = x - gradient
+        bounds = self.bounds()
+        return np.abs(x - np.maximum(inside, bounds.lb)).max() if bounds else 0.0
+
     def pull_back(self, x, value, gradient):
         """Return value and gradient with respect to ``x``, the l1 term included."""
         strengths = np.concatenate([self.l1, self.l1[self.split]])
@@ -139,24 +145,48 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
         if after_iteration(split.join(x)):
             raise StopIteration
 
-    result = scipy.optimize.minimize(
-        value_and_gradient,
-        split.divide(flat.astype(np.float64)),
-        method="L-BFGS-B",
-        jac=True,
-        bounds=split.bounds(),
-        callback=callback,
-        options={
-            "maxiter": options.max_iter,
-            "maxfun": options.max_fun,
-            "gtol": options.tol,
-            "ftol": _relative_reduction(split, options.tol),
-        },
-    )
+    def run(flat, n_iter, n_fun):
+        return scipy.optimize.minimize(
+            value_and_gradient,
+            split.divide(flat),
+            method="L-BFGS-B",
+            jac=True,
+            bounds=split.bounds(),
+            callback=callback,
+            options={
+                "maxiter": options.max_iter - n_iter,
+                "maxfun": options.max_fun - n_fun,
+                "gtol": options.tol,
+                "ftol": _relative_reduction(split, options.tol),
+            },
+        )
+
+    result = _run_to_the_minimum(run, flat.astype(np.float64), split, options)
     result.x, overlap = split.join(result.x), split.overlap(result.x)
     result.value = result.fun - overlap
     if result.status == LINE_SEARCH_FAILED and objective.engine.dtype == np.float32:
         result.status = 0  # rounding hides any further decrease: this is the minimum in float32
+    return result
+
+
+def _run_to_the_minimum(run, flat, split, options):
+    """Call ``run`` again, from where it ended, as long as it ended short of a minimum.
+
+    Where a step is cut to almost nothing by a bound, J hardly decreases, and L-BFGS-B takes that
+    for convergence. Without the memory of earlier gradients the next direction is another one.
+    """
+    n_iter = n_fun = 0
+    while True:
+        result = run(flat, n_iter, n_fun)
+        n_iter, n_fun = n_iter + result.nit, n_fun + result.nfev
+        flat, before = split.join(result.x), flat
+        is_short = result.status == 0 and split.violation(result.x, result.jac) > options.tol
+        is_over = n_iter >= options.max_iter or n_fun >= options.max_fun
+        if not is_short or is_over or (flat == before).all():
+            break
+    if result.status == LINE_SEARCH_FAILED and n_iter > result.nit:
+        result.status = 0  # there was nothing more to gain than rounding
+    result.nit, result.nfev = n_iter, n_fun
     return result
 
 

@@ -10,10 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skreg._architecture import n_parameters, views
 from skreg._callbacks import SILENCE
-from skreg._engine import Engine
+from skreg._engine import MOMENT_SLOTS, Engine
 from skreg._job import CHUNK_ROWS, NO_ROWS
 from skreg._kernels.shuffle import Shuffler
 from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish, solver_metric
+from skreg._penalties import clear_excluded, movable
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
 from skreg._sklearn import check_optimize_result
@@ -205,7 +206,7 @@ class StochasticRun(Run):
             if pauses:  # the leg remembers what a warm start would go on from
                 leg.keep(engine)
             self._end(engine, progress, (leg.n_epochs, diverged), incremental)
-            if not (incremental or pauses):
+            if not (incremental or pauses or progress.interrupted):
                 self._polish(engine, progress, validate)
             engine.release()
             if not pauses:
@@ -256,11 +257,23 @@ class StochasticRun(Run):
         # Predictions come from the average; training goes on from where the solver was, unless
         # somebody has changed the weights in between.
         goes_on = engine.keeps_average and state and state.get("average") == digest(self.flat)
-        engine.load(state["weights"] if goes_on else self.flat)
+        weights = self.flat
+        if goes_on:  # frozen layers are those that predict
+            may_move = movable(self.network.units, self.penalties) != 0
+            weights = np.where(may_move, state["weights"], weights)
+        engine.load(weights)
         engine.set_average(self.flat)
         self.flat = None
         if state is not None and state["solver"] == self.estimator.solver:
-            engine.load_moments(state)
+            engine.load_moments(self._without_excluded(state))
+
+    def _without_excluded(self, moments):
+        """Return the moments of the solver, zero where features are excluded by now."""
+        cleared = dict(moments)
+        for name in cleared.keys() & MOMENT_SLOTS.keys():
+            cleared[name] = cleared[name].copy()
+            clear_excluded(cleared[name], self.network.units, self.penalties)
+        return cleared
 
     def _end(self, engine, progress, outcome, incremental):
         """Restore the best weights, or report a divergence."""
@@ -307,7 +320,7 @@ class StochasticRun(Run):
         solver, state = estimator.solver, {"incremental": incremental}
         estimator._solver_state = {"solver": solver, **state, **moments}
         estimator._progress_state = progress.as_dict()
-        if not incremental:  # the run is over: scores of its validation rows bind no other call
+        if self.watches and not incremental:  # scores of its validation rows bind no other call
             fresh = self._progress(False).as_dict()
             estimator._progress_state = {**fresh, "divisions": progress.divisions}
 

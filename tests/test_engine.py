@@ -143,13 +143,27 @@ def test_an_error_of_a_member_reaches_the_caller(n_threads, monkeypatch):
 
 
 @needs_a_team
-def test_a_closed_engine_has_no_members():
+def test_only_an_open_engine_has_members():
     before = threading.active_count()
     engine = engine_of(n_threads=3, batch_size=8)
-    assert threading.active_count() == before + 2
-    engine.close()
+    assert threading.active_count() == before
+    with engine:
+        assert threading.active_count() == before + 2
     assert threading.active_count() == before
     engine.close()  # once more does no harm
+    with pytest.raises(RuntimeError, match="The engine is closed"):
+        engine.load(starting_weights(UNITS))
+
+
+@needs_a_team
+def test_members_sleep_while_the_caller_is_busy_elsewhere():
+    with engine_of(n_threads=3, batch_size=8) as engine:
+        engine.load(starting_weights(UNITS))
+        engine.train_epoch(0.1)
+        time.sleep(0.2)  # by now they know
+        before = time.process_time()
+        time.sleep(1)
+        assert time.process_time() - before < 0.8  # two that spin take 2 seconds if they can
 
 
 @needs_a_team
@@ -216,7 +230,7 @@ def test_a_team_that_cannot_be_started_leaves_nobody_behind(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", fail_second)
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        engine_of(n_threads=3, batch_size=8)
+        engine_of(n_threads=3, batch_size=8).__enter__()
     for _ in range(200):
         if threading.active_count() == before:
             break

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_regression
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
@@ -134,6 +135,39 @@ def test_lbfgs_with_default_settings_has_the_zeros_of_lasso(l1):
     coef = problem.network(solver="lbfgs", random_state=0).coefs_[0]
     np.testing.assert_array_equal(coef == 0, problem.coef == 0)
     np.testing.assert_allclose(coef, problem.coef, atol=1e-3)
+
+
+# From these starting weights a bound cuts a step to almost nothing on the way, which L-BFGS-B takes
+# for convergence.
+@pytest.mark.parametrize(("l1", "seed"), [(0.001, 49), (0.001, 58), (0.001, 62), (0.0003, 0)])
+def test_lbfgs_does_not_stop_short_of_the_minimum(l1, seed):
+    problem = linear(diabetes, l1, 0.0)
+    network = problem.network(**{**TIGHT, "random_state": seed})
+    np.testing.assert_allclose(network.coefs_[0], problem.coef, atol=1e-5)
+    np.testing.assert_array_equal(network.coefs_[0] == 0, problem.coef == 0)
+    assert network.n_iter_ == len(network.loss_curve_)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lbfgs_finds_the_minimum_of_nearly_equal_columns(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(60, 25))
+    X[:, 1] = X[:, 0] + 0.01 * rng.normal(size=60)
+    y = X[:, :5] @ [1, -1, 2, 0, 0.5] + rng.normal(size=60)
+    peer = Lasso(alpha=0.01, tol=1e-14, max_iter=1_000_000).fit(X, y)
+    network = MLPRegressor((), l1=0.01, l2=0, **TIGHT).fit(X, y)
+    np.testing.assert_allclose(network.coefs_[0][:, 0], peer.coef_, atol=1e-4)
+    np.testing.assert_array_equal(network.coefs_[0][:, 0] == 0, peer.coef_ == 0)
+
+
+def test_lbfgs_that_goes_on_keeps_to_its_limits():
+    X, y = diabetes()
+    given = {**TIGHT, "random_state": 49, "l1": 0.001, "l2": 0}
+    short = MLPRegressor((), **given).fit(X, y)  # 27 iterations until the step that is cut
+    assert short.n_iter_ > 27
+    with pytest.warns(ConvergenceWarning):
+        limited = MLPRegressor((), **{**given, "max_iter": 30}).fit(X, y)
+    assert limited.n_iter_ == len(limited.loss_curve_) == 30
 
 
 @pytest.mark.parametrize("l1", [0.1, 0.01])

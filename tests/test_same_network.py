@@ -224,6 +224,20 @@ def test_partial_fit(target, solver, fit_first):
     assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-5)
 
 
+@pytest.mark.parametrize("target", ["multiclass", "one output"])
+@pytest.mark.parametrize("tol", [1e-4, 0.02, 10.0])
+def test_partial_fit_goes_on_with_the_patience_of_a_fit(target, tol):
+    X, y = load(target)
+    ours, theirs = pair(target, solver="sgd", learning_rate="adaptive", tol=tol, max_iter=10,
+                        n_iter_no_change=3, learning_rate_init=0.05)  # fmt: skip
+    for estimator in (ours, theirs):
+        estimator.fit(X, y)
+        for _ in range(8):
+            estimator.partial_fit(X, y)
+    assert_same_weights(ours, theirs)
+    assert tol < 10 or ours.history_["learning_rate"][-1] <= 0.05 / 5**3
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_float32(target, solver):

@@ -19,12 +19,13 @@ from skreg._kernels.job import (
     UNITS,
     WEIGHTS,
     WEIGHTS_AT,
+    doubles,
     lanes_of,
     numbers,
 )
-from skreg._kernels.learn import empty_lanes, update_bias, update_rows
+from skreg._kernels.learn import update_bias, update_rows
 from skreg._kernels.matmul import ROWS
-from skreg._kernels.penalties import add_lanes, add_squares
+from skreg._kernels.penalties import sum_squares
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Step
 from skreg._kernels.team import meet, share
@@ -58,16 +59,19 @@ def update_blocks(tid, team, job, step):
 
 @jit
 def square_rows(job, k, rows, step):
-    """Store the lane sums of the squared gradient of weight rows, the l2 term included."""
-    layout, width = job.layout, lanes_of(job)
+    """Store the sums of the squared gradient of weight rows, the l2 term included, by tiles.
+
+    In double precision: gradients that need clipping may have squares beyond single precision.
+    """
+    layout, width, squares = job.layout, lanes_of(job), doubles(job, SQUARES)
     weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    number = job.kind.dtype.type
-    l2 = numbers(job, L2)[k] / number(step.scale)  # the gradient is not yet scaled
+    l2 = np.float64(numbers(job, L2)[k]) / step.scale  # the gradient is not yet scaled
     for row in range(rows[0], rows[1], ROWS):
-        mine = empty_lanes(job, SQUARES, layout[TILES_AT, k] + row // ROWS)
+        total = 0.0
         for p in range(layout[PANELS, k]):
             at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
-            add_squares(gradient, weights, l2, at, ROWS, mine)
+            total += sum_squares(gradient, weights, l2, at, ROWS)
+        squares[layout[TILES_AT, k] + row // ROWS] = total
 
 
 @jit
@@ -75,7 +79,9 @@ def clip_step(job, step):
     """Return ``step`` with the whole gradient, biases included, scaled to the largest norm."""
     layout, gradient = job.layout, numbers(job, GRADIENT)
     n_matrices = layout.shape[1] - 1
-    total = add_lanes(numbers(job, SQUARES), 0, layout[TILES_AT, n_matrices])
+    squares, total = doubles(job, SQUARES), 0.0
+    for tile in range(layout[TILES_AT, n_matrices]):
+        total += squares[tile]
     for k in range(n_matrices):
         if layout[FROZEN, k]:
             continue

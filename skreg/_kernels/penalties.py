@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.lanes import count, load, store, total, where, widened
+from skreg._kernels.lanes import count, load, load_first, store, total, where, widened
 
 
 @jit
@@ -52,7 +52,7 @@ class Tile(NamedTuple):
 @jit
 def store_penalties(weights, tile, absolute, squared, l1, l2):
     """Store the sums of ``l1 |w|`` and of ``l2/2 w^2`` over a tile, lane by lane."""
-    width, first = count(weights), load(weights, tile.start) * 0.0
+    width, first = count(weights), load_first(weights, 0, 0, 0.0)
     second = first
     for p in range(tile.n_panels):
         start = tile.start + p * tile.panel
@@ -65,20 +65,19 @@ def store_penalties(weights, tile, absolute, squared, l1, l2):
 
 
 @jit
-def add_squares(gradient, weights, l2, start, n_rows, sums):
-    """Add the squares of ``gradient + l2 weights`` for ``n_rows`` vectors, lane by lane."""
-    total = load(sums, 0)
+def sum_squares(gradient, weights, l2, start, n_rows):
+    """Return the sum of squares of ``gradient + l2 weights`` over ``n_rows`` vectors, in double."""
+    lanes = widened(load_first(weights, 0, 0, 0.0))
     for at in range(start, start + n_rows * count(weights), count(weights)):
-        g = load(gradient, at) + load(weights, at) * l2
-        total = total + g * g
-    store(sums, 0, total)
+        g = widened(load(gradient, at)) + widened(load(weights, at)) * l2
+        lanes = lanes + g * g
+    return total(lanes)
 
 
 @jit
 def add_lanes(sums, start, stop):
     """Return the sum of the lane sums number ``start`` to ``stop``, in double precision."""
-    width = count(sums)
-    lanes = widened(load(sums, start * width)) * 0.0
+    width, lanes = count(sums), widened(load_first(sums, 0, 0, 0.0))
     for i in range(start, stop):
         lanes = lanes + widened(load(sums, i * width))
     return total(lanes)

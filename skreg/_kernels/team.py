@@ -2,8 +2,10 @@
 
 The barrier counts arrivals with an atomic addition and waits for a generation number to move on.
 It spins for a while, because a mini-batch takes microseconds, then yields the processor at every
-look, so that an oversubscribed machine stays correct and does not crawl. A raised abort flag ends
-every wait. The words lie on cache lines of their own.
+look, so that an oversubscribed machine stays correct and does not crawl. After some milliseconds
+it sleeps between two looks: the caller is busy with something else, a scorer of the user's own,
+say, that wants the cores. A raised abort flag ends every wait. The words lie on cache lines of
+their own.
 """
 
 import sys
@@ -19,7 +21,8 @@ from skreg._jit import jit
 
 _LINE = 16  # int64 words between two flags: two cache lines, as prefetchers fetch pairs
 ARRIVED, GENERATION, ABORT, COMMAND = range(0, 4 * _LINE, _LINE)
-SPINS_BEFORE_YIELD = 4000
+SPINS_BEFORE_YIELD, SPINS_BEFORE_SLEEP = 4000, 24000
+NAP = 200  # microseconds
 
 
 class Team(NamedTuple):
@@ -67,13 +70,29 @@ def _atomic_store(typingctx, words, index, value):
     return types.void(words, types.intp, types.int64), codegen
 
 
+def _call_system(builder, name, *numbers):
+    word = ir.IntType(32)
+    function_type = ir.FunctionType(word, [word] * len(numbers))
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    builder.call(function, [ir.Constant(word, number) for number in numbers])
+
+
 @intrinsic
 def _yield_processor(typingctx):
     def codegen(context, builder, signature, args):
-        name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
-        function_type = ir.FunctionType(ir.IntType(32), [])
-        function = cgutils.get_or_insert_function(builder.module, function_type, name)
-        builder.call(function, [])
+        _call_system(builder, "SwitchToThread" if sys.platform == "win32" else "sched_yield")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def _sleep(typingctx):
+    def codegen(context, builder, signature, args):
+        if sys.platform == "win32":
+            _call_system(builder, "Sleep", 1)  # milliseconds
+        else:
+            _call_system(builder, "usleep", NAP)
         return context.get_dummy_value()
 
     return types.void(), codegen
@@ -94,6 +113,9 @@ if numba.config.DISABLE_JIT:  # then a team has one member, which never waits
     def _yield_processor():
         pass
 
+    def _sleep():
+        pass
+
 
 @jit
 def meet(team):
@@ -111,7 +133,9 @@ def meet(team):
         if _atomic_load(flags, ABORT) != 0:
             return False
         spins += 1
-        if spins > SPINS_BEFORE_YIELD:
+        if spins > SPINS_BEFORE_SLEEP:
+            _sleep()
+        elif spins > SPINS_BEFORE_YIELD:
             _yield_processor()
     return _atomic_load(flags, ABORT) == 0
 

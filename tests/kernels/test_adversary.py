@@ -1,5 +1,7 @@
 """The adversary: the sign of finite differences, means over both halves, nothing in between."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -17,17 +19,18 @@ UNITS = (12, 9, 3)
 EPSILON = 0.05
 
 
+@contextlib.contextmanager
 def make_engine(augmentation, dtype=np.float64, n_rows=21, input_dropout=0.0, **settings):
-    """Return an engine over one batch of classes, with weights."""
+    """Open an engine over one batch of classes, with weights."""
     X, _, weight = rows_of(n_rows)
     labels = np.arange(n_rows, dtype=dtype)[:, None] % 3
     rows = Rows(X.astype(dtype), labels, weight.astype(dtype))
     settings = {"loss": LOG_LOSS, "batch_size": n_rows, "n_threads": 1, **settings}
     network = Network(UNITS, (TANH, IDENTITY), settings.pop("loss"), 0.0, LINK_IDENTITY,
                       (input_dropout, 0.0), SEED)  # fmt: skip
-    engine = Engine(network, dtype, train=rows, augmentation=augmentation, **settings)
-    engine.load(starting_weights(UNITS).astype(dtype))
-    return engine
+    with Engine(network, dtype, train=rows, augmentation=augmentation, **settings) as engine:
+        engine.load(starting_weights(UNITS).astype(dtype))
+        yield engine
 
 
 def input_rows(engine, first, n_rows):

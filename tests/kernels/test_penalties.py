@@ -7,11 +7,11 @@ from scipy.optimize import minimize_scalar
 from skreg._kernels.penalties import (
     Tile,
     add_lanes,
-    add_squares,
     prox_l1,
     prox_l1_rows,
     soft_threshold,
     store_penalties,
+    sum_squares,
 )
 from skreg._kernels.simd import lanes
 
@@ -73,14 +73,14 @@ def test_penalties_of_a_tile_are_stored_lane_by_lane(dtype, l1, l2):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_squares_are_added_lane_by_lane(dtype):
+@pytest.mark.parametrize("size", (1.0, 1e25, 1e-25))
+def test_squares_are_summed_in_double(dtype, size):
     weights, width = draw(dtype, 8)
     gradient, _ = draw(dtype, 8)
-    gradient = gradient[::-1].copy()
-    sums = np.ones(width, dtype)
-    add_squares(gradient, weights, dtype(0.3), width, 8, sums)
-    whole = (gradient + 0.3 * weights.astype(np.float64))[width : 9 * width].reshape(8, width)
-    np.testing.assert_allclose(sums, 1 + (whole**2).sum(axis=0), rtol=20 * np.finfo(dtype).eps)
+    gradient, weights = gradient[::-1] * dtype(size), weights * dtype(size)
+    value = sum_squares(gradient, weights, 0.3, width, 7)
+    whole = (gradient + 0.3 * weights.astype(np.float64))[width : 8 * width]
+    assert value == pytest.approx((whole**2).sum(), rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
