@@ -11,20 +11,18 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg._architecture import n_parameters, views
 from skreg._callbacks import SILENCE
 from skreg._engine import MOMENT_SLOTS, Engine
-from skreg._job import CHUNK_ROWS, NO_ROWS
+from skreg._job import NO_ROWS
 from skreg._kernels.shuffle import Shuffler
-from skreg._objective import LbfgsOptions, Objective, minimize_lbfgs, polish, solver_metric
+from skreg._objective import Objective, polish, solver_metric
 from skreg._penalties import clear_excluded, movable
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
-from skreg._sklearn import check_optimize_result
-from skreg._threads import OneBlasThread, Threads
+from skreg._threads import Threads
 from skreg._training import (
     History,
     Plan,
     Progress,
     new_patience,
-    nonzeros,
     train,
 )
 from skreg._validation import score_function
@@ -323,79 +321,3 @@ class StochasticRun(Run):
         if self.watches and not incremental:  # scores of its validation rows bind no other call
             fresh = self._progress(False).as_dict()
             estimator._progress_state = {**fresh, "divisions": progress.divisions}
-
-
-class LbfgsRun(Run):
-    """Iterations of L-BFGS on all rows at once."""
-
-    stopped = False
-
-    def start(self, random_state, incremental):
-        """Train from ``flat`` and write what was learned."""
-        estimator, flat = self.estimator, self.flat
-        options = LbfgsOptions(estimator.max_iter, estimator.max_fun, float(estimator.tol))
-        self.patience = new_patience(self.watches, estimator.tol, estimator.n_iter_no_change)
-        self.best = self.latest = flat
-        dtype = flat.dtype
-        self.watch.show(lambda: self.snapshot(self.latest.astype(dtype), 0, self.patience))
-        n_rows = min(self.index.size, CHUNK_ROWS)
-        with (
-            OneBlasThread(),
-            self.threads(n_rows) as n_threads,
-            self.engine(n_threads, 1) as engine,
-        ):
-            self.objective = Objective(engine, self.penalties, self.anchor)
-            self.validate = self.validator(engine)
-            self.watch.begin("iteration")
-            result = self._minimize(flat, options)
-        flat = self.best if self.watches else self.latest
-        estimator.stopped_early_ = self.watches and self.patience.exhausted
-        n_iter = len(self.history) - self.n_before
-        if result is not None:
-            n_iter = min(result.nit, estimator.max_iter)
-        self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
-        # Moments of an earlier stochastic fit belong to other weights.
-        estimator._solver_state = {"solver": estimator.solver, "incremental": incremental}
-        if result is not None and not self.watches:
-            estimator.loss_ = result.value
-
-    def _minimize(self, flat, options):
-        try:
-            result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
-        except KeyboardInterrupt:
-            self.interrupted = True
-            warnings.warn("Training interrupted by user.", stacklevel=7)
-            return None
-        if not self.stopped:
-            check_optimize_result("lbfgs", result, options.max_iter)
-        self.latest = result.x
-        return result
-
-    def _after_iteration(self, flat):
-        """Book an iteration; return whether early stopping or a callback ends the run."""
-        self.latest = flat
-        terms = self.objective.terms.values(flat)
-        penalty, loss = sum(terms.values()), self.objective.loss
-        row = {
-            "loss": loss,
-            "penalty": penalty,
-            **terms,
-            **nonzeros(self.objective.engine.nonzeros()),
-        }
-        if self.estimator.verbose:
-            print(f"Iteration {len(self.history) + 1}, loss = {loss + penalty:.8f}")
-        if self.validate is not None:
-            row["validation_loss"], row["validation_score"] = self.validate()
-            if self.estimator.verbose:
-                print(f"Validation score: {row['validation_score']:f}")
-        self.history.append(**row)
-        watched = row["validation_score"] if self.watches else loss + penalty
-        if self.patience.observe(watched):
-            self.best = flat
-        exhausted = self.watches and self.patience.exhausted
-        if exhausted and self.estimator.verbose:
-            print(f"{self.patience.message()} Stopping.")
-        self.stopped = self.watch.end() or exhausted
-        if not self.stopped:
-            self.watch.begin("iteration")
-        return self.stopped

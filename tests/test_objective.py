@@ -1,12 +1,9 @@
-"""The objective against plain NumPy and finite differences; splitting; the polish."""
-
-import warnings
+"""The objective against plain NumPy and finite differences; the polish."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Lasso
 from sklearn.preprocessing import scale
 
@@ -14,14 +11,8 @@ from skreg import MLPClassifier, MLPRegressor
 from skreg._architecture import n_parameters, views
 from skreg._job import Rows
 from skreg._kernels.activations import ACTIVATIONS
-from skreg._objective import (
-    LbfgsOptions,
-    Objective,
-    Split,
-    minimize_lbfgs,
-    polish,
-    solver_metric,
-)
+from skreg._lbfgs import Split
+from skreg._objective import Objective, polish, solver_metric
 from skreg._penalties import make_penalties
 from tests.kernels import engines
 from tests.kernels.engines import ALL_LOSSES, PARAMETERS
@@ -117,48 +108,6 @@ def test_duplicated_rows_and_scaled_weights_change_nothing():
     for value, gradient in results[1:]:
         assert value == pytest.approx(results[0][0], rel=1e-13)
         np.testing.assert_allclose(gradient, results[0][1], rtol=1e-11, atol=1e-14)
-
-
-def test_split_joins_what_it_divides():
-    l1 = np.array([0.0, 0.5, 0.5, 0.0, 0.5])
-    flat = np.array([-1.0, -2.0, 3.0, 4.0, 0.0])
-    split = Split(l1)
-    x = split.divide(flat)
-    np.testing.assert_array_equal(x, [-1.0, 0.0, 3.0, 4.0, 0.0, 2.0, 0.0, 0.0])
-    np.testing.assert_array_equal(split.join(x), flat)
-    np.testing.assert_array_equal(split.bounds().lb, [-np.inf, 0, 0, -np.inf, 0, 0, 0, 0])
-    value, gradient = split.pull_back(x, 1.0, np.arange(5.0))
-    assert value == 1.0 + 0.5 * (2.0 + 3.0)
-    np.testing.assert_array_equal(gradient, [0.0, 1.5, 2.5, 3.0, 4.5, -0.5, -1.5, -3.5])
-
-
-def test_nothing_is_split_without_l1():
-    split = Split(np.zeros(3))
-    assert split.bounds() is None
-    np.testing.assert_array_equal(split.divide(np.arange(3.0)), np.arange(3.0))
-
-
-def test_lbfgs_ends_where_the_callback_says_so():
-    seen = []
-    with make_engine() as engine:
-        objective = make_objective(engine, 0.0, 0.1)
-        minimize_lbfgs(
-            objective, starting_point(), LbfgsOptions(100, 1000, 1e-8),
-            lambda flat: seen.append(flat) or len(seen) == 3,
-        )  # fmt: skip
-    assert len(seen) == 3
-
-
-@pytest.mark.parametrize("l1", [0.03, 0.01, 0.003])
-def test_lbfgs_in_single_precision_ends_without_a_warning(l1):
-    X, y = load_breast_cancer(return_X_y=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        network = MLPClassifier(
-            (), solver="lbfgs", l1=l1, l2=0.0, tol=1e-8, max_iter=10_000, dtype="float32",
-            random_state=0,
-        ).fit(scale(X), y)  # fmt: skip
-    assert network.n_iter_ < 300
 
 
 def objective_of(network, X, y):

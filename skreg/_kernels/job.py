@@ -26,8 +26,8 @@ from skreg._kernels.solvers import Rule
 WEIGHTS, FIRST, SECOND, GRADIENT, TURNED = range(5)
 # One batch: values and deltas of all levels; targets and weights; entries of sparse rows.
 MEMORY, TARGET, SAMPLE_WEIGHT, SPARSE = range(5, 9)
-# Lane sums per tile of each penalty; of float64, squared gradients by tiles; strengths per matrix; dropout
-# factors per level; raw outputs of the validation rows.
+# Lane sums per tile of each penalty; of float64, squared gradients by tiles; strengths per matrix;
+# dropout factors per level; raw outputs of the validation rows.
 SUMS, SQUARES, L1, L2, FACTORS, OUTPUTS = range(9, 15)
 # Of float64, int64 and int32: losses of a batch's rows; row numbers; CSR structure of a batch.
 LOSSES, ORDER, VALID_ROWS, STARTS, COLUMNS = range(15, 20)

@@ -1,0 +1,77 @@
+"""L-BFGS: the split of weights under an l1 penalty, when the minimizer ends, what it refuses."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
+
+from skreg import MLPClassifier, MLPRegressor
+from skreg._lbfgs import LbfgsOptions, Split, minimize_lbfgs
+from skreg._objective import Objective
+from skreg._penalties import make_penalties
+from tests.kernels.engines import features, make_engine, starting_weights, targets
+
+UNITS = (5, 4, 3)
+
+
+def test_split_joins_what_it_divides():
+    l1 = np.array([0.0, 0.5, 0.5, 0.0, 0.5])
+    flat = np.array([-1.0, -2.0, 3.0, 4.0, 0.0])
+    split = Split(l1)
+    x = split.divide(flat)
+    np.testing.assert_array_equal(x, [-1.0, 0.0, 3.0, 4.0, 0.0, 2.0, 0.0, 0.0])
+    np.testing.assert_array_equal(split.join(x), flat)
+    np.testing.assert_array_equal(split.bounds().lb, [-np.inf, 0, 0, -np.inf, 0, 0, 0, 0])
+    value, gradient = split.pull_back(x, 1.0, np.arange(5.0))
+    assert value == 1.0 + 0.5 * (2.0 + 3.0)
+    np.testing.assert_array_equal(gradient, [0.0, 1.5, 2.5, 3.0, 4.5, -0.5, -1.5, -3.5])
+
+
+def test_nothing_is_split_without_l1():
+    split = Split(np.zeros(3))
+    assert split.bounds() is None
+    np.testing.assert_array_equal(split.divide(np.arange(3.0)), np.arange(3.0))
+
+
+def test_the_violation_is_zero_at_a_minimum_and_nowhere_else():
+    split = Split(np.array([0.0, 0.5]))  # x: a free number, then the two halves of a split one
+    x = np.array([3.0, 0.0, 2.0])
+    assert split.violation(x, np.array([0.0, 0.7, 0.0])) == 0.0
+    assert split.violation(x, np.array([0.0, -0.7, 0.0])) == 0.7
+    assert split.violation(x, np.array([-0.1, 0.7, 0.0])) == pytest.approx(0.1)
+    assert split.violation(x, np.array([0.0, 0.7, 5.0])) == 2.0  # no further than to the bound
+
+
+def test_lbfgs_ends_where_the_callback_says_so():
+    seen = []
+    with make_engine(UNITS, features(11, 5), targets(0, 11, 3)) as engine:
+        objective = Objective(engine, make_penalties(2, l2=0.1))
+        minimize_lbfgs(
+            objective, starting_weights(UNITS), LbfgsOptions(100, 1000, 1e-8),
+            lambda flat: seen.append(flat) or len(seen) == 3,
+        )  # fmt: skip
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("l1", [0.03, 0.01, 0.003])
+def test_lbfgs_in_single_precision_ends_without_a_warning(l1):
+    X, y = load_breast_cancer(return_X_y=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        network = MLPClassifier(
+            (), solver="lbfgs", l1=l1, l2=0.0, tol=1e-8, max_iter=10_000, dtype="float32",
+            random_state=0,
+        ).fit(scale(X), y)  # fmt: skip
+    assert network.n_iter_ < 300
+
+
+@pytest.mark.parametrize("dtype, size", [("float64", 1e200), ("float32", 1e30)])
+@pytest.mark.parametrize("l1", [0.0, 0.1])
+def test_lbfgs_that_has_nowhere_to_go_is_an_error(dtype, size, l1):
+    network = MLPRegressor((4,), solver="lbfgs", dtype=dtype, l1=l1, random_state=0)
+    with pytest.raises(ValueError, match="The loss is not finite at the starting weights"):
+        network.fit(features(20, 5) * size, np.ones(20) * size)
+    assert not hasattr(network, "coefs_")
