@@ -21,11 +21,12 @@ from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY, SQUARED_ERROR
 from skreg._kernels.solvers import SOLVERS
+from skreg._lbfgs import LbfgsRun
 from skreg._parameters import activation_names, dropout_rates, fill_starting_values, hidden_units
 from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs
 from skreg._regularization import refuse_combinations
-from skreg._runs import LbfgsRun, StochasticRun
+from skreg._runs import StochasticRun
 from skreg._sklearn import fit_context
 from skreg._validation import check_scoring_name, split_validation
 
@@ -47,8 +48,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         """Learn the outputs from ``y`` and return targets (n_samples, n_targets)."""
 
     @abstractmethod
-    def _encode_validation(self, y_val):
-        """Return the targets of an own validation set."""
+    def _encode_validation(self, y_val, dtype=np.float64):
+        """Return the targets of an own validation set, which ``dtype`` has to hold."""
 
     @abstractmethod
     def _loss(self):
@@ -105,6 +106,12 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are out of their range or do not go together, or if the
+            weights became infinite or NaN; the estimator stays what it was.
         """
         validation = (X_val, y_val, sample_weight_val)
         return self._fit((X, y, sample_weight), validation, (coef_init, intercept_init), False)

@@ -17,12 +17,15 @@ class Watch:
         Its callbacks are called.
     n_tasks : int
         Most leaf tasks that there will be.
+    brake : Brake or None
+        Ends the fit, too, and is pulled where the user ends it.
     **data
         ``X``, ``y`` and ``metadata``, for callbacks that ask for them.
     """
 
-    def __init__(self, estimator, n_tasks, **data):
+    def __init__(self, estimator, n_tasks, brake=None, **data):
         self._estimator, self._data, self._root, self._snapshot = estimator, data, None, None
+        self._brake, self._braked = brake, False
         if getattr(estimator, "_skl_callbacks", None):
             self._root = estimator._init_callback_context(max_subtasks=n_tasks)
             self._root.call_on_fit_task_begin(estimator=estimator, **data)
@@ -44,8 +47,22 @@ class Watch:
             self._leaf.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def end(self):
-        """Announce its end; return whether a callback wants to stop."""
-        return self._root is not None and self._announce_end(self._leaf)
+        """Announce its end; return whether a callback wants to stop, or the brake was pulled."""
+        asks = self._root is not None and self._announce_end(self._leaf)
+        self._braked = self._brake is not None and self._brake.pulled
+        return asks or self._braked
+
+    def cut_short(self, interrupted):
+        """Return whether the fit has not come to its own end.
+
+        Parameters
+        ----------
+        interrupted : bool
+            Whether the user has ended it, which ends all fits with the same brake.
+        """
+        if interrupted and self._brake is not None:
+            self._brake.pulled = True
+        return interrupted or self._braked
 
     def done(self, name):
         """Announce a leaf task that is over; return whether a callback wants to stop."""

@@ -1,12 +1,50 @@
 """What a cross-validated estimator hands on to the network that it has chosen and refitted."""
 
+from functools import update_wrapper
+from types import MethodType
+
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._docs import attribute_text
 
-def of_chosen(name):
-    """Return a property that reads the attribute ``name`` of the chosen network."""
-    return property(lambda self: getattr(self._chosen(name), name))
+
+def of_chosen(name, text=None):
+    """Return a property that reads the attribute ``name`` of the chosen network.
+
+    Its docstring is ``text``, or what the docstrings of the plain estimators say of it.
+    """
+    text = text or attribute_text(name)
+    return property(lambda self: getattr(self._chosen(name), name), doc=text)
+
+
+class IfRefitted:
+    """A method that is not there, as `hasattr` asks, where ``refit=False`` leaves no network.
+
+    scikit-learn's ``available_if`` would hide the remedy behind words of its own.
+    """
+
+    def __init__(self, method):
+        update_wrapper(self, method)
+        self._method = method
+
+    def __get__(self, estimator, owner=None):
+        """Return the method, of the class or of an estimator."""
+        if estimator is None:
+            return self._method
+        if not estimator.refit and not hasattr(estimator, "best_estimator_"):
+            raise AttributeError(without_refit(estimator, self._method.__name__))
+        return MethodType(self._method, estimator)
+
+
+def without_refit(estimator, what):
+    """Return what to say where there is no refitted network."""
+    found = getattr(estimator, "best_params_", None)
+    other = f", or fit {estimator._plain.__name__} with best_params_={found}" if found else ""
+    return (
+        f"{what} needs the network that is refitted on all rows, but refit=False; fit with "
+        f"refit=True{other}."
+    )
 
 
 class ChosenMixin:
@@ -37,10 +75,7 @@ class ChosenMixin:
         """Return the refitted network, which knows ``what`` is asked for."""
         check_is_fitted(self, "cv_results_")
         if not hasattr(self, "best_estimator_"):
-            raise AttributeError(
-                f"{what} needs the network that is refitted on all rows, but refit=False; fit with "
-                f"refit=True, or fit {self._plain.__name__} with best_params_={self.best_params_}."
-            )
+            raise AttributeError(without_refit(self, what))
         return self.best_estimator_
 
     def score(self, X, y, sample_weight=None):
@@ -58,11 +93,18 @@ class ChosenMixin:
         Returns
         -------
         score : float
+            The higher the better: by default accuracy or R2.
+
+        Raises
+        ------
+        AttributeError
+            If ``refit=False`` has left no network to score.
         """
         best = self._chosen("score")
         keywords = {} if sample_weight is None else {"sample_weight": sample_weight}
         return check_scoring(best, scoring=self.scoring)(best, X, y, **keywords)
 
+    @IfRefitted
     def sample_predictions(self, X, n_draws=100, random_state=None):
         """Draw predictions of the chosen network with units dropped (Monte-Carlo dropout).
 
@@ -82,6 +124,7 @@ class ChosenMixin:
         """
         return self._chosen("sample_predictions").sample_predictions(X, n_draws, random_state)
 
+    @IfRefitted
     def compress(self):
         """Return the chosen network, not cross-validated, without dead inputs and units.
 
@@ -92,6 +135,7 @@ class ChosenMixin:
         """
         return self._chosen("compress").compress()
 
+    @IfRefitted
     def penalty_breakdown(self, X=None, y=None, sample_weight=None):
         """Return what each term of the objective is worth at the chosen network.
 

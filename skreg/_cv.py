@@ -5,7 +5,7 @@ import inspect
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from numbers import Integral, Number
 
@@ -23,17 +23,13 @@ from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
 from skreg._folds import Data, Fold, Trial
-from skreg._grids import null_model
+from skreg._grids import null_model, refuse_solver, spread
 from skreg._halving import Sweep, rungs
 from skreg._inputs import check_data, check_validation, check_weight, encode_rows
 from skreg._kernels.solvers import SOLVERS
-from skreg._parameters import hidden_units
-from skreg._regularization import (
-    NEEDS_BATCHES,
-    batch_augmentation,
-    network_penalties,
-    refuse_combinations,
-)
+from skreg._parallel import Brake, check_n_jobs
+from skreg._parameters import hidden_units, strengths
+from skreg._regularization import batch_augmentation, network_penalties, refuse_combinations
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
 
@@ -93,6 +89,13 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If parameters or data are such that no candidate can be fitted, or all of them fail.
+        KeyboardInterrupt
+            If the search is interrupted before one candidate is done on all folds.
         """
         self._check_settings()
         network, validation = self._network(), (X_val, y_val, sample_weight_val)
@@ -101,7 +104,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         if isinstance(sample_weight, Number):  # the weight of every row
             sample_weight = np.full(checked_X.shape[0], sample_weight, dtype=np.float64)
         split_keywords, score_weight = self._routed(network, sample_weight, groups)
-        shown = (X, y) if callable(self.scoring) else ()
+        shown = indexable(X, y) if callable(self.scoring) else ()
         data = Data(checked_X, checked_y, weight, score_weight, *shown)
         axes = self._axes(network, (X, y, sample_weight))
         self._refuse_unfit(network, axes, data, validation)
@@ -132,6 +135,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
 
     def _check_settings(self):
         """Refuse what does not go together."""
+        check_n_jobs(self.n_jobs)
         if self.halving and self.solver not in SOLVERS:
             raise ValueError(
                 f"halving=True pauses fits between epochs, which solver={self.solver!r} does not "
@@ -145,8 +149,9 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
 
     def _network(self):
         """Return an estimator as it is fitted, without the strengths."""
-        names = set(inspect.signature(self._plain).parameters)
-        params = {k: v for k, v in self.get_params(deep=False).items() if k in names}
+        names = inspect.signature(self._plain).parameters
+        # Attributes, because a subclass may have fewer parameters than it sets.
+        params = {name: getattr(self, name) for name in names}
         params["scoring"] = self.early_stopping_scoring
         # Beside other fits, one thread is what each of them gets.
         params["n_jobs"] = None if self.n_jobs is None else 1
@@ -170,32 +175,24 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
 
     def _refuse_unfit(self, network, axes, data, validation):
         """Refuse what no candidate can be fitted with, once and in the plain estimator's words."""
-        probe = copy.copy(network)
-        vars(probe).update(dict.fromkeys(axes, 0.0))  # the strengths take their places
+        probe, hidden = copy.copy(network), hidden_units(network.hidden_layer_sizes)
+        for name in axes:
+            if name != "dropout" and np.ndim(getattr(network, name)):
+                strengths(name, getattr(network, name), len(hidden) + 1)
+        vars(probe).update(spread(network, dict.fromkeys(axes, 0.0)))  # their places
         refuse_combinations(probe, sp.issparse(data.X))
         target, *_ = encode_rows(probe, data.y, data.weight, True, False)
         check_validation(probe, validation)
-        hidden = hidden_units(probe.hidden_layer_sizes)
         probe._network((data.X.shape[1], *hidden, probe._n_outputs(target)), 0)
         network_penalties(probe, len(hidden) + 1)
         batch_augmentation(probe)
-        if self.solver in SOLVERS:
-            return
-        for name, strengths in axes.items():
-            if name in NEEDS_BATCHES and any(strengths):
-                raise ValueError(
-                    f"{name}s={getattr(self, f'{name}s')!r} needs the steps of a stochastic "
-                    f"solver, which solver={self.solver!r} does not take; choose solver='adam' or "
-                    "'sgd', or search l1s or l2s."
-                )
+        for name, searched in axes.items():
+            refuse_solver(self.solver, name, getattr(self, f"{name}s"), searched)
 
     def _folds(self, shown, n_rows, keywords, validation):
         """Return the folds of the splitter."""
         X, y = indexable(*shown)
-        if isinstance(self.cv, type):
-            name = self.cv.__name__
-            raise ValueError(f"cv={name} is a class; give an object of it, such as {name}().")
-        cv = check_cv(self.cv, y, classifier=is_classifier(self))
+        cv = check_cv(self._checked_cv(), y, classifier=is_classifier(self))
         rows = np.arange(n_rows)
         folds = []
         for number, (train, test) in enumerate(cv.split(X, y, **keywords)):
@@ -212,6 +209,23 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
                 "generator yields, which can be read only once."
             )
         return folds
+
+    def _checked_cv(self):
+        """Return ``cv``, a list of folds if it is an iterable of any kind."""
+        cv = self.cv
+        if isinstance(cv, type):
+            name = cv.__name__
+            raise ValueError(f"cv={name} is a class; give an object of it, such as {name}().")
+        if hasattr(cv, "split") or not isinstance(cv, Iterable):
+            return cv
+        cv = list(cv)
+        for number, fold in enumerate(cv):
+            if not np.iterable(fold) or len(fold) != 2:
+                raise ValueError(
+                    f"cv yields {fold!r} for fold {number}; give pairs of arrays of row numbers, "
+                    "those to train on and those to score."
+                )
+        return cv
 
     def _trials(self, network, folds, candidates):
         """Return what is fitted in one go: a candidate on a fold, or a path of them."""
@@ -263,6 +277,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         Returns
         -------
         routing : MetadataRouter
+            As `sklearn.model_selection.GridSearchCV` has it.
         """
         to_split = MethodMapping().add(caller="fit", callee="split")
         to_score = MethodMapping().add(caller="fit", callee="score")
@@ -291,8 +306,8 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             )
         for failed in failures:
             warnings.warn(f"The candidate {failed}", FitFailedWarning, stacklevel=4)
-        if interrupted:
-            n_done = np.isfinite(ledger.mean).sum()
+        n_done = np.isfinite(ledger.mean).sum()
+        if interrupted and (self.halving or n_done < len(ledger.candidates)):
             warnings.warn(
                 f"Search interrupted: {n_done} of {len(ledger.candidates)} candidates are "
                 "complete, and the best of them is chosen; the others score nan.",
@@ -325,10 +340,16 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             )
             last = numbers.index(self.best_index_)
             visited = [self.cv_results_["params"][number] for number in numbers[: last + 1]]
-        start, original = time.perf_counter(), best.random_state
+        start, given = time.perf_counter(), copy.copy(best)
+        brake = best._brake = Brake()
         for params in visited:
-            best.set_params(**params, warm_start=True, random_state=copy.deepcopy(original))
+            best.set_params(**spread(given, params), warm_start=True,
+                            random_state=copy.deepcopy(given.random_state))  # fmt: skip
             best.fit(X, y, sample_weight, X_val=X_val, y_val=y_val,
                      sample_weight_val=sample_weight_val)  # fmt: skip
+            if brake.pulled:  # the user has had enough, wherever the path is
+                best.set_params(**spread(given, self.best_params_))
+                break
+        del best._brake
         self.refit_time_ = time.perf_counter() - start
         self.best_estimator_ = best.set_params(warm_start=self.warm_start)

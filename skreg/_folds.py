@@ -10,10 +10,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import ClassifierMixin
 
+from skreg._callbacks import Watch
+from skreg._grids import spread
 from skreg._inputs import check_validation, encode_rows
 from skreg._job import Rows
 from skreg._regularization import refuse_combinations
 from skreg._search import Outcome
+from skreg._sklearn import safe_indexing
 from skreg._validation import check_scoring_name
 
 
@@ -26,6 +29,7 @@ class Data(NamedTuple):
     score_weight: np.ndarray | None = None  # as the user gave it; None scores without
     shown: object = None  # X as the user gave it, for scorers of the user's own
     shown_y: object = None  # and y
+    brake: object = None  # a `Brake` for all fits
 
 
 class Prepared(NamedTuple):
@@ -53,6 +57,11 @@ class Fold:
 
     def __init__(self, number, train, test, validation):
         for use, rows in (("train on", train), ("score", test)):
+            if rows.ndim != 1:
+                raise ValueError(
+                    f"cv yields {rows} as the rows of fold {number} to {use}; give pairs of arrays "
+                    "of row numbers."
+                )
             if not rows.size:
                 raise ValueError(f"cv leaves fold {number} without rows to {use}; choose another.")
         self.number, self.train, self.test = number, train, test
@@ -92,21 +101,15 @@ class Fold:
     def scored(self, data):
         """Return X, y and the scorer's keywords of the rows to score."""
         if self._scored is None:
-            X, y = (data.X, data.y) if data.shown is None else (data.shown, data.shown_y)
             keywords = {}
             if data.score_weight is not None:
                 keywords = {"sample_weight": data.score_weight[self.test]}
-            self._scored = take(X, self.test), take(y, self.test), keywords
+            if data.shown is None:
+                X, y = data.X[self.test], data.y[self.test]
+            else:
+                X, y = safe_indexing(data.shown, self.test), safe_indexing(data.shown_y, self.test)
+            self._scored = X, y, keywords
         return self._scored
-
-
-def take(rows, index):
-    """Return some rows of an array, a sparse matrix or a data frame."""
-    if hasattr(rows, "iloc"):
-        return rows.iloc[index]
-    if isinstance(rows, np.ndarray) or sp.issparse(rows):
-        return rows[index]
-    return np.asarray(rows)[index]
 
 
 class Trial(NamedTuple):
@@ -136,24 +139,30 @@ def run_trial(trial, *data):
         Whether the user has ended the search.
     """
     data, outcomes, earlier = Data(*data), [], None
-    for number, params in trial.candidates:
-        start = time.perf_counter()
-        try:
-            network, run = fit(trial, params, data, earlier)
-        except Exception as error:  # whatever it is, the search goes on
-            outcomes.append(failure(trial, number, error, start))
-            continue
-        if run.interrupted:
-            return outcomes, True
-        earlier = network if trial.is_warm else None
-        outcomes.append(rate(trial, number, network, data, time.perf_counter() - start))
+    try:
+        for number, params in trial.candidates:
+            if data.brake.pulled:
+                return outcomes, True
+            start = time.perf_counter()
+            try:
+                network, run = fit(trial, params, data, earlier)
+            except Exception as error:  # whatever it is, the search goes on
+                outcomes.append(failure(trial, number, error, start))
+                continue
+            if run.interrupted:
+                return outcomes, True
+            earlier = network if trial.is_warm else None
+            outcomes.append(rate(trial, number, network, data, time.perf_counter() - start))
+    except KeyboardInterrupt:  # between two fits, or in a scorer
+        data.brake.pulled = True
+        return outcomes, True
     return outcomes, False
 
 
 def fit(trial, params, data, earlier=None):
     """Fit a candidate on its fold; return the fitted estimator and the run."""
     network, arguments = begin(trial, params, data, earlier)
-    return network, network._run(*arguments)
+    return network, network._run(*arguments, Watch(None, 0, data.brake))
 
 
 def begin(trial, params, data, earlier=None):
@@ -165,7 +174,9 @@ def begin(trial, params, data, earlier=None):
     fold, original = trial.fold, trial.network
     prepared = fold.prepare(original, data)
     network = copy.copy(prepared.network if earlier is None else earlier)
-    vars(network).update(params, random_state=copy.deepcopy(original.random_state))
+    vars(network).update(
+        spread(original, params), random_state=copy.deepcopy(original.random_state)
+    )
     refuse_combinations(network, sp.issparse(data.X))
     check_scoring_name(network.scoring)
     rows = Rows(data.X, prepared.target, prepared.weight)
@@ -175,12 +186,11 @@ def begin(trial, params, data, earlier=None):
 
 def rate(trial, number, network, data, fit_time):
     """Score a fitted candidate; return its `Outcome`."""
-    start = time.perf_counter()
-    X, y, keywords = trial.fold.scored(data)
-    probe = copy.copy(network)
+    start, probe = time.perf_counter(), copy.copy(network)
     if data.shown is None:  # the validated rows have no names
         vars(probe).pop("feature_names_in_", None)
     try:
+        X, y, keywords = trial.fold.scored(data)
         score = (trial.scoring or default_score)(probe, X, y, **keywords)
         with contextlib.suppress(AttributeError, ValueError):
             score = score.item()  # of an array that holds one number

@@ -8,6 +8,7 @@ models via coordinate descent", J. Stat. Software 33).
 
 import copy
 import numbers
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -26,13 +27,49 @@ from skreg._kernels.losses import (
     SOFT_LOG_LOSS,
     SQUARED_ERROR,
 )
+from skreg._kernels.solvers import SOLVERS
 from skreg._parameters import hidden_units
 from skreg._penalties import Penalties
-from skreg._regularization import network_penalties
+from skreg._regularization import NEEDS_BATCHES, network_penalties
 
 LARGEST_DROPOUT = 0.8  # of an automatic grid
 TINY = np.finfo(np.float32).tiny  # frequencies below are those of classes without weight
 ROWS_AT_A_TIME = 4096  # that are converted to double precision
+
+
+# A strength that is a sequence is a pattern: what is searched multiplies its entries.
+
+
+def pattern_of(estimator, name):
+    """Return the pattern of one of the strengths of an estimator, or None if it is a number."""
+    value = getattr(estimator, name)
+    return None if np.ndim(value) == 0 else list(value)
+
+
+def spread(estimator, params):
+    """Return the parameters of a candidate: each strength times the pattern, if there is one.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        As the user has given it.
+    params : dict
+        Strengths that are searched.
+    """
+    spread_out = dict(params)
+    for name, value in params.items():
+        if (pattern := pattern_of(estimator, name)) is not None:
+            spread_out[name] = [value * share for share in pattern]
+    return spread_out
+
+
+def refuse_solver(solver, name, given, strengths):
+    """Refuse strengths of what a solver without mini-batches can't do."""
+    if solver not in SOLVERS and name in NEEDS_BATCHES and any(strengths):
+        raise ValueError(
+            f"{name}s={given!r} needs the steps of a stochastic solver, which solver={solver!r} "
+            "does not take; choose solver='adam' or 'sgd', or search l1s or l2s."
+        )
 
 
 class NullModel(NamedTuple):
@@ -41,6 +78,7 @@ class NullModel(NamedTuple):
     intercept: np.ndarray  # (n_outputs,), raw outputs
     gradient: np.ndarray  # (n_features, n_outputs), of the data term, as of a linear model
     penalties: Penalties  # of the estimator that was asked
+    patterns: dict = MappingProxyType({})  # its strengths that are sequences, by name
 
 
 def null_model(estimator, X, y, sample_weight=None):
@@ -76,7 +114,8 @@ def null_model(estimator, X, y, sample_weight=None):
     delta[:, np.ptp(target[share > 0], axis=0) == 0] = 0.0
     gradient = _cross_product(rows.X, share[:, None] * delta)
     n_matrices = len(hidden_units(probe.hidden_layer_sizes)) + 1
-    return NullModel(intercept, gradient, network_penalties(probe, n_matrices))
+    patterns = {name: pattern_of(probe, name) for name in ("l1", "l2", "group_l1")}
+    return NullModel(intercept, gradient, network_penalties(probe, n_matrices), patterns)
 
 
 def _smoothed(target, smoothing, code):
@@ -156,7 +195,8 @@ def top_strength(name, null):
     """Return the smallest strength that sets all weights of the linear model to zero.
 
     Features that ``feature_penalty`` exempts or excludes do not count. No ``l2`` zeroes a weight:
-    its top is that of ``l1``, at which no weight of features of unit scale is above one.
+    its top is that of ``l1``, at which no weight of features of unit scale is above one. Of a
+    pattern, the first entry counts: the gradient is that of the first matrix.
 
     Parameters
     ----------
@@ -178,7 +218,19 @@ def top_strength(name, null):
         scores = np.abs(gradient).max(axis=1)
     if factors is not None:
         scores = scores[factors > 0] / factors[factors > 0]  # an infinite factor gives zero
-    return float(scores.max(initial=0.0))
+    return float(scores.max(initial=0.0)) / _first_of(name, null.patterns.get(name))
+
+
+def _first_of(name, pattern):
+    """Return what a strength is multiplied by in the first matrix."""
+    if pattern is None:
+        return 1.0
+    if not pattern[0] > 0:
+        raise ValueError(
+            f"{name}={pattern!r} leaves the first matrix out, for which an automatic grid is made; "
+            f"give an array of strengths as {name}s."
+        )
+    return float(pattern[0])
 
 
 def strength_grid(name, value, find_null, eps):

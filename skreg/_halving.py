@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skreg._callbacks import Watch
 from skreg._folds import Data, begin, failure, rate, run_trial
 from skreg._job import Rows
-from skreg._parallel import run_all
+from skreg._parallel import Brake, run_all
 
 FACTOR = 3
 
@@ -71,11 +72,16 @@ class Sweep:
     """
 
     def __init__(self, data, ledger, watch, n_jobs):
-        self._data, self.ledger, self._watch, self._n_jobs = data, ledger, watch, n_jobs
-        self.interrupted = False
+        self._brake = Brake()
+        self._data = data._replace(brake=self._brake)
+        self.ledger, self._watch, self._n_jobs = ledger, watch, n_jobs
+        self.interrupted = self._asked = False
 
     def run(self, function, tasks, book):
         """Call ``function(*task, *data)`` for all tasks, and ``book`` with what it returns.
+
+        A callback that wants to stop is heard once a candidate has all its scores, so that there
+        is something to choose.
 
         Parameters
         ----------
@@ -84,13 +90,17 @@ class Sweep:
         tasks : list of tuple
         book : callable
         """
-        results = run_all(function, [(*task, *self._data) for task in tasks], self._n_jobs)
+        tasks = [(*task, *self._data) for task in tasks]
+        results = run_all(function, tasks, self._n_jobs, self._brake)
         try:
             for outcomes, interrupted, *rest in results:
                 book(outcomes, *rest)
                 stops = [self._watch.done("candidate on a fold") for _ in outcomes]
-                self.interrupted |= interrupted or any(stops)
-                if self.interrupted:
+                self._asked |= any(stops)
+                stopped = self._asked and not np.isnan(self.ledger.mean).all()
+                self.interrupted |= interrupted or stopped
+                # Once the brake is pulled, what other threads have done is still to be booked.
+                if stopped or (interrupted and not self._brake.pulled):
                     break
         except KeyboardInterrupt:
             self.interrupted = True
@@ -177,14 +187,17 @@ def run_leg(trial, paused, last, *data):
     """
     data, start = Data(*data), time.perf_counter()
     number, params = trial.candidates[0]
+    watch = Watch(None, 0, data.brake)
+    if data.brake.pulled:
+        return [], True, None
     try:
         run, leg = begin_leg(trial, params, data) if paused is None else paused
         attach(run, trial, data)
-        leg.last = last
+        leg.last, run.watch = last, watch
         run.advance(leg)
     except Exception as error:  # whatever it is, the search goes on
         return [failure(trial, number, error, start)], False, None
-    if run.interrupted:
+    if watch.cut_short(run.interrupted):
         return [], True, None
     outcome = rate(trial, number, run.estimator, data, time.perf_counter() - start)
     run.rows = None

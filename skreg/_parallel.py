@@ -4,12 +4,25 @@ joblib looks for results a hundred times a second, which is long for fits of som
 """
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from numbers import Integral
 
 from joblib import parallel_config
 from joblib.parallel import ThreadingBackend, get_active_backend
 from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed
+
+LONGEST_WAIT = 0.1  # seconds
+
+
+class Brake:
+    """Ends fits between their epochs, from whatever thread, once ``pulled`` is true.
+
+    A copy in another process ends nothing.
+    """
+
+    def __init__(self):
+        self.pulled = False
 
 
 class Quiet(Parallel):
@@ -22,10 +35,21 @@ class Quiet(Parallel):
         """Say nothing: a search is ended on purpose."""
 
 
-def run_all(function, tasks, n_jobs):
+def check_n_jobs(n_jobs):
+    """Refuse a number of jobs that says nothing."""
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise ValueError(
+            f"n_jobs={n_jobs!r} must be None or an integer other than 0: how many fits at a time, "
+            "-1 for one per core."
+        )
+
+
+def run_all(function, tasks, n_jobs, brake=None):
     """Yield ``function(*task)`` for all tasks, in their order.
 
-    A generator that is closed, or ends by an error, begins no further call.
+    A generator that is closed, or ends by an error, begins no further call. Where the user
+    interrupts calls in threads, those that run are awaited, which the brake makes short, and what
+    they return comes before the `KeyboardInterrupt`.
 
     Parameters
     ----------
@@ -33,12 +57,16 @@ def run_all(function, tasks, n_jobs):
     tasks : list of tuple
     n_jobs : int or None
         As in joblib: how many calls at once.
+    brake : Brake, optional
+        Pulled where the calls are to end early; those in threads of this process see it.
     """
+    brake = brake or Brake()
     chosen, default = get_active_backend()
     backend, _ = get_active_backend(prefer="threads")
     n_threads = backend.effective_n_jobs(default if n_jobs is None else n_jobs)
     if isinstance(backend, ThreadingBackend) and n_threads > 1:
-        yield from _run_in_threads(function, tasks, n_threads, backend.get_nested_backend())
+        nested = backend.get_nested_backend()
+        yield from _run_in_threads(function, tasks, n_threads, nested, brake)
         return
     lazily = getattr(chosen, "supports_return_generator", False)
     parallel = Quiet(n_jobs=n_jobs, prefer="threads", return_as="generator" if lazily else "list")
@@ -50,7 +78,7 @@ def run_all(function, tasks, n_jobs):
             results.close()
 
 
-def _run_in_threads(function, tasks, n_threads, nested):
+def _run_in_threads(function, tasks, n_threads, nested, brake):
     """Do what `run_all` does in threads, which have scikit-learn's configuration of this one.
 
     ``nested`` are the joblib backend and its number of jobs for what the calls run in parallel.
@@ -61,10 +89,39 @@ def _run_in_threads(function, tasks, n_threads, nested):
         with config_context(**config), parallel_config(backend=backend, n_jobs=n_jobs):
             return function(*task)
 
-    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skreg")
+    pool, futures = ThreadPoolExecutor(n_threads, thread_name_prefix="skreg"), deque()
     try:
-        futures = deque(pool.submit(call, task) for task in tasks)
+        futures.extend(pool.submit(call, task) for task in tasks)
         while futures:
-            yield futures.popleft().result()
+            result = _result(futures[0])
+            futures.popleft()
+            yield result
+    except KeyboardInterrupt:
+        brake.pulled = True
+        yield from _what_runs(futures)
+        raise
     finally:
+        brake.pulled |= bool(futures)  # nobody waits for them any more
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(future):
+    """Return the result of a call.
+
+    An endless wait hears no interrupt on Windows, nor elsewhere one that comes as it begins.
+    """
+    while not future.done():
+        wait([future], timeout=LONGEST_WAIT)
+    return future.result()
+
+
+def _what_runs(futures):
+    """Yield the results of the calls that have begun; cancel the others."""
+    begun = [future for future in futures if not future.cancel()]
+    futures.clear()
+    for future in begun:
+        try:
+            yield _result(future)
+        except KeyboardInterrupt:
+            if not future.done():  # the user is tired of waiting
+                raise

@@ -2,6 +2,7 @@
 
 import copy
 import numbers
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -11,18 +12,11 @@ from sklearn.utils.multiclass import type_of_target
 
 from skreg._base import BaseMLP
 from skreg._classifier import MLPClassifier
-from skreg._grids import null_model, strength_grid
-from skreg._parameters import hidden_units
+from skreg._grids import refuse_solver, strength_grid
+from skreg._inputs import check_data
+from skreg._parallel import Brake
 from skreg._regressor import MLPRegressor
-from skreg._schedules import PLANNED
-
-WITH_ZEROS = ("l1", "group_l1")  # what a stronger one has set to zero, none stronger revives
-
-# A planned schedule runs to its end, so a warm start saves epochs only where it is planned shorter.
-# Measured on adult, 30 strengths of l1, 32 units, 60 epochs: objectives are on average 0.3 % above
-# those of fits from random weights, which lie as far apart from seed to seed; the same number of
-# epochs from random weights ends 1.0 % above. See benchmarks/paths.py.
-WARM_SHARE = 0.25
+from skreg._walk import NullOnDemand, walk
 
 
 class MLPPath(NamedTuple):
@@ -50,6 +44,12 @@ class MLPPath(NamedTuple):
         Scores of the validation rows; NaN without.
     n_epochs : int array of shape (n_strengths,)
         Epochs, or iterations of "lbfgs", that each strength took.
+
+    See Also
+    --------
+    mlp_path : Fits the path.
+    feature_importances_from_path : When its features die.
+    skreg.inspection.RegularizationPathDisplay.from_path : Draws it.
     """
 
     axis: str
@@ -62,6 +62,18 @@ class MLPPath(NamedTuple):
     penalty: np.ndarray
     validation_score: np.ndarray
     n_epochs: np.ndarray
+
+    def __repr__(self):
+        n_features = self.coefs[0][0].shape[0]
+        first, last = len(self.active_features[0]), len(self.active_features[-1])
+        return f"<MLPPath {range_of(self)}, n_features={n_features}, {first} to {last} active>"
+
+
+def range_of(record):
+    """Return which strengths a record is about: thousands of weights are no use in a repr."""
+    axis, strengths = record[:2]
+    first, last = strengths[0], strengths[-1]
+    return f"along {axis} from {first:.3g} to {last:.3g}: n_strengths={len(strengths)}"
 
 
 def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_strengths=30, eps=1e-3,
@@ -79,7 +91,9 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets.
     l1s, l2s, group_l1s, dropouts : array-like or int, default=None
-        The strengths of one parameter of the estimator. An int is that many on an automatic grid
+        The strengths of one parameter of the estimator. Where that is a list, it is a pattern that
+        each strength multiplies: ``group_l1=[1, 0]`` is for the first matrix alone, at whose entry
+        the automatic grid is aimed. An int is that many on an automatic grid
         whose top is the smallest strength that zeroes the linear model, ``max |X' residual| / n``;
         that of ``dropouts`` has even steps from 0 to 0.8. Where all are None it is
         ``l1s=n_strengths``.
@@ -111,12 +125,31 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
     Returns
     -------
     path : MLPPath
+        Weights, active features, losses and scores at every strength.
+
+    Raises
+    ------
+    TypeError
+        If ``estimator`` is not a network of this package.
+    ValueError
+        If several parameters, or none that fits, are to change along the path, or if a fit fails:
+        a note says at which strength.
+
+    See Also
+    --------
+    MLPPath : The record that is returned.
+    stability_selection : Paths on many subsamples.
+    skreg.inspection.RegularizationPathDisplay.from_path : Draws the path.
 
     Notes
     -----
-    With l1 or group_l1 and hidden layers, a solution whose objective is above that of the network
-    without weights, which is a local minimum at any strength, gives way to that network. From
-    there on nothing changes, and the remaining strengths take no epochs.
+    With l1 or group_l1 and hidden layers, a local minimum whose objective is above that of the
+    network without weights, which is one at any strength, gives way to that network. Whether it
+    is a minimum is seen by training on, up to ten times as long, for as long as that helps. From
+    there on nothing changes, and the remaining strengths take no epochs. A network that has not
+    even learned the mean of ``y`` is unfinished, not a minimum: it is kept, with a warning.
+
+    An interrupt ends the path: the strengths that are complete are returned, with a warning.
 
     With ``hidden_layer_sizes=()`` and a squared error this is `sklearn.linear_model.lasso_path`.
     LassoNet (Lemhadri et al. 2021, JMLR 22) goes from dense to sparse for the same reason.
@@ -139,23 +172,17 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
     rows = X, y, sample_weight
     null = NullOnDemand(model, rows)
     strengths = strength_grid(axis, value, null, eps)
+    refuse_solver(model.solver, axis, value, strengths)
     validation = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-    _check_validation(**validation)
-    records = [
-        (
-            [coef.copy() for coef in model.coefs_],
-            [intercept.copy() for intercept in model.intercepts_],
-            model.n_nonzero_,
-            model.active_features_,
-            loss,
-            penalty,
-            _validation_score(model, validation),
-            n_epochs,
-        )
-        for loss, penalty, n_epochs in walk(
-            model, axis, strengths, rows, null, warm_max_iter, validation
-        )
-    ]
+    _check_validation(model, rows, validation)
+    model._brake, records = Brake(), []
+    try:
+        for terms in walk(model, axis, strengths, rows, null, warm_max_iter, validation):
+            records.append(_record(model, terms, _validation_score(model, validation)))
+    except KeyboardInterrupt:  # between two fits
+        model._brake.pulled = True
+    if model._brake.pulled:
+        strengths = _complete(strengths, len(records))
     columns = dict(zip(MLPPath._fields[2:], map(list, zip(*records, strict=True)), strict=True))
     for name in ("n_nonzero", "loss", "penalty", "validation_score", "n_epochs"):
         columns[name] = np.array(columns[name])
@@ -168,6 +195,7 @@ def feature_importances_from_path(path):
     Parameters
     ----------
     path : MLPPath
+        As returned by `mlp_path`.
 
     Returns
     -------
@@ -192,115 +220,26 @@ def feature_importances_from_path(path):
     return importances
 
 
-# One walk along the strengths, which stability selection takes too.
+def _record(model, terms, score):
+    """Return the fields of a strength."""
+    loss, penalty, n_epochs = terms
+    coefs = [coef.copy() for coef in model.coefs_]
+    intercepts = [intercept.copy() for intercept in model.intercepts_]
+    sizes = model.n_nonzero_, model.active_features_
+    return coefs, intercepts, *sizes, loss, penalty, score, n_epochs
 
 
-def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None):
-    """Fit strength after strength, each from the previous solution.
-
-    Parameters
-    ----------
-    model : BaseMLP
-        Not fitted yet; its weights are those of the present strength.
-    axis : str
-        The parameter to change.
-    strengths : array of shape (n_strengths,)
-        In ascending order.
-    rows : tuple
-        X, y and sample_weight.
-    null : callable
-        Returns the `NullModel` of the rows.
-    warm_max_iter : int, optional
-        As of `mlp_path`.
-    validation : dict, optional
-        What early stopping, if it is on, gets to watch.
-
-    Yields
-    ------
-    loss, penalty : float
-        The terms of the objective.
-    n_epochs : int
-        Epochs that the strength took.
-    """
-    keywords = validation if validation and model.early_stopping else {}
-    warm_max_iter = _warm_max_iter(model, warm_max_iter)
-    empty = None
-    for place, strength in enumerate(strengths):
-        model.set_params(**{axis: float(strength)})
-        try:
-            model.fit(*rows, **keywords)
-        except ValueError as error:
-            error.add_note(f"(on the path, at {axis}={strength:g})")
-            raise
-        if place == 0:
-            model.set_params(warm_start=True, max_iter=warm_max_iter)
-            empty = _empty_network(model, rows, null) if axis in WITH_ZEROS else None
-        terms = _terms(model, rows)
-        if empty is not None and sum(terms) > empty.loss:
-            model.coefs_, model.intercepts_ = empty.coefs, empty.intercepts
-            terms = empty.loss, 0.0
-        yield *terms, model.n_iter_
-        model.history_ = None  # of this strength; the next begins its own
-        if axis in WITH_ZEROS and model.n_nonzero_ == 0:
-            break
-    for strength in strengths[place + 1 :]:
-        model.set_params(**{axis: float(strength)})
-        yield *terms, 0
-
-
-def _terms(model, rows):
-    """Return data loss and penalty."""
-    terms = model.penalty_breakdown(*rows)
-    return terms["loss"], terms["objective"] - terms["loss"]
-
-
-class EmptyNetwork(NamedTuple):
-    """A network without weights, and its data loss, to which no penalty comes."""
-
-    coefs: list
-    intercepts: list
-    loss: float
-
-
-def _empty_network(model, rows, null):
-    """Return the network without weights, or None where it can't be better than a solution."""
-    # Without hidden layers nothing is a mere local minimum.
-    if len(model.coefs_) == 1 or model.frozen_layers or np.any(model.l2_anchor):
-        return None
-    probe = copy.copy(model)
-    probe.coefs_ = [np.zeros_like(coef) for coef in model.coefs_]
-    last = null().intercept.astype(model.intercepts_[-1].dtype)
-    probe.intercepts_ = [*(np.zeros_like(bias) for bias in model.intercepts_[:-1]), last]
-    return EmptyNetwork(probe.coefs_, probe.intercepts_, _terms(probe, rows)[0])
-
-
-def _warm_max_iter(model, given):
-    if given is None:
-        is_planned = model.solver != "lbfgs" and model.learning_rate in PLANNED
-        return max(1, round(model.max_iter * WARM_SHARE)) if is_planned else model.max_iter
-    if not isinstance(given, numbers.Integral) or given < 1:
-        raise ValueError(f"warm_max_iter={given!r} must be an integer of at least 1, or None.")
-    return given
-
-
-class NullOnDemand:
-    """A callable that returns the `NullModel` of rows and fits it at most once.
-
-    Parameters
-    ----------
-    model : BaseMLP
-    rows : tuple
-        X, y and sample_weight.
-    """
-
-    def __init__(self, model, rows):
-        self._model, self._rows, self._null = model, rows, None
-
-    def __call__(self):
-        """Return the model without weights."""
-        if self._null is None:
-            self._null = null_model(self._model, *self._rows)
-        return self._null
+def _complete(strengths, n_done):
+    """Return the strengths before an interrupt, with a warning."""
+    if not n_done:
+        raise KeyboardInterrupt("The path was interrupted before a strength was done.")
+    warnings.warn(
+        f"Path interrupted: {n_done} of {strengths.size} strengths are complete, and only these "
+        "are returned.",
+        UserWarning,
+        stacklevel=3,
+    )
+    return strengths[:n_done]
 
 
 # What the user said.
@@ -323,7 +262,7 @@ def choose_axis(values, n_strengths):
 
 def path_estimator(estimator, axis, y, parameters):
     """Return an estimator to walk with: a clone of the given one, or one that suits the targets."""
-    if axis in parameters:
+    if axis in parameters and np.ndim(parameters[axis]) == 0:
         raise ValueError(
             f"{axis}={parameters[axis]!r} was given, but {axis} changes along the path; give its "
             f"strengths as {axis}s."
@@ -335,7 +274,9 @@ def path_estimator(estimator, axis, y, parameters):
             f"estimator={estimator!r} must be an MLPClassifier or MLPRegressor of this package; "
             "transform X before, as a Pipeline would."
         )
-    return clone(estimator).set_params(**{**parameters, "warm_start": False})
+    model = clone(estimator).set_params(**{**parameters, "warm_start": False})
+    model._validate_params()
+    return model
 
 
 def default_estimator(axis, y, parameters):
@@ -344,15 +285,25 @@ def default_estimator(axis, y, parameters):
     is_float = np.asarray(y).dtype.kind == "f"  # whole numbers as floats are not labels
     is_number = kind.startswith("continuous") or (kind.startswith("multiclass") and is_float)
     Estimator = MLPRegressor if is_number else MLPClassifier
-    hidden = hidden_units(parameters.get("hidden_layer_sizes", (100,)))
-    if not hidden and axis in ("l1", "l2") and parameters.get("solver", "lbfgs") == "lbfgs":
+    is_linear = not np.size(parameters.get("hidden_layer_sizes", (100,)))
+    if is_linear and axis in ("l1", "l2") and parameters.get("solver", "lbfgs") == "lbfgs":
         return Estimator(solver="lbfgs", l2=0.0, tol=1e-6, max_iter=1000)
     return Estimator(learning_rate="cosine", learning_rate_init=0.01, l2=0.0, max_iter=100)
 
 
-def _check_validation(X_val, y_val, sample_weight_val):
+def _check_validation(model, rows, validation):
+    """Refuse validation rows that do not fit, before anything is trained."""
+    X_val, y_val, sample_weight_val = validation.values()
     if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
         raise ValueError("X_val and y_val belong together, and sample_weight_val to both.")
+    if X_val is None:
+        return
+    probe = copy.copy(model)
+    check_data(probe, *rows[:2], True)
+    try:
+        check_data(probe, X_val, y_val, False)
+    except ValueError as error:
+        raise ValueError(f"X_val, y_val: {error}") from error
 
 
 def _validation_score(model, validation):
@@ -365,4 +316,7 @@ def _validation_score(model, validation):
     if isinstance(weight, numbers.Number):  # the weight of every row
         weight = np.full(len(y), weight)
     keywords = {} if weight is None else {"sample_weight": weight}
-    return float(check_scoring(model, scoring=model.scoring)(model, X, y, **keywords))
+    score = check_scoring(model, scoring=model.scoring)(model, X, y, **keywords)
+    if np.ndim(score) or not isinstance(score, numbers.Number | np.ndarray):
+        raise ValueError(f"scoring={model.scoring!r} returned {score!r}; it must return a number.")
+    return float(score)

@@ -1,6 +1,7 @@
 """What is imported from scikit-learn's private modules, in one place."""
 
 from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
@@ -14,9 +15,11 @@ __all__ = [
     "check_partial_fit_first_call",
     "check_sample_weight",
     "fit_context",
+    "safe_indexing",
 ]
 
 fit_context = _fit_context
 check_optimize_result = _check_optimize_result
 check_partial_fit_first_call = _check_partial_fit_first_call
 check_sample_weight = _check_sample_weight
+safe_indexing = _safe_indexing

@@ -1,16 +1,18 @@
 """Stability selection: how often a feature survives on subsamples of the rows."""
 
 import numbers
+import warnings
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
-from skreg._grids import strength_grid
+from skreg._grids import refuse_solver, strength_grid
+from skreg._parallel import Brake, check_n_jobs, run_all
 from skreg._parameters import column_groups
-from skreg._path import NullOnDemand, choose_axis, path_estimator, walk
+from skreg._path import choose_axis, path_estimator, range_of
+from skreg._walk import NullOnDemand, walk
 
 MAX_SEED = np.iinfo(np.int32).max
 
@@ -36,6 +38,21 @@ class StabilitySelection(NamedTuple):
         Bound on the expected number of uninformative features among the stable ones.
     threshold : float
         The one that was asked for.
+
+    See Also
+    --------
+    stability_selection : Fits the paths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg import stability_selection
+    >>> X = np.random.default_rng(0).normal(size=(200, 30))
+    >>> y = X[:, 3] - X[:, 7] + np.random.default_rng(1).normal(size=200)
+    >>> stability_selection(
+    ...     X, y, hidden_layer_sizes=(), eps=0.4, n_subsamples=50, random_state=0
+    ... )
+    <StabilitySelection along l1 from 0.474 to 1.19: n_strengths=10, n_features=30, 2 stable>
     """
 
     axis: str
@@ -46,6 +63,10 @@ class StabilitySelection(NamedTuple):
     n_selected: float
     error_bound: float
     threshold: float
+
+    def __repr__(self):
+        n_features, n_stable = len(self.max_probabilities), len(self.stable_features)
+        return f"<StabilitySelection {range_of(self)}, n_features={n_features}, {n_stable} stable>"
 
 
 def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_strengths=10, eps=0.1,
@@ -95,6 +116,22 @@ def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_str
     Returns
     -------
     selection : StabilitySelection
+        Stable features, the probabilities that they come from, and a bound on how many of them
+        are expected to be there by chance.
+
+    Raises
+    ------
+    TypeError
+        If ``estimator`` is not a network of this package.
+    ValueError
+        If ``n_subsamples``, ``sample_fraction`` or ``threshold`` is out of its range,
+        ``complementary_pairs`` does not fit to them, the strengths of both parameters are given,
+        or a fit fails.
+
+    See Also
+    --------
+    StabilitySelection : The record that is returned.
+    mlp_path : One path on all rows.
 
     Notes
     -----
@@ -104,6 +141,8 @@ def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_str
     no likelier than by chance [1]_. A bound that is too large asks for a stronger weakest
     strength (a larger ``eps``) or a larger threshold. It is NaN where ``sample_fraction`` is above
     0.5: the proof needs two subsamples without a common row.
+
+    An interrupt gives what as many subsamples as are complete would have given, with a warning.
 
     A subsample is a set of row weights that are zero elsewhere, so the data is never copied.
 
@@ -127,21 +166,22 @@ def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_str
     >>> bool(selection.error_bound < 1)
     True
     """
+    check_n_jobs(n_jobs)
     _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs)
     axis, value = choose_axis({"l1": l1s, "group_l1": group_l1s}, n_strengths)
     model = path_estimator(estimator, axis, y, parameters)
     X, y, weight = _check_data(model, X, y, sample_weight)
     null = NullOnDemand(model, (X, y, sample_weight))
     strengths = strength_grid(axis, value, null, eps)
-    random_state = check_random_state(random_state)
-    found = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_survivors)(
-            _seeded(model, seed), axis, strengths, (X, y, sample), warm_max_iter
-        )
+    refuse_solver(model.solver, axis, value, strengths)
+    random_state, brake = check_random_state(random_state), Brake()
+    tasks = [  # with a bit per row
+        (Subsample(_seeded(model, seed), np.packbits(sample > 0)), axis, strengths,
+         warm_max_iter, brake, X, y, weight)
         for seed, sample in _subsamples(weight, n_subsamples, sample_fraction,
                                         complementary_pairs, random_state)
-    )  # fmt: skip
-    alive = np.array(found)
+    ]  # fmt: skip
+    alive = _alive_features(tasks, n_jobs, brake, 1 + bool(complementary_pairs))
     probabilities = alive.mean(axis=0)
     largest = probabilities.max(axis=0)
     n_selected = float(alive.any(axis=1).sum(axis=1).mean())
@@ -170,13 +210,57 @@ def error_bound(n_selected, n_features, threshold):
     return n_selected**2 / ((2.0 * threshold - 1.0) * n_features)
 
 
-def _survivors(model, axis, strengths, rows, warm_max_iter):
-    """Return which features are alive at each strength, (n_strengths, n_features)."""
-    alive = np.zeros((strengths.size, rows[0].shape[1]), dtype=bool)
-    null = NullOnDemand(model, rows)
+def _alive_features(tasks, n_jobs, brake, unit):
+    """Return what `_survivors` returns for all subsamples.
+
+    After an interrupt it is that of as many as would have been asked for, in units of ``unit``:
+    of the first ones, because those that happen to be done are those that are quickly done.
+    """
+    found, results = [], run_all(_survivors, tasks, n_jobs, brake)
+    try:
+        for alive in results:
+            if alive is None:
+                break
+            found.append(alive)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        results.close()
+    if len(found) == len(tasks):
+        return np.array(found)
+    n_done = len(found) // unit * unit
+    if not n_done:
+        raise KeyboardInterrupt("The selection was interrupted before a subsample was done.")
+    warnings.warn(
+        f"Selection interrupted: {n_done} of {len(tasks)} subsamples are complete, and the result "
+        f"is that of n_subsamples={n_done}.",
+        UserWarning,
+        stacklevel=3,
+    )
+    return np.array(found[:n_done])
+
+
+class Subsample(NamedTuple):
+    """A network to fit, and the rows to fit it on."""
+
+    model: object
+    is_chosen: np.ndarray  # bits of the rows, packed
+
+
+def _survivors(subsample, axis, strengths, warm_max_iter, brake, X, y, weight):
+    """Return which features are alive at each strength, (n_strengths, n_features).
+
+    None where the user has ended the walk. The data are arguments of their own, because joblib's
+    backends send arrays to their workers once only if they stand among these.
+    """
+    model = subsample.model
+    is_chosen = np.unpackbits(subsample.is_chosen, count=weight.size)
+    rows = X, y, np.where(is_chosen, weight, 0)
+    alive = np.zeros((strengths.size, X.shape[1]), dtype=bool)
+    null, model._brake, place = NullOnDemand(model, rows), brake, -1
     for place, _ in enumerate(walk(model, axis, strengths, rows, null, warm_max_iter)):
         alive[place, model.active_features_] = True
-    return alive
+    return alive if place == strengths.size - 1 else None
 
 
 def _subsamples(weight, n_subsamples, fraction, in_pairs, random_state):
@@ -224,7 +308,8 @@ def _check_data(model, X, y, sample_weight):
 
 
 def _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs):
-    if not isinstance(n_subsamples, numbers.Integral) or n_subsamples < 1:
+    is_count = isinstance(n_subsamples, numbers.Integral) and not isinstance(n_subsamples, bool)
+    if not is_count or n_subsamples < 1:
         raise ValueError(f"n_subsamples={n_subsamples!r} must be an integer of at least 1.")
     if not isinstance(sample_fraction, numbers.Real) or not 0 < sample_fraction < 1:
         raise ValueError(
@@ -236,6 +321,8 @@ def _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs
             f"threshold={threshold!r} must be in (0.5, 1]: the error bound needs more than half "
             "of the subsamples to agree."
         )
+    if not isinstance(complementary_pairs, bool | np.bool_):
+        raise ValueError(f"complementary_pairs={complementary_pairs!r} must be True or False.")
     if complementary_pairs and (n_subsamples % 2 or sample_fraction > 0.5):
         raise ValueError(
             f"complementary_pairs=True needs an even n_subsamples and a sample_fraction of at "

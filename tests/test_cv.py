@@ -3,6 +3,9 @@
 import inspect
 import pickle
 import re
+import signal
+import threading
+import time
 
 import joblib
 import numpy as np
@@ -306,6 +309,70 @@ def test_an_interrupt_before_anything_is_done(monkeypatch):
     assert not hasattr(search, "cv_results_")
 
 
+needs_signals = pytest.mark.skipif(
+    not hasattr(signal, "pthread_kill"), reason="sends an interrupt to the thread that waits"
+)
+
+
+def interrupt_at(monkeypatch, l1):
+    """Let the user interrupt a search in two threads when both fit with the strength ``l1``."""
+    original, both = skreg._folds.fit, threading.Barrier(2)
+
+    def fit(trial, params, data, earlier=None):
+        if params["l1"] == l1:
+            if not both.wait(10):
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            end = time.perf_counter() + 10
+            while not data.brake.pulled and time.perf_counter() < end:
+                time.sleep(0.001)
+        return original(trial, params, data, earlier)
+
+    monkeypatch.setattr(skreg._folds, "fit", fit)
+
+
+@needs_signals
+def test_an_interrupted_path_keeps_the_strengths_that_are_done(monkeypatch):
+    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, warm_path=True, n_jobs=2, refit=False)
+    expected = search.fit(IRIS_X, IRIS_Y).cv_results_["mean_test_score"]
+    interrupt_at(monkeypatch, L1S.max())
+    with pytest.warns(UserWarning, match="interrupted: 2 of 3 candidates are complete"):
+        found = search.fit(IRIS_X, IRIS_Y).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(found, np.where(L1S == L1S.max(), np.nan, expected))
+
+
+@needs_signals
+def test_no_fit_goes_on_behind_an_interrupt(monkeypatch):
+    given = QUICK | {"max_iter": 10**7, "tol": 0.0, "n_iter_no_change": 10**7}
+    interrupt_at(monkeypatch, 0.0)
+    with pytest.raises(KeyboardInterrupt, match="before a candidate was done"):
+        MLPClassifierCV(**given, l1s=[0.0, 0.1], cv=2, n_jobs=2).fit(IRIS_X, IRIS_Y)
+    workers = [each for each in threading.enumerate() if each.name.startswith("skreg")]
+    for worker in workers:
+        worker.join(10)
+    assert not any(worker.is_alive() for worker in workers)
+
+
+def test_an_interrupted_refit_does_not_go_on_along_the_path(monkeypatch):
+    search = MLPClassifierCV(**QUICK, l1s=[0.0, 1e-5, 1e-4], cv=2, warm_path=True)
+    search.fit(IRIS_X, IRIS_Y)
+    search.best_index_, search.best_params_ = 2, {"l1": 1e-4}
+    original, epochs = skreg._engine.Engine.train_epochs, []
+
+    def train_epochs(self, rates, draws):
+        epochs.append(1)
+        if len(epochs) == QUICK["max_iter"] + 3:  # within the second strength
+            raise KeyboardInterrupt
+        return original(self, rates, draws)
+
+    monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
+    monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        search._refit((IRIS_X, IRIS_Y, None, None, None, None))
+    assert len(epochs) == QUICK["max_iter"] + 3
+    assert search.best_estimator_.l1 == 1e-4 and search.n_iter_ == 2
+    assert "_brake" not in vars(search.best_estimator_)
+
+
 @pytest.mark.parametrize(
     "given, message",
     [
@@ -337,8 +404,37 @@ def test_without_refit_there_is_no_network(CV):
     assert search.l1_ in L1S
     assert not hasattr(search, "best_estimator_")
     assert not hasattr(search, "coefs_")
-    with pytest.raises(AttributeError, match="predict needs the network .* refit=True"):
+    with pytest.raises(AttributeError, match="predict needs the network .* refit=True, or fit"):
         search.predict(X)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["predict", "predict_proba", "predict_log_proba", "decision_function", "compress",
+     "sample_predictions", "penalty_breakdown"],
+)  # fmt: skip
+def test_without_refit_there_are_no_methods_of_the_network(name):
+    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2)
+    assert hasattr(search, name)
+    search.set_params(refit=False)
+    assert not hasattr(search, name)
+    search.fit(IRIS_X, IRIS_Y)
+    assert not hasattr(search, name)
+    assert callable(getattr(search.set_params(refit=True).fit(IRIS_X, IRIS_Y), name))
+    assert inspect.getdoc(getattr(MLPClassifierCV, name)).startswith(("Predict", "Return", "Draw"))
+
+
+class Linear(MLPRegressorCV):
+    """A search with fewer parameters, and settings of its own."""
+
+    def __init__(self, l1s=None):
+        super().__init__((), l1s=l1s, solver="lbfgs", max_iter=50)
+
+
+def test_subclasses_may_have_fewer_parameters():
+    search = clone(Linear(l1s=[1e-3, 1e-1])).fit(DIABETES_X, DIABETES_Y)
+    assert [coef.shape for coef in search.coefs_] == [(10, 1)]
+    assert (search.best_estimator_.solver, search.best_estimator_.max_iter) == ("lbfgs", 50)
 
 
 def test_what_the_chosen_network_answers():
@@ -428,6 +524,20 @@ def test_a_callback_ends_the_search(n_jobs):
     search.set_callbacks(Recorder(limit=4))  # "setup" and four fits
     with pytest.warns(UserWarning, match="interrupted: 2 of 3"):
         search.fit(IRIS_X, IRIS_Y)
+
+
+@pytest.mark.parametrize("given", [{}, {"halving": True}, {"warm_path": True}, {"n_jobs": 2}])
+def test_a_callback_that_ends_the_search_leaves_something_to_choose(given):
+    pytest.importorskip("sklearn.callback")
+    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, **given).set_callbacks(Recorder(limit=0))
+    if given.get("warm_path"):  # which has every strength on the last fold at once
+        search.fit(IRIS_X, IRIS_Y)
+    else:
+        with pytest.warns(UserWarning, match="interrupted: 1 of 3"):
+            search.fit(IRIS_X, IRIS_Y)
+    n_done = np.isfinite(search.cv_results_["mean_test_score"]).sum()
+    assert n_done == (3 if given.get("warm_path") else 1)
+    assert search.predict(IRIS_X).shape == IRIS_Y.shape
 
 
 # Parameters and documentation.

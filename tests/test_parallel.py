@@ -1,4 +1,4 @@
-"""Many calls at once: order, threads, configuration, errors, generators that are closed."""
+"""Many calls at once: order, threads, configuration, errors, interrupts, closed generators."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from sklearn import config_context, get_config
 
-from skreg._parallel import run_all
+from skreg._parallel import Brake, check_n_jobs, run_all
 
 
 def slower_first(i):
@@ -76,3 +76,49 @@ def test_nothing_begins_behind_the_end(ends):
     go_on.set()
     time.sleep(0.05)
     assert set(begun) <= {0, 1, 2}
+
+
+def wait_for(brake):
+    end = time.perf_counter() + 10
+    while not brake.pulled and time.perf_counter() < end:
+        time.sleep(0.001)
+    return brake.pulled
+
+
+def test_what_runs_at_an_interrupt_is_ended_and_counts():
+    brake, both_run = Brake(), threading.Barrier(2)
+
+    def call(i):
+        if i < 2:
+            both_run.wait(10)
+        if i == 0:
+            raise KeyboardInterrupt  # as the wait for the first result would
+        return i, wait_for(brake)
+
+    results, found = run_all(call, [(i,) for i in range(20)], 2, brake), []
+    with pytest.raises(KeyboardInterrupt):
+        for result in results:
+            found.append(result)
+    # The thread of the first call may have begun another one in between.
+    assert found in ([(1, True)], [(1, True), (2, True)])
+    assert brake.pulled
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_the_brake_is_pulled_only_where_something_is_left(closes):
+    brake = Brake()
+    results = run_all(abs, [(-1,), (-2,), (-3,)], 2, brake)
+    assert next(results) == 1
+    if closes:
+        results.close()
+    else:
+        assert list(results) == [2, 3]
+    assert brake.pulled == closes
+
+
+@pytest.mark.parametrize("n_jobs", (0, "a", 1.5))
+def test_bad_numbers_of_jobs(n_jobs):
+    with pytest.raises(ValueError, match=f"n_jobs={n_jobs!r} must be None or an integer"):
+        check_n_jobs(n_jobs)
+    for good in (None, -1, 3):
+        check_n_jobs(good)

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression, Ridge, lasso_path
 from sklearn.metrics import log_loss, r2_score
 from sklearn.preprocessing import scale
 
-from skreg import MLPClassifier, MLPRegressor, feature_importances_from_path, mlp_path
-from skreg._path import MLPPath
+from skreg import MLPClassifier, MLPPath, MLPRegressor, feature_importances_from_path, mlp_path
+from skreg._base import BaseMLP
 
 # Older releases of scikit-learn call newer ones of SciPy in a way that these announce to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:DeprecationWarning")
@@ -127,6 +127,15 @@ def test_the_record_describes_its_weights(small_path):
         assert small_path.validation_score[place] == pytest.approx(score, rel=1e-9)
 
 
+def test_the_repr_is_one_line(small_path):
+    n_active = small_path.active_features[0].size
+    assert repr(small_path) == (
+        "<MLPPath along l1 from 0.001 to 0.5: n_strengths=12, n_features=6, "
+        f"{n_active} to 0 active>"
+    )
+    assert repr(small_path._replace(axis="l2")).startswith("<MLPPath along l2 from")
+
+
 def test_the_path_goes_from_dense_to_empty(small_path):
     y = curved()[1]
     assert small_path.n_nonzero[0] > 20 and small_path.n_nonzero[-1] == 0
@@ -145,8 +154,9 @@ def test_informative_features_die_last(small_path):
 def test_each_strength_starts_from_the_previous_solution(small_path):
     X, y = curved()
     dead = int(np.argmax(small_path.n_nonzero == 0))
-    # Where the empty network took over, that strength was trained; the ones beyond are not.
-    expected = [60] + [15] * dead + [0] * (11 - dead)
+    # Where the empty network took over, that strength was trained, and once more to see that this
+    # is no help; the ones beyond are not.
+    expected = [60] + [15] * (dead - 1) + [30] + [0] * (11 - dead)
     np.testing.assert_array_equal(small_path.n_epochs, expected)
     cold = MLPRegressor(l1=small_path.strengths[1], l2=0.0, learning_rate="cosine",
                         learning_rate_init=0.01, **SMALL | {"max_iter": 15}).fit(X, y)  # fmt: skip
@@ -205,6 +215,7 @@ def test_single_precision_stays():
 # Estimators.
 
 
+@pytest.mark.filterwarnings("ignore:At l1=0.1:sklearn.exceptions.ConvergenceWarning")
 def test_estimators_suit_the_targets():
     X, y = curved(60)
     short = {"hidden_layer_sizes": (2,), "max_iter": 2, "l1s": [0.1], "random_state": 0}
@@ -256,12 +267,24 @@ def test_epochs_of_later_strengths():
         ({"warm_max_iter": 0}, "warm_max_iter=0 must be an integer of at least 1"),
         ({"X_val": np.ones((3, 6))}, "X_val and y_val belong together"),
         ({"sample_weight_val": [1.0]}, "X_val and y_val belong together"),
+        ({"X_val": np.ones((3, 5)), "y_val": np.ones(3)}, "X_val, y_val: X has 5 features"),
+        ({"X_val": np.ones((3, 6)), "y_val": np.ones(4)}, r"X_val, y_val: .*\[3, 4\]"),
+        ({"hidden_layer_sizes": None}, "'hidden_layer_sizes' parameter .* Got None"),
+        ({"solver": "lbfgs", "dropouts": 3}, "dropouts=3 needs the steps of a stochastic solver"),
+        ({"solver": "lbfgs", "group_l1s": [0.1]}, r"group_l1s=\[0.1\] needs the steps"),
         ({"solver": "newton"}, "solver"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_arguments(arguments, message, monkeypatch):
+    monkeypatch.setattr(BaseMLP, "_run", None)  # nothing is fitted before
     with pytest.raises(ValueError, match=message):
         mlp_path(*curved(50), **arguments)
+
+
+def test_scores_are_numbers():
+    X, y = curved(50)
+    with pytest.raises(ValueError, match=r"scoring=.* returned \{'a': 1\}; it must return"):
+        mlp_path(X, y, l1s=[1e-3], X_val=X, y_val=y, scoring=lambda *rows: {"a": 1}, **SMALL)
 
 
 def test_other_estimators_are_refused():

@@ -241,6 +241,7 @@ def test_strengths_are_not_words(function):
         function(X, Y, l1s=["0.1", "0.2"])
 
 
+@pytest.mark.filterwarnings("ignore:At l1=0.001:sklearn.exceptions.ConvergenceWarning")
 def test_one_number_weighs_every_row_of_a_path():
     given = QUICK | {"l1s": [1e-3, 1e-2]}
     full = np.full(Y.size, 2.0)

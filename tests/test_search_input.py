@@ -11,7 +11,7 @@ from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import KFold
 
 import skreg._folds
-from skreg import MLPClassifierCV, MLPRegressorCV
+from skreg import MLPClassifierCV, MLPRegressor, MLPRegressorCV
 from skreg.augmentation import GaussianNoise
 
 X, Y = load_iris(return_X_y=True)
@@ -125,6 +125,10 @@ def no_fit(*arguments):
         ({"activation": ["relu", "tanh"]}, "activation=.* has 2 values"),
         ({"feature_penalty": [1.0, 2.0]}, "feature_penalty has the shape"),
         ({"l2": [0.1, 0.1, 0.1], "l1s": [0.1]}, "l2=.* has 3 values"),
+        ({"l1": [1, 0, 0], "l1s": [0.1]}, r"l1=\[1, 0, 0\] has 3 values"),
+        ({"l1": [1, -1], "l1s": [0.1]}, r"l1=\[1, -1\] must be finite and >= 0"),
+        ({"l1": [0, 1], "l1s": 3}, r"l1=\[0, 1\] leaves the first matrix out"),
+        ({"n_jobs": 0, "l1s": [0.1]}, "n_jobs=0 must be None or an integer"),
     ],
 )
 @pytest.mark.parametrize("Network", [MLPClassifierCV, MLPRegressorCV])
@@ -180,6 +184,11 @@ NONE, SOME = np.empty(0, int), np.arange(9)
         ([(SOME, SOME + Y.size)], "fold 0 .* X, which has 150, .*; give places from 0 to 149"),
         ([(SOME, np.ones(9, bool))], "fold 0 .* boolean"),
         ([(SOME + 0.5, SOME)], "fold 0 .* integer"),
+        ([(SOME,)], r"cv yields \(array.* for fold 0; give pairs"),
+        ([5, 6], "cv yields 5 for fold 0; give pairs"),
+        ([(SOME, SOME), None], "cv yields None for fold 1; give pairs"),
+        ([(1, 2)], "cv yields 1 as the rows of fold 0 to train on; give pairs of arrays"),
+        ([(SOME, 2)], "cv yields 2 as the rows of fold 0 to score; give pairs of arrays"),
     ],
 )
 def test_folds_of_rows_that_are_not_there(cv, message):
@@ -200,3 +209,75 @@ def test_a_generator_of_folds_is_read_once():
 def test_a_class_of_splitters_is_no_splitter():
     with pytest.raises(ValueError, match=r"cv=KFold is a class.*such as KFold\(\)"):
         MLPClassifierCV(**QUICK, l1s=NINE, cv=KFold).fit(X, Y)
+
+
+# Rows as scorers of the user's own see them.
+
+
+def own_score(estimator, X, y):
+    return estimator.score(X, y)
+
+
+@pytest.mark.parametrize("form", ["coo_matrix", "coo_array", "bsr_matrix"])
+def test_sparse_rows_without_an_index(form):
+    search = MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2, scoring=own_score)
+    scores = search.fit(getattr(sp, form)(X), Y).cv_results_["mean_test_score"]
+    expected = search.fit(sp.csr_array(X), Y).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(scores, expected)
+
+
+def test_sparse_labels_without_an_index():
+    labels = np.column_stack([Y > 0, Y > 1]).astype(int)
+    search = MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2, scoring=own_score)
+    scores = search.fit(X, sp.coo_array(labels)).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(scores, search.fit(X, labels).cv_results_["mean_test_score"])
+
+
+def test_frames_of_polars_stay_frames():
+    polars = pytest.importorskip("polars")
+    frame, target = polars.DataFrame(X, schema=list("abcd")), polars.Series(Y)
+    seen = set()
+
+    def scorer(estimator, X, y):
+        seen.add((type(X), type(y)))
+        return estimator.score(X.select(list("abcd")), y)
+
+    search = MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2, scoring=scorer).fit(frame, target)
+    expected = MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2).fit(X, Y)
+    assert seen == {(polars.DataFrame, polars.Series)}
+    assert search.best_score_ == expected.best_score_
+
+
+def test_rows_that_cannot_be_taken_are_a_failing_candidate(monkeypatch):
+    def scored(self, data):
+        raise RuntimeError("no such rows")
+
+    monkeypatch.setattr(skreg._folds.Fold, "scored", scored)
+    with pytest.raises(ValueError, match="All 2 candidates failed.*no such rows"):
+        MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2).fit(X, Y)
+
+
+# Strengths that are patterns.
+
+
+@pytest.mark.parametrize("given", [{}, {"halving": True}, {"warm_path": True}, {"n_jobs": 2}])
+def test_a_strength_multiplies_the_pattern_of_its_parameter(given):
+    network = {**QUICK, "group_l1": [1, 0], "l1": [0.5, 2.0], "l2": [0.1, 0.2]}
+    search = MLPRegressorCV(**network, l1s=[0.1], group_l1s=[0.02, 0.01, 0.1], cv=2, **given)
+    search.fit(X, X[:, 0])
+    assert search.group_l1_ in (0.01, 0.02, 0.1) and search.l2_ == [0.1, 0.2]
+    assert search.best_params_ == {"group_l1": search.group_l1_, "l1": 0.1}
+    best = search.best_estimator_
+    assert best.group_l1 == [search.group_l1_, 0] and best.l1 == [0.05, 0.2]
+    if given.get("warm_path"):
+        return
+    train, test = next(KFold(2).split(X))
+    plain = MLPRegressor(**network).set_params(group_l1=[search.group_l1_, 0], l1=[0.05, 0.2])
+    expected = plain.fit(X[train], X[train, 0]).score(X[test], X[test, 0])
+    assert search.cv_results_["split0_test_score"][search.best_index_] == expected
+
+
+def test_dropout_has_a_pattern_per_hidden_layer():
+    given = QUICK | {"hidden_layer_sizes": (4, 4), "dropout": [1, 0.5]}
+    search = MLPClassifierCV(**given, dropouts=[0.2, 0.4], cv=2).fit(X, Y)
+    assert search.best_estimator_.dropout == [search.dropout_, search.dropout_ / 2]

@@ -50,6 +50,14 @@ def test_what_the_record_says_of_itself(linear):
     assert np.allclose(linear.probabilities * 20 % 1, 0)
 
 
+def test_the_repr_is_one_line(linear):
+    first, last = linear.strengths[[0, -1]]
+    assert repr(linear) == (
+        f"<StabilitySelection along l1 from {first:.3g} to {last:.3g}: n_strengths=10, "
+        "n_features=40, 3 stable>"
+    )
+
+
 def test_probabilities_are_shares_of_subsamples(linear):
     """Count by hand, on copies of the rows."""
     X, y = draw()
@@ -180,6 +188,11 @@ def test_large_fractions_have_no_bound():
     [
         ({"l1s": 3, "group_l1s": 3}, "l1s and group_l1s were given"),
         ({"n_subsamples": 0}, "n_subsamples=0 must be an integer of at least 1"),
+        ({"n_subsamples": True}, "n_subsamples=True must be an integer"),
+        ({"complementary_pairs": "x"}, "complementary_pairs='x' must be True or False"),
+        ({"n_jobs": 0}, "n_jobs=0 must be None or an integer other than 0"),
+        ({"n_jobs": "a"}, "n_jobs='a' must be None or an integer other than 0"),
+        ({"solver": "lbfgs", "group_l1s": [0.1]}, "group_l1s=.* needs the steps"),
         ({"sample_fraction": 1.0}, r"sample_fraction=1.0 must be in \(0, 1\)"),
         ({"threshold": 0.5}, r"threshold=0.5 must be in \(0.5, 1\]"),
         ({"complementary_pairs": True, "n_subsamples": 7}, "needs an even n_subsamples.* 7 and"),
