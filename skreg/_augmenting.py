@@ -1,7 +1,7 @@
 """Behind `skreg.augmentation`: the base of transforms, the plan of a list of them, samples."""
 
 import functools
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy.special import betaincinv
@@ -19,7 +19,7 @@ from skreg._kernels.images import Shape
 from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.team import new_team
-from skreg._parameters import column_groups
+from skreg._parameters import column_groups, read_groups
 from skreg._sklearn import Interval
 
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
@@ -96,15 +96,24 @@ class Plan:
 
     Parameters
     ----------
-    n_features : int
+    n_columns : int
+        Of X.
     feature_groups : tuple of arrays of int or None
-        Groups that hold every feature once, where a transform names none.
+        Groups that hold every column once, where a transform names none.
     feature_names : sequence of str or None
         Names that a transform may call columns by.
+    columns : array of int or None
+        Those that the network reads, where it was compressed.
+
+    Attributes
+    ----------
+    n_features : int
+        Of a batch.
     """
 
-    def __init__(self, n_features, feature_groups, feature_names):
-        self.n_features = n_features
+    def __init__(self, n_columns, feature_groups, feature_names, columns):
+        self.n_features = n_columns if columns is None else columns.size
+        self._n_columns, self._columns = n_columns, columns
         self._default_groups, self._names = feature_groups, feature_names
         self._rows, self._tables, self._groups, self._room = [], [], [], 0
 
@@ -130,19 +139,21 @@ class Plan:
         """
         groups = self._default_groups
         if given is not None:
-            groups = column_groups("feature_groups", given, self.n_features, self._names)
+            groups = column_groups("feature_groups", given, self._n_columns, self._names)
+        groups = read_groups(groups, self._columns)
         if groups is None or len(groups) == self.n_features:
             return 0, 0
         self._groups += groups
         return len(self._groups) - len(groups), len(groups)
 
     def image(self, transform):
-        """Return the shape of a transform's images, checked."""
+        """Return the shape of a transform's images, which must be the rows."""
         given, name = transform.image_shape, type(transform).__name__
-        if len(given) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in given):
+        if self._columns is not None:
             raise ValueError(
-                f"image_shape={given!r} of {name} must be (height, width) or "
-                "(height, width, channels), in numbers of at least 1."
+                f"augmentation={transform!r} needs whole images, but the network was compressed: "
+                f"it reads {self.n_features} of {self._n_columns} features; set augmentation=None, "
+                "or go on training the network from before compress()."
             )
         shape = Shape(*map(int, (*given, 1)[:3]))
         if np.prod(shape) != self.n_features:
@@ -173,17 +184,30 @@ def as_list(augmentation):
     return [augmentation] if isinstance(augmentation, Transform) else list(augmentation)
 
 
-def plan_augmentation(augmentation, n_features, feature_groups=None, feature_names=None):
+def is_off(transform):
+    """Return whether an entry of such a list is a transform that changes nothing, and checked."""
+    if not isinstance(transform, Transform):
+        return False
+    transform._validate_params()
+    return transform._is_off()
+
+
+def plan_augmentation(
+    augmentation, n_features, feature_groups=None, feature_names=None, columns=None
+):
     """Return what the engine is told about a list of transforms.
 
     Parameters
     ----------
     augmentation : Transform, list of Transform or None
     n_features : int
+        Of X.
     feature_groups : tuple of arrays of int or None
         The estimator's groups, each feature in one of them.
     feature_names : sequence of str or None
         Names of the columns.
+    columns : array of int or None
+        Those that the network reads, where it was compressed.
 
     Returns
     -------
@@ -191,7 +215,7 @@ def plan_augmentation(augmentation, n_features, feature_groups=None, feature_nam
         None where nothing is to be done; what is turned off is left out.
     """
     transforms = as_list(augmentation)
-    plan = Plan(n_features, feature_groups, feature_names)
+    plan = Plan(n_features, feature_groups, feature_names, columns)
     for place, transform in enumerate(transforms):
         if not isinstance(transform, Transform):
             raise ValueError(
@@ -203,8 +227,7 @@ def plan_augmentation(augmentation, n_features, feature_groups=None, feature_nam
                 f"augmentation={augmentation!r} goes on after {transform!r}, which moves rows as "
                 "the network sees them; put it last, and only once."
             )
-        transform._validate_params()
-        if not transform._is_off():
+        if not is_off(transform):
             plan.add(transform._enter(plan))
     return plan.result()
 

@@ -68,12 +68,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Notes
     -----
-    `fit` minimizes, over weight matrices ``W`` and biases ``b``::
-
-        sum_i s_i * loss_i / sum_i s_i + sum_k (
-            l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2
-            + group_l1_k * sum_g sqrt(size_g) * |W_g|_2 + l2_anchor_k / 2 * |W_k - A_k|_2 ** 2
-        )
+    <objective>
 
     where ``s`` is sample weight times class weight and ``loss`` the log loss, which of several
     labels adds up. Biases are never penalized, and the strengths mean the same for every batch
@@ -222,6 +217,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As of `fit`, if the first call lacks ``classes``, or if ``class_weight="balanced"``.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -358,7 +358,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
         check_same_kind("y", y, self.classes_, self._label_type)
 
-    def _encode_validation(self, y_val):
+    def _encode_validation(self, y_val, dtype=np.float64):
         y_val = check_labels("y_val", y_val)
         check_same_kind("y_val", y_val, self.classes_, self._label_type)
         unseen = unseen_labels(y_val, self.classes_)
@@ -367,7 +367,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"y_val has labels that y does not have: {unseen}. Labels of y: {self.classes_}; "
                 "give validation rows of the same classes."
             )
-        return label_codes(y_val, self.classes_, self._label_type)
+        return label_codes(y_val, self.classes_, self._label_type).astype(dtype, copy=False)
 
     def _class_weights(self, target, weight):
         if self.class_weight is None:

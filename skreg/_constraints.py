@@ -5,14 +5,31 @@ from numbers import Integral, Real
 import numpy as np
 
 from skreg._kernels.activations import ACTIVATIONS
+from skreg._kernels.solvers import SOLVERS
 from skreg._schedules import SCHEDULES
 from skreg._sklearn import Interval, Options, StrOptions
 from skreg.augmentation import Transform
 
+
+class AnyTransform(Options):
+    """A transform, by its public name in errors: the class stands in a private module."""
+
+    def __init__(self):
+        super().__init__(Transform, set())
+
+    def is_satisfied_by(self, value):
+        """Return whether a value is one."""
+        return isinstance(value, Transform)
+
+    def __str__(self):
+        """Return what stands behind "must be" in an error."""
+        return "a transform of skreg.augmentation, such as GaussianNoise(scale=0.1)"
+
+
 CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
-    "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+    "solver": [StrOptions({"lbfgs", *SOLVERS})],
     "l1": [Interval(Real, 0, None, closed="left"), "array-like"],
     "l2": [Interval(Real, 0, None, closed="left"), "array-like"],
     "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
@@ -31,7 +48,7 @@ CONSTRAINTS = {
     "weight_averaging": [Interval(Real, 0, 1, closed="left")],
     "l2_anchor": [Interval(Real, 0, None, closed="left"), "array-like"],
     "frozen_layers": ["array-like", None],
-    "augmentation": [Transform, list, tuple, None],
+    "augmentation": [AnyTransform(), list, tuple, None],
     "polish": [Interval(Integral, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "learning_rate": [StrOptions(set(SCHEDULES))],

@@ -218,11 +218,18 @@ class FittedMixin:
             `partial_fit` and warm starts train the remaining network, from fresh moments of the
             solver; a new `fit` begins with all columns again.
 
+        Raises
+        ------
+        NotFittedError
+            If there is no network yet.
+
         Notes
         -----
         Predictions are equal up to rounding. Draws (`sample_predictions`) are not: constant units,
         which dropout dropped, are gone. `penalty_breakdown` weighs groups by the sizes that are
-        left, and measures "l2_anchor" from the weights of the next training on.
+        left, and measures "l2_anchor" from the weights of the next training on. When the
+        remaining network is trained on, a ``scoring`` of one's own sees zeros in the columns that
+        are not read.
 
         Examples
         --------
@@ -277,6 +284,13 @@ class FittedMixin:
             Values of the penalties "l1", "l2", "group_l1" and "l2_anchor". With ``X`` and ``y``
             also "loss", the mean loss of the rows as they are (without dropout, augmentation and
             label smoothing, with class weights), and "objective", the sum of all.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no network yet.
+        ValueError
+            If only one of ``X`` and ``y`` is given, or ``sample_weight`` without them.
 
         Examples
         --------

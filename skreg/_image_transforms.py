@@ -9,7 +9,20 @@ from skreg._kernels import batch, images
 from skreg._sklearn import Interval
 
 
-class ImageTransform(Transform):
+class OfImages(Transform):
+    """Base of the transforms whose rows are images."""
+
+    def _validate_params(self):
+        super()._validate_params()
+        given = self.image_shape
+        if len(given) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in given):
+            raise ValueError(
+                f"image_shape={given!r} of {type(self).__name__} must be (height, width) or "
+                "(height, width, channels), in numbers of at least 1."
+            )
+
+
+class ImageTransform(OfImages):
     """Replace images by random affine maps of them, with bilinear interpolation.
 
     An image is flipped, sheared, turned and zoomed about its centre, then shifted; every angle,
@@ -69,6 +82,10 @@ class ImageTransform(Transform):
         self.flip_vertical = flip_vertical
         self.fill = fill
 
+    def _is_off(self):
+        ranges = self.rotation, self.zoom, self.shear, *self._both_shifts()
+        return not (any(ranges) or self.flip_horizontal or self.flip_vertical)
+
     def _enter(self, plan):
         shape = plan.image(self)
         plan.reserve(images.warp_room(shape))
@@ -87,8 +104,11 @@ class ImageTransform(Transform):
             images.FILL: self.fill,
         }
 
+    def _both_shifts(self):
+        return self.shift if isinstance(self.shift, (list, tuple)) else (self.shift,) * 2
+
     def _shifts(self):
-        shifts = self.shift if isinstance(self.shift, (list, tuple)) else (self.shift,) * 2
+        shifts = self._both_shifts()
         are_numbers = all(isinstance(shift, Real) and 0 <= shift < np.inf for shift in shifts)
         if len(shifts) != 2 or not are_numbers:
             raise ValueError(
@@ -98,7 +118,7 @@ class ImageTransform(Transform):
         return shifts
 
 
-class CutOut(Transform):
+class CutOut(OfImages):
     """Set a square of every image to zero [1]_.
 
     The square's centre is a pixel drawn uniformly, so the square may reach over the border, and

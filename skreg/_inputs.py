@@ -35,11 +35,38 @@ def check_data(estimator, X, y, first_pass):
     """Validate X and y; return X in the dtype of all computations, sparse X by rows."""
     X, y = validate_data(
         estimator, X, y, accept_sparse=["csr", "csc"], multi_output=True,
-        y_numeric=estimator._y_numeric, dtype=compute_dtype(estimator), reset=first_pass,
+        dtype=compute_dtype(estimator), reset=first_pass,
     )  # fmt: skip
+    if estimator._y_numeric:
+        y = check_numbers("y", y)
+        estimator._check_range("y", y, X.dtype)
     if first_pass:
         estimator._columns = None
     return X.tocsr() if sp.issparse(X) else X, y
+
+
+def check_numbers(name, y):
+    """Return the targets of a regressor; refuse strings and dates, which NumPy may convert.
+
+    The errors have the classes of scikit-learn's, which come from its arithmetic.
+    """
+    if sp.issparse(y):  # scikit-learn's words
+        raise TypeError(
+            f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to "
+            "convert to a dense numpy array."
+        )
+    if y.dtype.kind in "biuf":
+        return y
+    remedy = "convert them to numbers, or take MLPClassifier for labels"
+    if y.dtype != object:
+        raise TypeError(
+            f"{name} must hold numbers, but its values are of the type {y.dtype}, such as "
+            f"'{y.flat[0]}'; {remedy}."
+        )
+    try:
+        return y.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise type(error)(f"{name} must hold numbers, but: {error}; {remedy}.") from None
 
 
 def encode_rows(estimator, y, weight, first_pass, incremental):
@@ -67,19 +94,45 @@ def encode_rows(estimator, y, weight, first_pass, incremental):
 
 
 def check_weight(name, sample_weight, X):
+    """Validate sample weights; return them in the dtype of X, one per row, or None."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, (complex, np.complexfloating)):
+        raise ValueError(f"{name}={sample_weight} must be real; give real weights.")
     try:
-        weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-    except ValueError as error:
-        if name == "sample_weight":  # scikit-learn's words say so
+        with np.errstate(over="ignore"):  # what the dtype has no room for is refused
+            weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+    except (TypeError, ValueError, OverflowError) as error:
+        if name in str(error):  # scikit-learn's words say so
             raise
-        raise ValueError(f"{name}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
+    _check_sum(name, sample_weight, weight)
+    return weight
+
+
+def _check_sum(name, given, weight):
+    """Refuse weights whose sum is no number to divide by; scikit-learn looks at arrays alone."""
     if not weight.any():
         raise ValueError(
             f"Sample weights must contain at least one non-zero number, but {name} has none."
         )
-    return weight
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+        can_divide = np.isfinite(total) and np.isfinite(1 / total)
+    if not can_divide:
+        shown = f"{name}={given}" if np.ndim(given) == 0 else name
+        raise ValueError(
+            f"{shown} adds up to {total} over the rows, in {weight.dtype}; give finite weights of "
+            "about 1: their scale does not matter."
+        )
+
+
+def _with_shape(y_val):
+    """Return the targets as they are if they have a shape, else as an array."""
+    try:
+        return y_val if hasattr(y_val, "shape") else np.asarray(y_val)
+    except ValueError as error:  # rows of unequal lengths
+        raise ValueError(f"y_val: {error}") from error
 
 
 def check_validation(estimator, validation):
@@ -99,12 +152,15 @@ def check_validation(estimator, validation):
         )  # fmt: skip
     except ValueError as error:
         raise ValueError(f"X_val: {error}") from error
-    y_val = y_val if hasattr(y_val, "shape") else np.asarray(y_val)
+    y_val = _with_shape(y_val)
     if len(y_val.shape) == 0 or X.shape[0] != y_val.shape[0]:
         raise ValueError(
             f"X_val has {X.shape[0]} rows, but y_val has the shape {y_val.shape}; "
             "give one target per row."
         )
+    if estimator._y_numeric:
+        check_numbers("y_val", y_val if sp.issparse(y_val) else np.asarray(y_val))
     weight = check_weight("sample_weight_val", sample_weight_val, X)
     X = read_columns(estimator, X.tocsr() if sp.issparse(X) else X)
-    return Validation(Rows(X, estimator._encode_validation(y_val), weight), None, y_val)
+    target = estimator._encode_validation(y_val, X.dtype)
+    return Validation(Rows(X, target, weight), None, y_val)

@@ -42,6 +42,13 @@ def check_labels(name, y):
 
 def _plain(name, y):
     """Return labels of dtype object that are numbers or bools in their own dtype."""
+    for label in y.flat:
+        if isinstance(label, (list, tuple, np.ndarray)):
+            raise ValueError(  # scikit-learn's words, and more of them
+                "You appear to be using a legacy multi-label data representation: "
+                f"{name} holds sequences, such as {label!r}. Give an indicator matrix of a column "
+                "per label; sklearn.preprocessing.MultiLabelBinarizer makes it."
+            )
     if any(label is None or label != label for label in y.flat):
         raise ValueError(
             f"Input {name} contains NaN or None; drop these rows or give them a label of their own."
@@ -71,9 +78,12 @@ def label_type(y):
 
 
 def label_codes(y, classes, kind):
-    """Return targets (n, 1), places in ``classes``, or (n, n_labels) of zeros and ones."""
+    """Return targets (n, 1), places in ``classes``, or (n, n_labels) of zeros and ones.
+
+    In an indicator matrix all that is not zero says yes, as in scikit-learn's `MLPClassifier`.
+    """
     if kind == MULTILABEL:
-        return (y.toarray() if sp.issparse(y) else y).astype(np.float64)
+        return ((y.toarray() if sp.issparse(y) else y) != 0).astype(np.float64)
     return np.searchsorted(classes, y).reshape(-1, 1).astype(np.float64)
 
 

@@ -1,6 +1,7 @@
 """From constructor parameters to one value per layer, with errors that name what is wrong."""
 
 import numbers
+import reprlib
 
 import numpy as np
 
@@ -9,9 +10,10 @@ from skreg._kernels.activations import ACTIVATIONS
 
 def hidden_units(hidden_layer_sizes):
     """Return the hidden layers' sizes as a tuple of int; an int is one layer."""
-    if isinstance(hidden_layer_sizes, numbers.Integral):
-        hidden_layer_sizes = (hidden_layer_sizes,)
-    sizes = list(hidden_layer_sizes)
+    sizes = hidden_layer_sizes
+    if isinstance(sizes, np.ndarray):  # perhaps of no dimension
+        sizes = sizes.tolist()
+    sizes = list(sizes) if np.iterable(sizes) else [sizes]
     if any(not isinstance(size, numbers.Integral) for size in sizes):
         raise ValueError(
             f"hidden_layer_sizes must be integers, got {hidden_layer_sizes}; "
@@ -61,7 +63,7 @@ def frozen_matrices(name, value, n_matrices):
     """Return which weight matrices do not move, from their indices."""
     frozen = np.zeros(n_matrices, dtype=bool)
     for index in () if value is None else value:
-        if not isinstance(index, numbers.Integral) or not -n_matrices <= index < n_matrices:
+        if not _is_index(index) or not -n_matrices <= index < n_matrices:
             raise ValueError(
                 f"{name}={value!r} names a layer {index!r}, but the network has {n_matrices} "
                 f"layers with weights; give integers from 0 to {n_matrices - 1}, or negative ones "
@@ -71,6 +73,11 @@ def frozen_matrices(name, value, n_matrices):
     if frozen.all():
         raise ValueError(f"{name}={value!r} freezes every layer; leave at least one to train.")
     return frozen
+
+
+def _is_index(value):
+    """Return whether the value is a whole number; those of a mask are not."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def feature_factors(name, value, n_features):
@@ -121,13 +128,21 @@ def column_groups(name, value, n_features, feature_names=None):
     return tuple(sorted(groups, key=lambda members: members[0]))
 
 
+def read_groups(groups, columns):
+    """Return groups of columns as groups of places in ``columns``, those that are read."""
+    if groups is None or columns is None:
+        return groups
+    places = (np.flatnonzero(np.isin(columns, group)) for group in groups)
+    return tuple(group for group in places if group.size)
+
+
 def _column(name, column, n_features, columns):
     if isinstance(column, str):
         if column in columns:
             return columns[column]
         known = "X has no column names" if not columns else f"columns of X: {list(columns)}"
         raise ValueError(f"{name} names an unknown column {column!r}; {known}.")
-    if isinstance(column, numbers.Integral) and -n_features <= column < n_features:
+    if _is_index(column) and -n_features <= column < n_features:
         return int(column) % n_features
     raise ValueError(
         f"{name} names a column {column!r}, but X has {n_features} features; give indices from 0 "
@@ -183,14 +198,32 @@ def fill_starting_values(name, given, parts):
     """Copy starting values into the views of the flat vector."""
     if given is None:
         return
+    arrays = _arrays(name, given)
     shapes = [part.shape for part in parts]
-    found = [np.shape(array) for array in given]
+    found = [array.shape for array in arrays]
     if found != shapes:
         raise ValueError(
             f"{name} has arrays of shapes {found}, but the network needs {shapes}; "
             "give one array per layer."
         )
-    for part, array in zip(parts, given, strict=True):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} contains NaN or infinity; starting values must be finite.")
-        part[:] = array
+    for part, array in zip(parts, arrays, strict=True):
+        with np.errstate(over="ignore"):
+            part[:] = array
+        if not np.isfinite(part).all():
+            raise ValueError(
+                f"{name} contains {array[~np.isfinite(part)][0]}, which is not finite in "
+                f"{part.dtype}; give finite starting values."
+            )
+
+
+def _arrays(name, given):
+    try:
+        arrays = [np.asarray(array) for array in given]
+    except (TypeError, ValueError):  # not even a list, or lists of lists of unequal lengths
+        arrays = None
+    if arrays is None or any(array.dtype.kind not in "biuf" for array in arrays):
+        raise ValueError(
+            f"{name}={reprlib.repr(given)} must be a list of arrays of numbers; give one array per "
+            "layer, dense and real, as in coefs_ and intercepts_."
+        )
+    return arrays

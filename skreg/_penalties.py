@@ -14,6 +14,12 @@ from skreg._architecture import n_parameters, views
 
 TERMS = ("l1", "l2", "group_l1", "l2_anchor")  # in the order of the kernels' terms
 
+# A factor that makes a strength larger than this excludes its feature, as infinity does. Nothing
+# is left of a weight that is pulled so hard, but L-BFGS would get no further with the others, and
+# soon the squares of gradients are no numbers in single precision. The bound is the same for both
+# precisions, so that both exclude the same features.
+LARGEST_STRENGTH = 1e10
+
 
 class Penalties(NamedTuple):
     """Strengths of all terms, one per weight matrix, and what gives them structure."""
@@ -34,7 +40,7 @@ class Penalties(NamedTuple):
             self.group_l1.any()
             or self.l2_anchor.any()
             or np.isfinite(self.max_norm).any()
-            or self.factors is not None
+            or (self.factors is not None and not self.frozen[0])
         )
 
     @property
@@ -51,7 +57,7 @@ class Penalties(NamedTuple):
 def make_penalties(n_matrices, **given):
     """Return `Penalties` from one number or one per matrix for each name; others are off.
 
-    Strengths on frozen matrices are dropped.
+    Strengths on frozen matrices are dropped; features stay excluded.
     """
     off = {"l1": 0.0, "l2": 0.0, "group_l1": 0.0, "l2_anchor": 0.0, "max_norm": np.inf}
     frozen = np.broadcast_to(given.pop("frozen", False), n_matrices).copy()
@@ -60,9 +66,18 @@ def make_penalties(n_matrices, **given):
     for name, default in off.items():
         value = np.broadcast_to(given.pop(name, default), n_matrices).astype(np.float64)
         strengths[name] = np.where(frozen, default, value)
-    if factors is not None and (frozen[0] or (factors == 1).all()):
-        factors = None
+    if factors is not None:
+        factors = np.where(frozen[0] & np.isfinite(factors), 1.0, factors)
+        strongest = max(float(strengths[name][0]) for name in ("l1", "l2", "group_l1"))
+        factors = None if (factors == 1).all() else usable_factors(factors, strongest)
     return Penalties(**strengths, frozen=frozen, factors=factors, groups=groups, **given)
+
+
+def usable_factors(factors, strongest):
+    """Return factors that times the ``strongest`` of their strengths are numbers, or infinite."""
+    largest = LARGEST_STRENGTH / strongest if strongest > 0 else np.inf
+    finite = np.minimum(factors, np.finfo(np.float32).max)  # of what little or nothing penalizes
+    return np.where(np.isinf(factors) | (factors > largest), np.inf, finite)
 
 
 def parameter_strengths(units, strengths, factors=None):

@@ -56,12 +56,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     Notes
     -----
-    `fit` minimizes, over weight matrices ``W`` and biases ``b``::
-
-        sum_i s_i * loss_i / sum_i s_i + sum_k (
-            l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2
-            + group_l1_k * sum_g sqrt(size_g) * |W_g|_2 + l2_anchor_k / 2 * |W_k - A_k|_2 ** 2
-        )
+    <objective>
 
     where ``s`` is the sample weight; the losses of several outputs add up. Biases are never
     penalized, and the strengths mean the same for every batch size and number of rows.
@@ -210,6 +205,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As of `fit`, and if ``early_stopping=True`` finds no validation rows.
         """
         return self._partial_fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
 
@@ -237,6 +237,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             Standard deviation of the draws, with ``return_std=True`` only. It is what the
             network does not know; the noise of the targets comes on top.
 
+        Raises
+        ------
+        ValueError
+            With ``return_std=True``, if neither ``dropout`` nor ``input_dropout`` drops anything.
+
         Examples
         --------
         >>> import numpy as np
@@ -262,29 +267,41 @@ class MLPRegressor(RegressorMixin, BaseMLP):
                 f"y has {target.shape[1]} outputs, but the network was fitted with "
                 f"{self.n_outputs_}; fit anew with warm_start=False."
             )
-        self._check_range("y", target)
+        if target.dtype == np.float16:  # whose squares, in the score, overflow beyond 255
+            target = target.astype(np.float32)
         self.out_activation_ = LINKS[LOSSES[self.loss]]
         self.n_outputs_ = target.shape[1]
         return target
 
-    def _encode_validation(self, y_val):
-        target = check_array(y_val, ensure_2d=False, dtype=np.float64, input_name="y_val")
+    def _encode_validation(self, y_val, dtype=np.float64):
+        with np.errstate(over="ignore", invalid="ignore"):  # check_array refuses what overflows
+            target = check_array(y_val, ensure_2d=False, dtype=np.float64, input_name="y_val")
         target = target.reshape(target.shape[0], -1)
         if target.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"y_val has {target.shape[1]} outputs, but y has {self.n_outputs_}; give as many."
             )
-        self._check_range("y_val", target)
+        self._check_range("y_val", target, dtype)
         return target
 
-    def _check_range(self, name, target):
-        smallest = target.min()
-        if self.loss in SMALLEST_TARGET and (
-            smallest < 0 or (self.loss == "gamma" and smallest == 0)
-        ):
+    def _check_range(self, name, target, dtype):
+        """Refuse targets that the loss cannot take, as they are and in the dtype of the fit."""
+        ends = np.array([target.min(), target.max()])
+        with np.errstate(over="ignore"):
+            rounded = ends.astype(dtype)
+        if np.isnan(rounded).any():
+            raise ValueError(f"Input {name} contains NaN; drop these rows.")
+        if np.isinf(rounded).any():
+            raise ValueError(
+                f"Input {name} contains {ends[np.isinf(rounded)][0]!s}, which is too large for "
+                f"{rounded.dtype!r}; scale the targets or choose a wider dtype."
+            )
+        smallest, is_zero = float(ends[0]), rounded[0] == 0
+        if self.loss in SMALLEST_TARGET and (smallest < 0 or (self.loss == "gamma" and is_zero)):
+            note = f" (0 in {rounded.dtype})" if smallest > 0 else ""
             raise ValueError(
                 f"loss={self.loss!r} needs {SMALLEST_TARGET[self.loss]}, but {name} has the "
-                f"value {smallest:g}; choose another loss or transform the targets."
+                f"value {smallest:g}{note}; choose another loss or transform the targets."
             )
 
     def _loss(self):

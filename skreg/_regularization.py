@@ -9,10 +9,11 @@ from skreg._parameters import (
     feature_factors,
     frozen_matrices,
     max_norms,
+    read_groups,
     strengths,
 )
 from skreg._penalties import make_penalties
-from skreg.augmentation import plan_augmentation
+from skreg.augmentation import as_list, is_off, plan_augmentation
 
 NEEDS_BATCHES = (
     "dropout",
@@ -24,10 +25,19 @@ NEEDS_BATCHES = (
     "weight_averaging",
 )
 
+WITHOUT_BATCHES = (
+    "l1",
+    "l2",
+    "feature_penalty",
+    "l2_anchor",
+    "frozen_layers",
+    "label_smoothing",
+)
+
 
 def refuse_combinations(estimator, is_sparse):
     """Refuse what cannot go together, saying what can."""
-    if estimator.augmentation and is_sparse:
+    if is_sparse and _augments(estimator):
         raise ValueError(
             f"augmentation={estimator.augmentation!r} needs dense rows, but X is sparse; convert "
             "it with X.toarray(), or use input_dropout, which keeps sparse rows sparse."
@@ -39,14 +49,24 @@ def refuse_combinations(estimator, is_sparse):
         if any(part not in off for part in np.ravel(np.asarray(value, dtype=object))):
             raise ValueError(
                 f"{name}={value!r} needs the steps of a stochastic solver, which solver='lbfgs' "
-                "does not take; choose solver='adam' or 'sgd', or regularize with l1, l2, "
-                "feature_penalty, l2_anchor or frozen_layers."
+                f"does not take; {_other_ways(estimator)}."
             )
-    if estimator.augmentation:
+    if _augments(estimator):
         raise ValueError(
             f"augmentation={estimator.augmentation!r} changes every mini-batch, but solver='lbfgs' "
-            "sees all rows at once; choose solver='adam' or 'sgd'."
+            f"sees all rows at once; {_other_ways(estimator)}."
         )
+
+
+def _augments(estimator):
+    """Return whether some transform is not turned off."""
+    return not all(is_off(transform) for transform in as_list(estimator.augmentation))
+
+
+def _other_ways(estimator):
+    """Return what to do about a regularizer that lbfgs does not know."""
+    *first, last = (name for name in WITHOUT_BATCHES if hasattr(estimator, name))
+    return f"choose solver='adam' or 'sgd', or regularize with {', '.join(first)} or {last}"
 
 
 def solver_rule(estimator):
@@ -68,14 +88,6 @@ def feature_groups(estimator):
     """Return the groups of the columns of X, or None."""
     n_features, names = estimator.n_features_in_, getattr(estimator, "feature_names_in_", None)
     return column_groups("feature_groups", estimator.feature_groups, n_features, names)
-
-
-def read_groups(groups, columns):
-    """Return groups of columns as groups of places in ``columns``, those that are read."""
-    if groups is None or columns is None:
-        return groups
-    places = (np.flatnonzero(np.isin(columns, group)) for group in groups)
-    return tuple(group for group in places if group.size)
 
 
 def network_penalties(estimator, n_matrices):
@@ -105,9 +117,11 @@ def batch_augmentation(estimator):
     """Return the plan of what changes a batch, or None."""
     if not estimator.augmentation:
         return None
-    columns, names = estimator._columns, getattr(estimator, "feature_names_in_", None)
-    n_features = estimator.n_features_in_
-    if columns is not None:  # a compressed network goes on learning from what it reads
-        n_features, names = columns.size, None if names is None else names[columns]
-    groups = read_groups(feature_groups(estimator), columns)
-    return plan_augmentation(estimator.augmentation, n_features, groups, names)
+    names = getattr(estimator, "feature_names_in_", None)
+    return plan_augmentation(
+        estimator.augmentation,
+        estimator.n_features_in_,
+        feature_groups(estimator),
+        names,
+        estimator._columns,
+    )

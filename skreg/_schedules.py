@@ -3,8 +3,10 @@
 Every schedule works with every stochastic solver. ``constant``, ``invscaling`` and ``adaptive``
 are scikit-learn's; ``cosine`` anneals to zero over ``max_iter`` epochs (Loshchilov & Hutter 2017,
 without restarts); ``one_cycle`` rises from a twenty-fifth of the peak during the first 30 % and
-anneals to a ten-thousandth of it (Smith & Topin 2018). These two are planned: they run through
-all ``max_iter`` epochs unless early stopping ends them; the training loss does not.
+then falls towards a ten-thousandth of it (Smith & Topin 2018, whose ramps are straight; halves of
+a cosine are what fastai and PyTorch draw). These two are planned: they run through all
+``max_iter`` epochs unless early stopping ends them; the training loss does not. An epoch has the
+rate of its beginning, so that the last one does not reach the end of the ramp.
 """
 
 from math import cos, pi

@@ -47,7 +47,7 @@ class Threads:
     def __enter__(self):
         global _in_use
         with _lock:
-            self.n_threads = self._choose()
+            self.n_threads = int(self._choose())  # np.int32 would compile every kernel anew
             _in_use += self.n_threads
         return self.n_threads
 

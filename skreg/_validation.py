@@ -33,6 +33,7 @@ def split_validation(estimator, rows, index, y, random_state):
         The rows to train on.
     validation : Validation
     """
+    _check_sizes(estimator.validation_fraction, index.size)
     labels = estimator._stratify(rows.target)
     if labels is not None:
         labels = _usable_strata(labels[index], estimator.validation_fraction)
@@ -42,19 +43,35 @@ def split_validation(estimator, rows, index, y, random_state):
         test_size=estimator.validation_fraction,
         stratify=labels,
     )
-    if second.size < 2:
-        raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' "
-            "or the size of your dataset."
-        )
     valid = index[second]
     return index[first], Validation(None, valid, _take(y, valid))
+
+
+def _check_sizes(fraction, n_rows):
+    """Refuse a split that leaves too few rows to validate on, or none to train on."""
+    n_valid = _validation_size(fraction, n_rows)
+    found = f"validation_fraction={fraction} of {n_rows} rows is {n_valid}"
+    if n_valid < 2:  # scikit-learn's words
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            f"dataset: {found}. Or give X_val and y_val."
+        )
+    if n_valid == n_rows:
+        raise ValueError(
+            f"{found}, which leaves none to train on; choose a smaller fraction, or give X_val "
+            "and y_val."
+        )
+
+
+def _validation_size(fraction, n_rows):
+    """Return how many rows `train_test_split` sets aside."""
+    return int(np.ceil(n_rows * fraction))
 
 
 def _usable_strata(labels, fraction):
     """Return the labels if a stratified split exists; warn and return None otherwise."""
     counts = np.unique(labels, return_counts=True)[1]
-    n_valid = int(np.ceil(labels.size * fraction))
+    n_valid = _validation_size(fraction, labels.size)
     if counts.min() >= 2 and min(n_valid, labels.size - n_valid) >= counts.size:
         return labels
     warnings.warn(
@@ -101,7 +118,9 @@ def score_function(estimator, validation, rows):
     if estimator.scoring == "loss":
         return lambda engine, raw, loss: -loss
     scorer = check_scoring(estimator, scoring=estimator.scoring)
-    X, keywords = own.X[index], {} if weight is None else {"sample_weight": weight}
+    X, keywords = all_columns(estimator, own.X[index]), {}
+    if weight is not None:
+        keywords["sample_weight"] = weight
     probe = copy.copy(estimator)  # it predicts with the weights of each epoch
     vars(probe).pop("feature_names_in_", None)
     probe._set_outputs(target)
@@ -111,3 +130,19 @@ def score_function(estimator, validation, rows):
         return float(scorer(probe, X, validation.labels, **keywords))
 
     return score
+
+
+def all_columns(estimator, X):
+    """Return rows as a scorer of the user's expects them: with all columns, in their order.
+
+    Those that a compressed network does not read are not at hand, and are zero.
+    """
+    columns = estimator._columns
+    if columns is None:
+        return X
+    shape = X.shape[0], estimator.n_features_in_
+    if sp.issparse(X):
+        return type(X)((X.data, columns[X.indices], X.indptr), shape=shape)
+    spread = np.zeros(shape, X.dtype)
+    spread[:, columns] = X
+    return spread

@@ -16,6 +16,7 @@ from skreg._augmenting import (
     Transform,
     as_list,
     beta_quantiles,
+    is_off,
     plan_augmentation,
     sample_adversary,
 )
@@ -34,6 +35,11 @@ __all__ = [
     "Mixup",
     "Transform",
 ]
+
+
+def __dir__():
+    """Return the public names, for completion; the others are what they are made of."""
+    return __all__
 
 
 class GaussianNoise(Transform):
@@ -247,6 +253,12 @@ class Adversarial(Transform):
                 "Adversarial.sample moves rows against the loss of a network: give y, and a "
                 "fitted MLPClassifier or MLPRegressor as estimator."
             )
+        if not hasattr(estimator, "_encode_validation"):
+            raise TypeError(
+                f"estimator={estimator!r} of Adversarial.sample has no loss to move rows against; "
+                "give a fitted MLPClassifier or MLPRegressor: of a Pipeline its last step, with "
+                "X as the steps before leave it."
+            )
         check_is_fitted(estimator)
         dtype = estimator.coefs_[0].dtype
         X = validate_data(estimator, X, dtype=dtype, reset=False, copy=True)
@@ -261,4 +273,4 @@ class Adversarial(Transform):
 
 def mixes_targets(augmentation):
     """Return whether a transform blends targets, so that labels must become probabilities."""
-    return any(isinstance(one, Mixup) and not one._is_off() for one in as_list(augmentation))
+    return any(isinstance(one, Mixup) and not is_off(one) for one in as_list(augmentation))

@@ -24,3 +24,8 @@ __all__ = [
     "WeightsDisplay",
     "bias_variance",
 ]
+
+
+def __dir__():
+    """Return the public names, for completion."""
+    return __all__

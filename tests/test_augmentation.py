@@ -5,10 +5,12 @@ import pickle
 import numba
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import LabelBinarizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import LabelBinarizer, StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor, augmentation
 from skreg._augmenting import beta_quantiles
@@ -134,13 +136,39 @@ def test_image_transforms_do_what_they_say():
 
 def test_what_is_turned_off_changes_nothing():
     X, y = rows_of()
-    for transform in (GaussianNoise(0), Mixup(0), FeatureSwap(0), CutOut((3, 4), 0)):
+    off = (GaussianNoise(0), Mixup(0), FeatureSwap(0), CutOut((3, 4), 0), ImageTransform((3, 4)))
+    for transform in (*off, ImageTransform((3, 4), shift=(0, 0.0), fill=7)):
         X_new, y_new = transform.sample(X, y)
         np.testing.assert_array_equal(X_new, X)
         np.testing.assert_array_equal(y_new, y)
         assert X_new is not X
         assert plan_augmentation([transform], 12) is None
     assert plan_augmentation(None, 12) is None and plan_augmentation([], 12) is None
+    for on in ({"rotation": 1}, {"zoom": 0.1}, {"shift": (0, 1)}, {"shear": 1}, {"shift": 0.5},
+               {"flip_horizontal": True}, {"flip_vertical": True}):  # fmt: skip
+        assert plan_augmentation([ImageTransform((3, 4), **on)], 12) is not None
+
+
+@pytest.mark.parametrize("given", [GaussianNoise(0), [Mixup(0), FeatureSwap(0)], (Adversarial(0),),
+                                   [CutOut((3, 4), 0), ImageTransform((3, 4))]])  # fmt: skip
+@pytest.mark.parametrize("solver, rows", [("lbfgs", np.asarray), ("adam", sp.csr_array)])
+def test_what_is_turned_off_is_not_refused(given, solver, rows):
+    X, y = rows_of()
+    plain = MLPRegressor((3,), solver=solver, max_iter=3, random_state=0)
+    network = clone(plain).set_params(augmentation=given).fit(rows(X), y)
+    np.testing.assert_array_equal(network.coefs_[0], plain.fit(rows(X), y).coefs_[0])
+
+
+@pytest.mark.parametrize("given", [GaussianNoise(), [Mixup(0), FeatureSwap()],
+                                   ImageTransform((3, 4), zoom=0.1)])  # fmt: skip
+def test_what_is_turned_on_needs_dense_batches(given):
+    X, y = rows_of()
+    with pytest.raises(ValueError, match="augmentation=.* needs dense rows, but X is sparse"):
+        MLPRegressor((3,), augmentation=given).fit(sp.csr_array(X), y)
+    with pytest.raises(ValueError, match="augmentation=.* changes every mini-batch, but solver="):
+        MLPRegressor((3,), augmentation=given, solver="lbfgs").fit(X, y)
+    with pytest.raises(ValueError, match="'scale' parameter of GaussianNoise"):
+        MLPRegressor((3,), augmentation=GaussianNoise("a"), solver="lbfgs").fit(X, y)
 
 
 def test_quantiles_of_the_beta_law():
@@ -256,6 +284,17 @@ def test_groups_of_the_estimator_are_taken_where_none_are_given():
     assert plan_augmentation(FeatureSwap(), 4).groups is None
 
 
+def test_groups_of_columns_that_are_not_read_are_left_out():
+    read, names = np.array([0, 2, 3]), list("abcde")
+    groups = (np.array([0, 3]), np.array([1, 2]), np.array([4]))
+    for given, theirs in ((None, groups), ([["a", "d"], ["c", "b"]], None)):
+        plan = plan_augmentation(FeatureSwap(0.1, given), 5, theirs, names, read)
+        assert [group.tolist() for group in plan.groups] == [[0, 2], [1]]
+    assert plan_augmentation(FeatureSwap(0.1, [["b", "e"]]), 5, None, names, read).groups is None
+    with pytest.raises(ValueError, match="names a column 5, but X has 5 features"):
+        plan_augmentation(FeatureSwap(0.1, [[5]]), 5, None, names, read)
+
+
 # Adversarial samples.
 
 
@@ -292,6 +331,8 @@ def test_adversarial_samples_need_a_network_and_targets():
             Adversarial().sample(*arguments, estimator=None)
     with pytest.raises(ValueError, match="give y"):
         Adversarial().sample(X, estimator=network)
+    with pytest.raises(TypeError, match="has no loss to move rows against; give a fitted MLPCl"):
+        Adversarial().sample(X, y, estimator=make_pipeline(StandardScaler(), network))
     moved, _ = Adversarial(1e-3).sample(X, y, estimator=network)
     residual = network.predict(X) - y
     change = network.predict(moved) - network.predict(X)

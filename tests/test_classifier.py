@@ -140,6 +140,31 @@ def test_sparse_multilabel_targets(container):
         assert sparse.validation_scores_ == dense.fit(X, INDICATORS).validation_scores_
 
 
+@pytest.mark.parametrize(
+    "y",
+    [
+        255 * INDICATORS,
+        -INDICATORS,
+        7.0 * INDICATORS,
+        (255 * INDICATORS).astype(np.uint8),
+        2 * INDICATORS - 1,  # has no zero: every label in every row
+        INDICATORS + 1,
+        sp.csr_array(255 * INDICATORS),
+    ],
+)
+def test_all_that_is_not_zero_in_an_indicator_matrix_is_a_label(y):
+    plain = (y.toarray() if sp.issparse(y) else y).astype(bool).astype(int)
+    for parameters in ({}, {"early_stopping": True}, {"solver": "lbfgs"}):
+        model = make(**parameters).fit(X, y, X_val=X, y_val=y)
+        expected = make(**parameters).fit(X, plain, X_val=X, y_val=plain)
+        assert_array_equal(model.coefs_[0], expected.coefs_[0])
+        for key in ("loss", "validation_loss", "validation_score"):
+            assert_array_equal(model.history_[key], expected.history_[key])
+    model = make().partial_fit(X, INDICATORS, classes=[0, 1, 2]).partial_fit(X, y)
+    expected = make().partial_fit(X, INDICATORS, classes=[0, 1, 2]).partial_fit(X, plain)
+    assert_array_equal(model.coefs_[0], expected.coefs_[0])
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 2.0, 1: 0.5}, {0: 3, 1: 0, 2: 1}])

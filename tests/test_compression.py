@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skreg import MLPRegressor
+from skreg import MLPClassifier, MLPRegressor
 from skreg._compression import compress_network, constant_outputs, cut_unread, fold_constants
 from skreg._displays.loss_curve import best_epoch
 from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
 from skreg._prediction import predict_outputs
+from skreg.augmentation import CutOut, FeatureSwap, ImageTransform
 
 RELU, TANH, LOGISTIC = (ACTIVATIONS[name] for name in ("relu", "tanh", "logistic"))
 
@@ -163,3 +165,81 @@ def test_the_best_epoch_stays_the_one_whose_weights_are_kept(patience, is_back, 
     assert not moments  # they are as long as the network was
     whole = small.set_params(warm_start=True, max_iter=3, tol=0.0).fit(X, X[:, 0])
     assert best_epoch(whole) is not None  # a fit brings the best weights back
+
+
+# Training what is left.
+
+
+def pruned(Estimator=MLPRegressor, **parameters):
+    """Return rows, targets, and a compressed network that reads the columns 1, 4 and 7 of 9."""
+    X = np.random.default_rng(0).normal(size=(60, 9))
+    y = X[:, 4] - X[:, 7]
+    y = y > 0 if Estimator is MLPClassifier else y
+    network = Estimator((4,), max_iter=3, random_state=0, batch_size=20, **parameters).fit(X, y)
+    network.coefs_[0][[0, 2, 3, 5, 6, 8]] = 0
+    small = network.compress()
+    assert_array_equal(small.active_features_, [1, 4, 7])
+    return X, y, small
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array, sp.csc_matrix])
+@pytest.mark.parametrize("has_own", [True, False])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_scorers_see_columns_as_they_are_numbered(solver, has_own, container):
+    X, y, small = pruned(early_stopping=True, warm_start=True)
+    seen = []
+
+    def scorer(estimator, rows, targets):
+        assert estimator.n_features_in_ == rows.shape[1] == 9
+        seen.append(rows.toarray() if sp.issparse(rows) else rows)
+        assert_array_equal(seen[-1][:, 4] - seen[-1][:, 7], targets)
+        return -((estimator.predict(rows) - targets) ** 2).mean()
+
+    own = {"X_val": container(X[:20]), "y_val": y[:20]} if has_own else {}
+    small.set_params(solver=solver, scoring=scorer).fit(container(X), y, **own)
+    assert len(seen) == len(small.validation_scores_) - 3
+    history = small.history_
+    losses = -2 * history["validation_loss"][3:]
+    assert_allclose(history["validation_score"][3:], losses, rtol=1e-12)
+    for rows in seen:
+        assert not rows[:, [0, 2, 3, 5, 6, 8]].any()  # what the network does not read
+    if has_own:
+        assert_array_equal(seen[0][:, [1, 4, 7]], X[:20, [1, 4, 7]])
+
+
+def test_scorers_of_a_compressed_classifier():
+    X, y, small = pruned(MLPClassifier)
+    small.set_params(early_stopping=True, scoring="neg_log_loss")
+    small.partial_fit(X, y, X_val=X[:30], y_val=y[:30])
+    found = small.validation_scores_[-1]
+    expected = np.log(small.predict_proba(X[:30])[np.arange(30), y[:30] * 1]).mean()
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_transforms_call_columns_as_they_are_numbered():
+    X, y, _ = pruned()
+
+    def trained(groups, of_network=None):
+        small = pruned()[2]
+        small.set_params(augmentation=FeatureSwap(0.5, groups), feature_groups=of_network)
+        return small.partial_fit(X, y).coefs_[0]
+
+    together = trained([[4, 7, 0]])
+    alone = trained([[0, 1, 2], [3, 4], [6, 7]])  # with columns that are gone
+    assert (together != alone).any()
+    assert_array_equal(together, trained(None, [[4, 7, 0]]))
+    assert_array_equal(alone, trained(None))
+
+
+@pytest.mark.parametrize("transform", [ImageTransform((3, 3), rotation=10), CutOut((3, 3), 1)])
+def test_images_with_holes_are_refused(transform):
+    X, y, small = pruned(augmentation=transform)
+    message = (
+        rf"augmentation={type(transform).__name__}\(.* needs whole images, but the network was "
+        r"compressed: it reads 3 of 9 features; set augmentation=None, or go on training the"
+    )
+    with pytest.raises(ValueError, match=message):
+        small.partial_fit(X, y)
+    for off in (None, ImageTransform((3, 3)), CutOut((3, 3), 0)):
+        small.set_params(augmentation=off).partial_fit(X, y)
+    small.set_params(augmentation=transform).fit(X, y)  # all columns again

@@ -6,8 +6,11 @@ import re
 import pytest
 from sklearn.datasets import load_iris
 
-from skreg import MLPClassifier, MLPRegressor
-from skreg._docs import documented
+import skreg
+import skreg.augmentation
+import skreg.inspection
+from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV
+from skreg._docs import attribute_text, documented
 
 ESTIMATORS = (MLPClassifier, MLPRegressor)
 
@@ -48,6 +51,47 @@ def test_no_placeholder_is_left(Estimator):
     sections = ("Parameters", "Attributes", "See Also", "Notes", "References", "Examples")
     places = [text.index(f"\n{name}\n{'-' * len(name)}\n") for name in sections]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("Estimator", (MLPClassifierCV, MLPRegressorCV))
+def test_what_a_search_hands_on_says_what_it_is(Estimator):
+    members = {name: getattr(Estimator, name, None) for name, _ in section(Estimator, "Attributes")}
+    texts = {n: member.__doc__ for n, member in members.items() if isinstance(member, property)}
+    assert len(texts) >= 17
+    assert [name for name, text in texts.items() if not text] == []
+    assert texts["coefs_"] == "Weight matrices, layer by layer."
+    assert texts["stopped_early_"].endswith("it tells a loop over blocks of rows to end.")
+
+
+def public_functions():
+    """Return every public function and method that this package defines, by its name."""
+    found = {}
+    for module in (skreg, skreg.augmentation, skreg.inspection):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            members = {"": thing}
+            if inspect.isclass(thing):
+                members = {n: getattr(thing, n) for n in dir(thing) if not n.startswith("_")}
+            found |= {f"{name}.{n}".rstrip("."): inspect.unwrap(member)
+                      for n, member in members.items() if inspect.isroutine(member)}  # fmt: skip
+    return {name: member for name, member in found.items()
+            if (getattr(member, "__module__", None) or "").startswith("skreg")}  # fmt: skip
+
+
+def test_what_is_returned_is_described():
+    functions = public_functions()
+    assert {"mlp_path", "MLPClassifierCV.predict", "LossCurveDisplay.plot"} < set(functions)
+    bare = []
+    for name, function in functions.items():
+        lines = inspect.getdoc(function).partition("\nReturns\n-------\n")[2].splitlines()
+        first, then = [*lines, "", ""][:2]
+        if " : " in first and first != "self : object" and not then.startswith("    "):
+            bare.append(name)
+    assert bare == []
+
+
+def test_of_unknown_attributes_nothing_is_said():
+    assert attribute_text("coefs") is attribute_text("nothing_") is None
 
 
 def test_without_docstrings_nothing_fails():

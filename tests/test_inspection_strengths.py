@@ -134,6 +134,9 @@ def test_paths_that_cannot_be_drawn_are_refused(path, search, regressor):
         RegularizationPathDisplay.from_path(path, feature_names=["a"])
     with pytest.raises(TypeError, match="but got a MLPRegressorCV; a fitted search goes to"):
         RegularizationPathDisplay.from_path(search)
+    with pytest.raises(TypeError, match="but got an MLPPath; .* goes to from_path") as refused:
+        RegularizationPathDisplay.from_estimator(path)
+    assert len(str(refused.value)) < 150
     with pytest.raises(ValueError, match="MLPRegressor has no cv_results_"):
         RegularizationPathDisplay.from_estimator(regressor)
     with pytest.raises(NotFittedError):

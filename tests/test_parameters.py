@@ -1,7 +1,10 @@
 """Parameters per layer: what is accepted, and errors that name parameter, value and remedy."""
 
+import re
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from skreg._parameters import (
     activation_names,
@@ -9,6 +12,7 @@ from skreg._parameters import (
     dropout_rates,
     equal_factors,
     feature_factors,
+    fill_starting_values,
     frozen_matrices,
     hidden_units,
     max_norms,
@@ -24,6 +28,7 @@ from skreg._parameters import (
         (np.int64(7), (7,)),
         ([3, 2], (3, 2)),
         (np.array([3, 2]), (3, 2)),
+        (np.array(7), (7,)),
     ],
 )
 def test_hidden_units(given, expected):
@@ -32,7 +37,7 @@ def test_hidden_units(given, expected):
     assert all(type(size) is int for size in units)
 
 
-@pytest.mark.parametrize("given", [(3, 0), [-1], (2.5,), ("a",)])
+@pytest.mark.parametrize("given", [(3, 0), [-1], (2.5,), ("a",), np.array(2.5), np.array([[3]])])
 def test_hidden_units_that_cannot_be(given):
     with pytest.raises(ValueError, match="hidden_layer_sizes must be"):
         hidden_units(given)
@@ -211,3 +216,61 @@ def test_factors_are_equal_within_groups():
     message = r"feature_penalty=\[1.0, 2.0\] differs within the feature group \[0, 1\]; columns"
     with pytest.raises(ValueError, match=message):
         equal_factors(factors, (np.array([0, 1]), np.array([2])))
+
+
+STARTING = [np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]])]
+
+
+def frames(arrays):
+    return [pytest.importorskip("pandas").DataFrame(array) for array in arrays]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "container",
+    [
+        list,
+        tuple,
+        iter,
+        frames,
+        lambda arrays: [array.tolist() for array in arrays],
+        lambda arrays: [array.astype(int) for array in arrays],
+    ],
+)
+def test_starting_values(container, dtype):
+    parts = [np.full_like(array, np.nan, dtype=dtype) for array in STARTING]
+    fill_starting_values("coef_init", container(STARTING), parts)
+    for part, expected in zip(parts, STARTING, strict=True):
+        np.testing.assert_array_equal(part, expected)
+    fill_starting_values("coef_init", None, parts)
+    np.testing.assert_array_equal(parts[1], STARTING[1])
+
+
+@pytest.mark.parametrize("found", [np.nan, -np.inf, 1e39])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_starting_values_that_are_not_finite(found, dtype):
+    parts = [np.zeros_like(array, dtype=dtype) for array in STARTING]
+    given = [STARTING[0], np.array([[5.0], [found]])]
+    message = re.escape(f"coef_init contains {found}, which is not finite in {dtype}; give finite")
+    if found == 1e39 and dtype == "float64":
+        fill_starting_values("coef_init", given, parts)
+        assert parts[1][1, 0] == found
+    else:
+        with pytest.raises(ValueError, match=message):
+            fill_starting_values("coef_init", given, parts)
+
+
+@pytest.mark.parametrize(
+    "given, shown",
+    [
+        ([array.astype(str) for array in STARTING], "[array("),
+        ([array * 1j for array in STARTING], "[array("),
+        ([sp.csr_array(array) for array in STARTING], "[<Compressed"),
+        ([[[1.0, 2.0], [3.0]], STARTING[1]], "[[[1.0, 2.0], [3.0]], array("),
+        ([None, STARTING[1]], "[None, array("),
+    ],
+)
+def test_starting_values_that_are_no_numbers(given, shown):
+    message = re.escape(f"coef_init={shown}") + "(.|\n)* must be a list of arrays.*dense and real"
+    with pytest.raises(ValueError, match=message):
+        fill_starting_values("coef_init", given, [np.zeros((2, 2)), np.zeros((2, 1))])

@@ -76,8 +76,26 @@ def test_frozen_matrices_are_not_penalized():
     for name, value in given.items():
         off = np.inf if name == "max_norm" else 0.0
         np.testing.assert_array_equal(getattr(penalties, name), [off, value, off])
-    assert penalties.factors is None  # they are about the first matrix
-    assert make_penalties(2, frozen=[False, True], factors=FACTORS).factors is FACTORS
+    # Factors are about the first matrix; what they exclude is still no part of it.
+    np.testing.assert_array_equal(penalties.factors, [1, 1, np.inf, 1])
+    assert not make_penalties(3, frozen=[True, False, True], factors=FACTORS).is_structured
+    assert make_penalties(2, frozen=[True, False], factors=FACTORS[[0, 1, 3]]).factors is None
+    found = make_penalties(2, frozen=[False, True], factors=FACTORS).factors
+    np.testing.assert_array_equal(found, FACTORS)
+
+
+@pytest.mark.parametrize("name", ["l1", "l2", "group_l1"])
+def test_factors_beyond_all_gradients_exclude(name):
+    factors = np.array([1, 0, np.inf, 0.9e12, 1.1e12, 1e39, 1e308])
+    largest = np.finfo(np.float32).max
+    found = make_penalties(2, factors=factors, **{name: [0.01, 1e6]}).factors
+    np.testing.assert_array_equal(found, [1, 0, np.inf, 0.9e12, np.inf, np.inf, np.inf])
+    # Whatever a strength of zero is multiplied by.
+    found = make_penalties(2, factors=factors, **{name: [0.0, 1e6]}).factors
+    np.testing.assert_array_equal(found, [1, 0, np.inf, 0.9e12, 1.1e12, largest, largest])
+    found = make_penalties(2, factors=factors, **{name: [1e-300, 0.0]}).factors
+    np.testing.assert_array_equal(found, [1, 0, np.inf, 0.9e12, 1.1e12, largest, largest])
+    assert make_penalties(2, factors=np.ones(3), **{name: 1e20}).factors is None
 
 
 @pytest.mark.parametrize(

@@ -248,3 +248,10 @@ def test_the_gradient_that_lbfgs_follows():
 
     assert_allclose(objective(flat), model.loss_, rtol=1e-9)
     assert check_grad(objective, np.zeros_like, flat) < 1e-4
+
+
+def test_the_score_of_targets_in_half_precision():
+    y = (1000 * Y).astype(np.float16)
+    model = make(early_stopping=True).fit(X, y)
+    expected = make(early_stopping=True).fit(X, y.astype(np.float64))
+    assert_allclose(model.validation_scores_, expected.validation_scores_, rtol=1e-4)

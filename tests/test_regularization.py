@@ -1,6 +1,7 @@
 """Regularizers through the estimators: what they combine with, what they refuse, what they keep."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg._architecture import n_parameters
 from skreg._kernels.solvers import ADAM, SGD, Rule
-from skreg._regularization import read_groups, solver_rule
+from skreg._objective import Objective
+from skreg._penalties import TERMS, make_penalties
+from skreg._regularization import WITHOUT_BATCHES, read_groups, solver_rule
+from skreg.augmentation import GaussianNoise
+from tests.kernels.engines import make_engine
+from tests.names import NO_REGULARIZERS, own_parameters
 
 # Older releases of scikit-learn call newer ones of SciPy in a way that these announce to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:DeprecationWarning")
@@ -161,6 +168,9 @@ MISTAKES = [
     ),
     ({"frozen_layers": [2]}, "frozen_layers=.* names a layer 2, but the network has 2 layers"),
     ({"frozen_layers": ["last"]}, "names a layer 'last'"),
+    ({"frozen_layers": [True, False]}, "names a layer True, but the network has 2 layers"),
+    ({"feature_groups": [[True, False]]}, "names a column True, but X has 10 features; give ind"),
+    ({"feature_groups": [np.arange(10) < 2]}, "names a column (np.True_|True), but X has 10"),
     ({"frozen_layers": [0, 1]}, "freezes every layer; leave at least one to train"),
     ({"frozen_layers": 0}, "'frozen_layers' parameter of MLPRegressor must be"),
 ]
@@ -203,6 +213,75 @@ def test_what_needs_steps_is_refused_by_lbfgs(given):
     message = str(refusal.value)
     assert message.startswith(f"{name}={value!r} needs the steps of a stochastic solver")
     assert "choose solver='adam' or 'sgd', or regularize with l1, l2, feature_penalty" in message
+
+
+# One strong value of every regularizer, alone.
+STRONG = {
+    "l1": 0.1,
+    "l2": 3.0,
+    "dropout": 0.5,
+    "input_dropout": 0.5,
+    "weight_decay": 5.0,
+    "clip_norm": 1e-3,
+    "group_l1": 0.1,
+    "feature_penalty": FEW,
+    "max_norm": 0.3,
+    "l2_anchor": 3.0,
+    "frozen_layers": [0],
+    "weight_averaging": 0.9,
+    "label_smoothing": 0.3,
+    "augmentation": GaussianNoise(3.0),
+}
+
+
+def test_every_regularizer_has_a_strong_value():
+    forgotten = own_parameters() - NO_REGULARIZERS - STRONG.keys()
+    assert not forgotten, f"give a value of {forgotten} that changes a fit"
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("name", STRONG)
+def test_no_solver_passes_over_a_regularizer(name, solver):
+    plain = make(Estimator=MLPClassifier, solver=solver)
+    network = clone(plain).set_params(**{name: STRONG[name]})
+    try:
+        network.fit(IRIS, SPECIES)
+    except ValueError as refusal:
+        assert solver == "lbfgs" and name not in WITHOUT_BATCHES
+        assert re.match(f"{name}=.*; choose solver='adam' or 'sgd', or", str(refusal))
+        return
+    change = abs(learned(network) - learned(plain.fit(IRIS, SPECIES))).max()
+    assert change > 1e-3, (
+        f"solver={solver!r} passes over {name}: CONTRIBUTING.md has the places of a penalty, and "
+        "what lbfgs cannot do belongs into NEEDS_BATCHES of skreg/_regularization.py"
+    )
+    assert solver != "lbfgs" or name in WITHOUT_BATCHES, f"enter {name} in WITHOUT_BATCHES"
+
+
+# Every term of the penalty for what works on all parameters at once: L-BFGS and the polish.
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_a_term_is_part_of_the_objective_and_has_a_prox(name):
+    units, rng = (4, 3, 2), np.random.default_rng(0)
+    flat = rng.normal(size=n_parameters(units))
+    penalties = make_penalties(2, **{name: 0.7})
+    with make_engine(units, np.ones((3, 4)), np.ones((3, 2)), penalties=penalties) as engine:
+        objective = Objective(engine, penalties, np.zeros_like(flat))
+        terms = objective.terms
+        smooth, _ = terms.smooth(flat)
+        values = terms.values(flat)
+        assert values.keys() == set(TERMS)
+        assert values[name] == pytest.approx(smooth + terms.kinks(flat), rel=1e-12) and values[name]
+        reached = objective.prox(flat, 0.3)
+
+    def cost(v):
+        return 0.5 * ((v - flat) ** 2).sum() / 0.3 + terms.kinks(v)
+
+    # Convex or not, the problem's solution costs less than what is around it.
+    around = [reached + 10.0**-k * rng.normal(size=flat.size) for k in range(6) for _ in range(9)]
+    message = f"`Objective.prox` of skreg/_objective.py does not solve the problem of {name}"
+    assert cost(reached) <= min(map(cost, [flat, *around])), message
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,21 @@ def test_terms_of_an_epoch_of_one_step(name):
         assert anchor.history_[term][0] == pytest.approx(expected[term], rel=1e-12)
 
 
+@pytest.mark.parametrize("given", [{}, {"max_norm": 0.5}, {"max_norm": [None, 0.3]},
+                                   {"solver": "sgd"}, {"solver": "sgd", "max_norm": 0.5},
+                                   {"solver": "sgd", "nesterovs_momentum": False}],
+                         ids=str)  # fmt: skip
+@pytest.mark.parametrize("groups", [None, REGULARIZERS["feature_groups"]["feature_groups"]])
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_groups_are_measured_where_a_step_ends(given, groups, n_jobs):
+    given = {"learning_rate_init": 0.1, "batch_size": 150, "n_jobs": n_jobs, **given}
+    network = make(group_l1=[0.02, 0.05], feature_groups=groups, **given, **STEADY)
+    for _ in range(3):  # an epoch is one step
+        network.partial_fit(X, Y)
+        expected = network.penalty_breakdown()["group_l1"]
+        assert network.history_["group_l1"][-1] == pytest.approx(expected, rel=1e-9)
+
+
 # Steps that follow the last epoch.
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import skreg
 from skreg import augmentation, inspection
+from tests.names import own_parameters
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -66,7 +67,7 @@ def test_readme_example_runs(capsys):
 def test_readme_names_every_parameter_with_its_default():
     both = skreg.MLPClassifier().get_params() | skreg.MLPRegressor().get_params()
     listed = first_column(README, "## Parameters that scikit-learn's networks don't have")
-    assert set(listed) <= set(both)
+    assert set(listed) == own_parameters(), f"not in both: {set(listed) ^ own_parameters()}"
     rows = re.findall(r"^\| `(\w+)` \| `(\S+)` \|", README, re.MULTILINE)
     assert [name for name, _ in rows] == listed
     assert {name: ast.literal_eval(default) for name, default in rows} == {
@@ -93,7 +94,13 @@ def test_api_page_lists_every_public_name():
     public = set(skreg.__all__) - {"__version__"}
     public |= {f"augmentation.{name}" for name in augmentation.__all__} - BASES
     public |= {f"inspection.{name}" for name in inspection.__all__}
-    assert sorted(listed) == sorted(public)
+    assert set(listed) == public, f"not in both: {set(listed) ^ public}"
+    assert len(listed) == len(public)
+
+
+@pytest.mark.parametrize("module", [augmentation, inspection])
+def test_completion_offers_the_public_names_of_a_module(module):
+    assert dir(module) == sorted(module.__all__)
 
 
 def test_oldest_versions_are_the_lower_bounds():

@@ -40,6 +40,12 @@ def test_as_many_as_asked_for(four_cores, n_jobs, expected):
     assert chosen(n_jobs, 0.0) == expected
 
 
+@pytest.mark.parametrize("n_jobs", [np.int32(2), np.uint8(2), np.int64(-3), True, None])
+def test_the_number_of_threads_is_a_plain_int(four_cores, n_jobs):
+    assert type(chosen(n_jobs)) is int  # every other type would compile the kernels anew
+    assert chosen(n_jobs) == {True: 1, None: 4}.get(n_jobs, 2)
+
+
 def test_no_threads_at_all_cannot_be():
     with pytest.raises(ValueError, match="n_jobs=0 has no meaning; give None"):
         Threads(0, MUCH)

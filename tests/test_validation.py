@@ -11,6 +11,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg.augmentation import GaussianNoise
 
 X, LABELS = (part[::3] for part in load_iris(return_X_y=True))
 Y = X[:, 0] + 0.1 * LABELS
@@ -102,6 +103,98 @@ def test_bad_targets(loss, message, y):
     assert_refused(regressor(loss=loss), message, X, y)
 
 
+# scikit-learn stumbles over strings and dates with a TypeError, over objects with a ValueError.
+NO_NUMBERS = {
+    "strings": ("'a'", STRINGS, TypeError),
+    "numbers in strings": ("'5.1'", X[:, 0].astype("U3"), TypeError),
+    "a column of strings": ("'a'", STRINGS[:, None], TypeError),
+    "dates": ("'1970-01-02'", (LABELS + 1).astype("datetime64[D]"), TypeError),
+    "times": ("'1 seconds'", (LABELS + 1).astype("timedelta64[s]"), TypeError),
+    "strings in objects": ("string to float: 'a'", STRINGS.astype(object), ValueError),
+    "dates in objects": ("'date", LABELS.astype("datetime64[D]").astype(object), TypeError),
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_targets_that_are_no_numbers(name):
+    shown, y, error = NO_NUMBERS[name]
+    message = f"y must hold numbers.*{shown}.*; convert them to numbers, or take MLPClassifier"
+    assert_refused(regressor(), message, X, y, error=error)
+    assert_refused(regressor(), message, X, y, error=error, method="partial_fit")
+    if y.dtype != object:  # of which a list would make strings
+        assert_refused(regressor(), message, X, list(y), error=error)
+    with pytest.raises(error, match=message.replace("y ", "y_val ", 1)):
+        regressor().fit(X, Y, X_val=X, y_val=y)
+
+
+@pytest.mark.parametrize("kind", [object, bool, np.float16, np.uint8, np.longdouble])
+def test_targets_may_be_numbers_of_any_kind(kind):
+    y = (Y > 5).astype(kind)
+    expected = regressor().fit(X, (Y > 5).astype(float), X_val=X, y_val=(Y > 5).astype(float))
+    found = regressor().fit(X, y, X_val=X, y_val=y)
+    assert_array_equal(found.coefs_[0], expected.coefs_[0])
+    assert found.validation_scores_ == expected.validation_scores_
+
+
+@pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array, sp.coo_array])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_sparse_targets_of_a_regressor(container, n_outputs):
+    y = np.c_[Y, -Y][:, :n_outputs]
+    message = "Sparse data was passed for {}, but dense data is required. Use '.toarray"
+    assert_refused(regressor(), message.format("y"), X, container(y), error=TypeError)
+    validation, message = {"X_val": X, "y_val": container(y)}, message.format("y_val")
+    with pytest.raises(TypeError, match=message):
+        regressor().fit(X, Y, **validation)
+
+
+@pytest.mark.parametrize(
+    "value, loss, message",
+    [
+        (1e39, "squared_error", "Input {} contains 1e[+]39, which is too large for .*float32"),
+        (-1e39, "huber", "Input {} contains -1e[+]39, which is too large for .*float32"),
+        (1e-60, "gamma", "loss='gamma' needs y > 0, but {} has the value 1e-60 .0 in float32.;"),
+        (-1e-60, "poisson", "loss='poisson' needs y >= 0, but {} has the value -1e-60;"),
+    ],
+)
+def test_targets_are_checked_in_the_dtype_of_the_fit(value, loss, message):
+    y = changed(Y, value)
+    assert_refused(regressor(loss=loss, dtype="float32"), message.format("y"), X, y)
+    single = X.astype(np.float32)
+    validation = {"X_val": single, "y_val": y}
+    assert_refused(regressor(loss=loss), message.format("y_val"), single, Y, **validation)
+    if value > 0:
+        regressor(loss=loss).fit(X, y, X_val=X, y_val=y)
+
+
+def test_targets_beyond_double_precision():
+    y = changed(Y.astype(np.longdouble), np.longdouble("1e400"))
+    if not np.isfinite(y).all():
+        pytest.skip("no wider floating point numbers here")
+    message = "Input y contains 1e[+]400, which is too large for dtype.'float64'"
+    assert_refused(regressor(), message, X, y)
+    message = "Input y_val contains .* too large for dtype.'float64'"
+    assert_refused(regressor(), message, X, Y, X_val=X, y_val=y)
+    message = "y must hold numbers, but: int too large"
+    assert_refused(regressor(), message, X, [10**400] * 50, error=OverflowError)
+
+
+def test_nothing_is_no_target():
+    assert_refused(regressor(), "Input y contains NaN; drop these rows", X, np.full(50, None))
+
+
+def test_ragged_labels():
+    ragged = [(0, 1), (1,)] + [(0,)] * 48
+    for pairs in (ragged, [(0, 1)] * 50, [list(row) for row in ragged]):
+        y = np.empty(50, dtype=object)
+        for i, pair in enumerate(pairs):
+            y[i] = pair
+        message = "legacy multi-label .*: {} holds sequences, such as .0, 1.[.] .*MultiLabelBinar"
+        for method in ("fit", "partial_fit"):
+            assert_refused(classifier(), message.format("y"), X, y, method=method)
+        assert_refused(classifier(), message.format("y_val"), X, LABELS, X_val=X, y_val=y)
+    assert_refused(classifier(), "y_val: .* inhomogeneous", X, LABELS, X_val=X, y_val=ragged)
+
+
 BAD_WEIGHTS = {
     "NaN": ("NaN", changed(WEIGHT, np.nan)),
     "infinite": ("infinity", changed(WEIGHT, np.inf)),
@@ -121,6 +214,32 @@ def test_bad_weights(make, y, name):
     assert_refused(make(), message, X, y, weight, method="partial_fit")
     message = f"sample_weight_val(.|\n)*{message}|{message}(.|\n)*sample_weight_val"
     assert_refused(make(), message, X, y, X_val=X, y_val=y, sample_weight_val=weight)
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf, 1e308, 1e-310])
+@pytest.mark.parametrize("make, y", [(classifier, LABELS), (regressor, Y)])
+def test_one_weight_for_all_rows(make, y, weight):
+    message = f"={re.escape(str(weight))} adds up to .* in float64; give finite weights"
+    for method in ("fit", "partial_fit"):
+        assert_refused(make(), f"^sample_weight{message}", X, y, weight, method=method)
+        validation = {"X_val": X, "y_val": y, "sample_weight_val": weight}
+        assert_refused(make(), f"^sample_weight_val{message}", X, y, method=method, **validation)
+
+
+def test_weights_that_do_not_fit():
+    with pytest.raises(ValueError, match="sample_weight=1e[+]39 adds up to inf .* in float32"):
+        classifier().fit(X.astype(np.float32), LABELS, 1e39)
+    with pytest.raises(ValueError, match="sample_weight contains .* too large for dtype.'float32'"):
+        classifier().fit(X.astype(np.float32), LABELS, np.full(50, 1e39))
+    with pytest.raises(ValueError, match="^sample_weight adds up to inf .* in float64"):
+        classifier().fit(X, LABELS, np.full(50, 1e307))
+    with pytest.raises(ValueError, match="sample_weight=1j must be real; give real weights"):
+        classifier().fit(X, LABELS, 1j)
+    expected = classifier().fit(X, LABELS)
+    for weight in (1e-300, 7, 1e300):
+        np.testing.assert_allclose(
+            classifier().fit(X, LABELS, weight).coefs_[0], expected.coefs_[0], rtol=1e-9
+        )
 
 
 def test_class_weight_that_leaves_no_row():
@@ -233,6 +352,22 @@ def test_what_needs_batches_is_refused_with_lbfgs(parameters):
     assert_refused(classifier(solver="lbfgs", **parameters), message, X, LABELS)
 
 
+def test_refusals_with_lbfgs_advise_what_the_estimator_has():
+    advice = "solver='adam' or 'sgd', or regularize with l1, l2, feature_penalty, l2_anchor"
+    for given in ({"dropout": 0.5}, {"augmentation": GaussianNoise()}):
+        message = f"{advice} or frozen_layers[.]$"
+        assert_refused(regressor(solver="lbfgs", **given), message, X, Y)
+        message = f"{advice}, frozen_layers or label_smoothing[.]$"
+        assert_refused(classifier(solver="lbfgs", **given), message, X, LABELS)
+
+
+def test_augmentation_is_called_by_its_public_name():
+    message = "'augmentation' .* must be a transform of skreg.augmentation, such as Gauss.* Got 3"
+    assert_refused(regressor(augmentation=3), message, X, Y)
+    assert_refused(regressor(augmentation=GaussianNoise), message[:-6], X, Y)
+    regressor(augmentation=GaussianNoise()).fit(X, Y)
+
+
 def test_a_batch_larger_than_the_data_is_clipped():
     with pytest.warns(UserWarning, match="It is going to be clipped: batch_size=51, n_samples=50"):
         model = classifier(batch_size=51).fit(X, LABELS)
@@ -285,8 +420,15 @@ def test_bad_validation_targets(y_val, message):
 
 
 def test_too_few_rows_to_validate_on():
-    message = "The validation set is too small. Increase 'validation_fraction'"
-    assert_refused(regressor(early_stopping=True), message, X[:9], Y[:9])
+    message = "The validation set is too small. Increase 'validation_fraction' or the size of your "
+    found = "dataset: validation_fraction=0.1 of 9 rows is 1. Or give X_val and y_val"
+    assert_refused(regressor(early_stopping=True), message + found, X[:9], Y[:9])
+    found = "dataset: validation_fraction=0 of 50 rows is 0"
+    model = regressor(early_stopping=True, validation_fraction=0)
+    assert_refused(model, message + found, X, Y)
+    model.fit(X, Y, X_val=X, y_val=Y)  # which leaves nothing to divide
+    found = "validation_fraction=0.99 of 50 rows is 50, which leaves none to train on; choose a sm"
+    assert_refused(regressor(early_stopping=True, validation_fraction=0.99), found, X, Y)
 
 
 def test_partial_fit_and_early_stopping_need_validation_rows():
@@ -345,10 +487,14 @@ def test_warm_start_refuses_another_network():
     [
         ({"coef_init": [np.ones((4, 3))]}, r"coef_init has arrays of shapes \[\(4, 3\)\], but"),
         ({"intercept_init": [np.ones(3), np.ones(2), np.ones(2)]}, "intercept_init has arrays of"),
-        ({"coef_init": "glorot"}, "coef_init has arrays of shapes"),
+        ({"coef_init": "glorot"}, "coef_init='glorot' must be a list of arrays of numbers"),
+        ({"coef_init": 3}, "coef_init=3 must be a list of arrays of numbers; give one array per"),
+        ({"intercept_init": 3.5}, "intercept_init=3.5 must be a list of arrays of numbers"),
+        ({"intercept_init": [[1.0, [2.0]]]}, r"=\[\[1.0, \[2.0\]\]\] must be a list of arrays"),
+        ({"intercept_init": [np.ones(3) * 1j]}, "intercept_init=.*must be a list of arrays of num"),
         (
             {"intercept_init": [np.full(3, np.nan), np.ones(2), np.ones(3)]},
-            "intercept_init contains NaN or infinity",
+            "intercept_init contains nan, which is not finite in float64; give finite",
         ),
     ],
 )

@@ -145,7 +145,16 @@ def program_for(transforms):
     program : `augment` or one of the shorter ones (not compiled yet)
     """
     codes = {int(code) for code in transforms[:, 0]} - {ADVERSARIAL}
-    return next((program for known, program in PROGRAMS if codes <= known), augment)
+    for known, program in PROGRAMS:
+        if codes <= known:
+            return program
+    unknown = codes.difference(*(known for known, _ in PROGRAMS))
+    if unknown:  # `augment` would take them for transforms of images
+        raise NotImplementedError(
+            f"{__name__} has no program for the transforms {sorted(unknown)}; enter them in "
+            "PROGRAMS."
+        )
+    return augment
 
 
 @jit

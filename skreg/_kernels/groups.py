@@ -14,6 +14,7 @@ from skreg._kernels.lanes import (
     count,
     inlined,
     load,
+    load_first,
     square_root,
     store,
     total,
@@ -62,7 +63,7 @@ def _sum_squares(weights, metric, groups, squares, products):
     width = count(weights)
     for j in range(groups.n_groups):
         first, last = _span(groups, j)
-        square = load(weights, groups.start) * 0.0
+        square = load_first(weights, 0, 0, 0.0)
         product = square
         for i in range(first, last):
             at = _row_at(groups, i, width)
@@ -84,7 +85,7 @@ def _sum_shrunken(weights, metric, groups, states, sums):
         if open_ones[j] == 0:
             continue
         first, last = _span(groups, j)
-        square = load(weights, groups.start) * 0.0
+        square = load_first(weights, 0, 0, 0.0)
         cube = square
         for i in range(first, last):
             at = _row_at(groups, i, width)
@@ -95,6 +96,20 @@ def _sum_shrunken(weights, metric, groups, states, sums):
                 square = square + w * w
                 cube = cube + w * w * (inverse * norms[j])
         squares[j], cubes[j] = total(square), total(cube)
+
+
+@jit
+def measure_groups(weights, groups, norms):
+    """Store ``|w|_2`` of each group."""
+    for j in range(groups.n_groups):
+        first, last = _span(groups, j)
+        square = load_first(weights, 0, 0, 0.0)
+        for i in range(first, last):
+            at = _row_at(groups, i, count(weights))
+            for p in range(groups.n_panels):
+                w = load(weights, at + p * groups.panel)
+                square = square + w * w
+        norms[j] = np.sqrt(total(square))
 
 
 @inlined

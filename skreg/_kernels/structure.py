@@ -8,7 +8,7 @@ of features, norms of columns, and the average of the weights, which comes last.
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.groups import Groups, prox_groups
+from skreg._kernels.groups import Groups, measure_groups, prox_groups
 from skreg._kernels.job import (
     ANCHOR,
     ANCHOR_PULL,
@@ -50,7 +50,7 @@ from skreg._kernels.matmul import ROWS
 from skreg._kernels.network import turn
 from skreg._kernels.penalties import prox_l1, prox_l1_rows
 from skreg._kernels.room import stack_room
-from skreg._kernels.solvers import land, move
+from skreg._kernels.solvers import SGD, land, move
 from skreg._kernels.team import meet, share
 
 
@@ -149,7 +149,7 @@ def update_structured(job, k, rows, step):
     prox_rows(job, k, rows, l1, k == 0 and numbers(job, ROW_FACTORS).size > 0)
     comes_later = group_l1 > 0 and is_grouped(job, k)
     if group_l1 > 0 and not comes_later:
-        shrink_rows(job, k, rows, group_l1)
+        shrink_rows(job, k, rows, True)
     if is_proximal and not comes_later:
         land_rows(job, k, rows)
     if k >= job.lowest and not is_settled_later(job, k):
@@ -175,13 +175,14 @@ def prox_rows(job, k, rows, l1, has_factors):
 
 
 @jit
-def shrink_rows(job, k, rows, strength):
+def shrink_rows(job, k, rows, shrinks):
     """Apply the proximal operator of the group term to rows of matrix k, each a group.
 
-    Its values go into the lane sums, tile by tile: they are those after the step.
+    Its values go into the lane sums, tile by tile. Where not ``shrinks``, that is all.
     """
     layout, weights, metric = job.layout, numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    width, single = lanes_of(job), part(integers(job, GROUP_ROWS), 0, 0)
+    width, strength = lanes_of(job), numbers(job, GROUP_L1)[k]
+    single = part(integers(job, GROUP_ROWS), 0, 0)
     place = layout[WEIGHTS_AT, k], layout[ROWS_OF, k] * width, layout[PANELS, k]
     tile = GROUP_TERM * layout[TILES_AT, layout.shape[1] - 1] + layout[TILES_AT, k]
     strengths, norms = stack_room(weights), stack_room(weights)
@@ -191,8 +192,11 @@ def shrink_rows(job, k, rows, strength):
         n_rows = min(first + width, rows[1], layout[UNITS, k]) - first
         for j in range(n_rows):
             strengths[j] = strength * row_factor(job, k, first + j)
-        prox_groups(weights, metric, Groups(single, single, first, n_rows, *place),
-                    strengths, norms)  # fmt: skip
+        groups = Groups(single, single, first, n_rows, *place)
+        if shrinks:
+            prox_groups(weights, metric, groups, strengths, norms)
+        else:
+            measure_groups(weights, groups, norms)
         for j in range(n_rows):
             if strengths[j] != np.inf:
                 at = (tile + (first + j) // ROWS) * width
@@ -223,7 +227,7 @@ def settle(tid, team, job, step):
     if is_grouped(job, 0) and numbers(job, GROUP_L1)[0] > 0 and not layout[FROZEN, 0]:
         if not meet(team):
             return False
-        shrink_groups(tid, team, job)
+        shrink_groups(tid, team, job, True)
         if not meet(team):
             return False
         land_rows(job, np.int64(0), own_rows(tid, team, job, 0))
@@ -234,6 +238,8 @@ def settle(tid, team, job, step):
             return False
         for k in range(n_matrices):
             project_columns(job, k, own_rows(tid, team, job, k))
+    if not measure_again(tid, team, job):
+        return False
     for k in range(n_matrices):
         if layout[FROZEN, k]:
             continue
@@ -244,6 +250,26 @@ def settle(tid, team, job, step):
             average_rows(job, k, (first, last))
             if tid == (k + 1) % team.n_threads:
                 average(job, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
+    return True
+
+
+@jit
+def measure_again(tid, team, job):
+    """Measure groups whose weights have moved since they were shrunk; False where aborted.
+
+    Columns were scaled down, or Nesterov's momentum has carried the weights on.
+    """
+    carries = job.rule.solver == SGD and job.rule.nesterov and job.rule.momentum > 0
+    for k in range(job.layout.shape[1] - 1):
+        is_off = job.layout[FROZEN, k] or numbers(job, GROUP_L1)[k] == 0
+        if is_off or not (carries or numbers(job, MAX_NORM)[k] < np.inf):
+            continue
+        if not is_grouped(job, k):
+            shrink_rows(job, k, own_rows(tid, team, job, k), False)
+            continue
+        if not meet(team):
+            return False
+        shrink_groups(tid, team, job, False)
     return True
 
 
@@ -261,9 +287,9 @@ def prox_all(tid, team, job):
         rows = own_rows(tid, team, job, k)
         prox_rows(job, k, rows, l1[k], k == 0 and has_factors)
         if group_l1[k] > 0 and is_grouped(job, k):
-            shrink_groups(tid, team, job)
+            shrink_groups(tid, team, job, True)
         elif group_l1[k] > 0:
-            shrink_rows(job, k, rows, group_l1[k])
+            shrink_rows(job, k, rows, True)
         if numbers(job, COLUMN_SQUARES).size > 0:
             square_columns(job, k, rows)
             project_columns(job, k, rows)
@@ -276,8 +302,11 @@ def own_rows(tid, team, job, k):
 
 
 @jit
-def shrink_groups(tid, team, job):
-    """Apply the proximal operator of this member's groups of features; store their values."""
+def shrink_groups(tid, team, job, shrinks):
+    """Apply the proximal operator of this member's groups of features; store their values.
+
+    Where not ``shrinks``, values are all that changes.
+    """
     starts, rows = integers(job, GROUP_STARTS), integers(job, GROUP_ROWS)
     layout, values, width = job.layout, doubles(job, GROUP_SUMS), lanes_of(job)
     weights, metric = numbers(job, WEIGHTS), numbers(job, GRADIENT)
@@ -292,8 +321,11 @@ def shrink_groups(tid, team, job):
             root = job.kind.dtype.type(np.sqrt(starts[g + 1] - starts[g]))
             factor = row_factor(job, np.int64(0), rows[starts[g]])
             strengths[j] = numbers(job, GROUP_L1)[0] * factor * root
-        prox_groups(weights, metric, Groups(rows, starts, first, n_groups, *place),
-                    strengths, norms)  # fmt: skip
+        groups = Groups(rows, starts, first, n_groups, *place)
+        if shrinks:
+            prox_groups(weights, metric, groups, strengths, norms)
+        else:
+            measure_groups(weights, groups, norms)
         for j in range(n_groups):
             if strengths[j] != np.inf:
                 values[first + j] = strengths[j] * norms[j]

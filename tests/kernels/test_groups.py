@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from skreg._kernels.groups import Groups, prox_groups
+from skreg._kernels.groups import Groups, measure_groups, prox_groups
 from skreg._kernels.room import ROOM
 from skreg._kernels.simd import lanes
 from tests.kernels.test_penalties import uneven_metric
@@ -194,3 +194,14 @@ def test_groups_do_not_know_of_each_other(dtype):
         stays = ~np.isin(shares, (0.5, 1.5))
         stays[:first] = stays[first + n :] = True
         np.testing.assert_array_equal(after[:, stays], before[:, stays])
+
+
+@pytest.mark.parametrize(("rows", "n_panels"), GROUPS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_groups_are_measured_as_they_are(dtype, rows, n_panels):
+    packed, norms = Packed(rows, n_panels, dtype), np.empty(ROOM, dtype)
+    before = packed.weights.copy()
+    measure_groups(packed.weights, packed.groups, norms)
+    expected = np.linalg.norm(packed.weights[packed.places].astype(np.float64))
+    assert norms[0] == pytest.approx(expected, rel=8 * float(np.finfo(dtype).eps))
+    np.testing.assert_array_equal(packed.weights, before)

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from skreg._kernels.solvers import ADAM, SGD, Rule, Segment, land, move, plan_step, update
+from skreg._kernels.solvers import (
+    ADAM,
+    SGD,
+    SOLVERS,
+    Rule,
+    Segment,
+    land,
+    move,
+    plan_step,
+    update,
+)
 
 DTYPES = (np.float32, np.float64)
 SIZE = 64  # whole vectors on every processor
@@ -63,6 +73,11 @@ REFERENCES = {
     "nesterov": lambda: Sgd(0.9, 1),
     "adam": Adam,
 }
+
+
+def test_every_solver_is_tested_here():
+    assert {rule.solver for rule in RULES.values()} == set(SOLVERS.values())
+    assert RULES.keys() == REFERENCES.keys()
 
 
 @pytest.mark.parametrize("decay", (0.0, 0.1))

@@ -125,6 +125,7 @@ class Twin:
             norms = np.sqrt((self.coefs[k] ** 2).sum(axis=0))
             if not self.penalties.frozen[k]:
                 self.coefs[k] *= np.minimum(1, self.penalties.max_norm[k] / norms)
+                self.group_values[k] = self.group_value(k, self.coefs[k])
         decay = self.rule.averaging
         self.average = decay * self.average + (1 - decay) * self.flat
 
@@ -168,7 +169,6 @@ class Twin:
         if self.penalties.group_l1[k] > 0:
             for rows, strength in self.groups(k):
                 w[rows] = shrink_group(w[rows], metric[rows], strength)
-            self.group_values[k] = self.group_value(k, w)
         return w
 
     def epoch(self, rows, order, batch_size, rate):
@@ -181,7 +181,7 @@ class Twin:
                 continue
             loss, gradients = self.gradient(X[batch], y[batch], s[batch])
             l1, l2, anchor = self.terms()
-            self.step(gradients, rate)  # the norms of groups are known when they are shrunken
+            self.step(gradients, rate)  # groups are measured after the step
             values = np.array([loss, l1, l2, sum(self.group_values), anchor])
             totals += s[batch].sum() * values
             weight += s[batch].sum()

@@ -1,0 +1,244 @@
+"""What stands in a table is carried out by a kernel of its own, tested, and told to the reader.
+
+A code that a kernel does not ask for would run as another one, and raise no error. So these tests
+say what an addition has forgotten; CONTRIBUTING.md has the whole list.
+"""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import skreg
+from skreg import _grids, _plugs, augmentation
+from skreg._augmenting import Transform, plan_augmentation
+from skreg._kernels import activations, augment, batch, images, job, losses, solvers
+from skreg._penalties import TERMS, Penalties
+from skreg._schedules import SCHEDULES, Schedule, learning_rate
+from tests import test_augmentation
+from tests.kernels import test_activations, test_augment, test_losses, test_solvers
+from tests.names import CHOICES, branches, codes_of, functions_of
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+ESTIMATORS = (skreg.MLPClassifier, skreg.MLPRegressor, skreg.MLPClassifierCV, skreg.MLPRegressorCV)
+
+# Kernels: every code but one is asked for by name, and the last branch is for that one.
+
+CODES = {
+    "activations": codes_of(activations, "IDENTITY"),
+    "losses": codes_of(losses, "SQUARED_ERROR"),
+    "links": codes_of(losses, "LINK_IDENTITY"),
+    "solvers": codes_of(solvers, "SGD"),
+    "transforms": codes_of(batch, "GAUSSIAN_NOISE"),
+}
+LAST_BRANCHES = [  # codes, modules, where they are asked for, the code of the last branch
+    ("activations", (activations,), ("apply",), "SOFTPLUS"),
+    ("losses", (losses, _plugs), ("evaluate_loss", "plug_in"), "BINARY_LOG_LOSS"),
+    ("links", (losses,), ("apply_link",), "LINK_LOGISTIC"),
+    ("solvers", (solvers,), ("plan_step",), "ADAM"),
+    ("solvers", (solvers,), ("move",), "SGD"),
+    ("solvers", (solvers,), ("land",), "SGD"),
+    ("transforms", (augment, images), ("augment", "count_transforms"), "IMAGE_TRANSFORM"),
+]
+
+
+@pytest.mark.parametrize(("codes", "modules", "starts", "last"), LAST_BRANCHES)
+def test_every_code_has_a_branch_of_its_own(codes, modules, starts, last):
+    functions = functions_of(*modules)
+    asked_for = set().union(*(branches(start, functions) for start in starts))
+    forgotten = set(CODES[codes].values()) - asked_for - {last}
+    assert not forgotten, (
+        f"{forgotten} would run as {last}: add a branch for each to `{starts[0]}` of "
+        f"{modules[0].__name__} or to what it calls"
+    )
+
+
+def test_every_program_knows_its_transforms_apart():
+    functions, names = functions_of(augment, images), CODES["transforms"]
+    for known, program in augment.PROGRAMS:
+        alike = {names[code] for code in known} - branches(program.__name__, functions)
+        assert len(alike) <= 1, f"`{program.__name__}` of {augment.__name__} runs {alike} alike"
+
+
+def test_every_transform_has_a_program():
+    known = set().union(*(codes for codes, _ in augment.PROGRAMS))
+    forgotten = {name for code, name in CODES["transforms"].items() if code not in known}
+    forgotten -= {"ADVERSARIAL"}  # a part of the epoch, not of its batches
+    assert not forgotten, f"enter {forgotten} in PROGRAMS of {augment.__name__}"
+
+
+def test_a_transform_that_no_program_knows_is_refused():
+    class Unknown(Transform):
+        _parameter_constraints: dict = {}
+        _code = max(CODES["transforms"]) + 1
+
+        def _enter(self, plan):
+            return {0: self._code}
+
+    message = rf"no program for the transforms \[{Unknown._code}\]; enter them in PROGRAMS"
+    with pytest.raises(NotImplementedError, match=message):
+        Unknown().sample([[1.0, 2.0]])
+
+
+# Tables.
+
+
+@pytest.mark.parametrize(
+    ("codes", "table", "place"),
+    [
+        ("activations", activations.ACTIVATIONS.values(), "ACTIVATIONS"),
+        ("losses", test_losses.CODES.values(), "LOSSES"),
+        ("losses", losses.LINKS, "LINKS"),
+        ("links", losses.LINK_CODES.values(), "LINK_CODES"),
+        ("solvers", solvers.SOLVERS.values(), "SOLVERS"),
+    ],
+)
+def test_every_code_is_in_its_table(codes, table, place):
+    forgotten = {name for code, name in CODES[codes].items() if code not in table}
+    assert not forgotten, f"enter {forgotten} in {place}"
+
+
+def test_every_loss_has_a_model_without_weights():
+    forgotten = CODES["losses"].keys() - _grids.MEANS.keys() - _grids.CENTRES.keys()
+    forgotten = {CODES["losses"][code] for code in forgotten}
+    assert not forgotten, (
+        f"automatic grids need the intercept that minimizes {forgotten}: enter a function in "
+        "MEANS or CENTRES of skreg/_grids.py"
+    )
+
+
+def test_every_table_is_compared_with_plain_numpy():
+    for given, tested, place in (
+        (set(activations.ACTIVATIONS), test_activations.DEFINITIONS, "DEFINITIONS"),
+        (set(test_losses.SUMS), test_losses.FORMULAS, "FORMULAS"),
+        (set(solvers.SOLVERS), test_solvers.REFERENCES, "REFERENCES"),
+    ):
+        forgotten = given - tested.keys()
+        assert not forgotten, f"write {forgotten} down in plain NumPy in {place} of its test"
+
+
+def test_every_transform_is_tested():
+    plans = (plan_augmentation(one, test_augment.N_FEATURES)
+             for one in test_augment.TRANSFORMS.values())  # fmt: skip
+    tested = {int(code) for plan in plans for code in plan.transforms[:, 0]}
+    forgotten = {name for code, name in CODES["transforms"].items() if code not in tested}
+    forgotten -= {"ADVERSARIAL"}  # which has a module of its own
+    assert not forgotten, f"enter {forgotten} in TRANSFORMS of tests/kernels/test_augment.py"
+    forgotten = set(augmentation.__all__) - test_augmentation.TRANSFORMS.keys() - {"Transform"}
+    assert not forgotten, f"enter {forgotten} in TRANSFORMS of tests/test_augmentation.py"
+
+
+def rates(name):
+    """Return what a schedule may look at, turned into learning rates."""
+    schedule = Schedule(name, 0.5, 0.5, 20)
+    return [learning_rate(schedule, epoch, 9 * epoch, epoch // 3) for epoch in range(20)]
+
+
+def test_no_two_schedules_are_alike():
+    alike = {name for name in SCHEDULES for other in SCHEDULES
+             if name != other and rates(name) == rates(other)} - {"constant"}  # fmt: skip
+    assert not alike, f"{alike} run as another schedule: add a branch to `learning_rate`"
+
+
+def test_every_term_of_the_penalty_has_its_places():
+    assert job.N_TERMS == len(TERMS), "enter the term in _TERM and N_TERMS of _kernels/job.py"
+    assert set(TERMS) <= set(Penalties._fields), "enter the term as a field of `Penalties`"
+
+
+# Parameters.
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_every_parameter_is_checked(Estimator):
+    parameters = inspect.signature(Estimator).parameters
+    forgotten = parameters.keys() - Estimator._parameter_constraints.keys()
+    assert not forgotten, f"say in skreg/_constraints.py what {forgotten} may be"
+
+
+@pytest.mark.parametrize(
+    ("Network", "Search"),
+    [(skreg.MLPClassifier, skreg.MLPClassifierCV), (skreg.MLPRegressor, skreg.MLPRegressorCV)],
+)
+def test_searches_have_the_parameters_of_their_networks(Network, Search):
+    forgotten = inspect.signature(Network).parameters.keys()
+    forgotten -= inspect.signature(Search).parameters.keys()
+    assert not forgotten, f"{Search.__name__} needs the parameters {forgotten}, too"
+
+
+def test_networks_differ_in_what_only_one_task_needs():
+    classifier, regressor = (set(inspect.signature(one).parameters) for one in ESTIMATORS[:2])
+    assert classifier - regressor == {"class_weight", "label_smoothing"}
+    assert regressor - classifier == {"loss", "huber_delta", "quantile"}
+
+
+# What is public.
+
+
+def test_every_transform_is_public():
+    waiting, found = [Transform], set()
+    while waiting:
+        one = waiting.pop()
+        kinds = [kind for kind in one.__subclasses__() if kind.__module__.startswith("skreg.")]
+        waiting += kinds
+        if not kinds:  # others are bases
+            found.add(one.__name__)
+    forgotten = found - set(augmentation.__all__)
+    assert not forgotten, f"enter {forgotten} in __all__ of skreg/augmentation.py"
+
+
+def entry(Estimator, name):
+    """Return what the docstring of an estimator says of a parameter."""
+    text = inspect.getdoc(Estimator)
+    return re.search(rf"^{name} : .*\n((?:    .*\n|\n)*)", text, re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("name", CHOICES)
+def test_docstrings_name_every_choice(Estimator, name):
+    if name in inspect.signature(Estimator).parameters:
+        forgotten = {one for one in CHOICES[name] if f'"{one}"' not in entry(Estimator, name)}
+        assert not forgotten, (
+            f"`{name}` in the docstring of {Estimator.__name__} (skreg/_docs.py, or the class) "
+            f"does not say what {forgotten} is"
+        )
+
+
+def test_docstrings_name_every_term_of_the_penalty():
+    for Estimator in ESTIMATORS[:2]:
+        forgotten = {one for one in TERMS if f'"{one}"' not in entry(Estimator, "history_")}
+        assert not forgotten, f"`history_` in skreg/_docs.py does not name {forgotten}"
+
+
+@pytest.mark.parametrize("name", ["activation", "loss", "learning_rate", "augmentation"])
+def test_readme_names_every_choice(name):
+    choices = {**CHOICES, "augmentation": {*augmentation.__all__} - {"Transform"}}[name]
+    (row,) = re.findall(rf"^\| `{name}` \| .*$", README, re.MULTILINE)
+    forgotten = {one for one in choices if not re.search(rf'[`"]{one}[`"]', row)}
+    assert not forgotten, f"the row `{name}` of the table in README.md does not name {forgotten}"
+
+
+GUIDE = {
+    "activation": ("objective", "Activations"),
+    "loss": ("objective", "Losses and links"),
+    "solver": ("training", "Solvers"),
+    "learning_rate": ("training", "Learning rates"),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_the_guide_lists_every_choice(name):
+    page, heading = GUIDE[name]
+    text = (ROOT / "doc" / "guide" / f"{page}.rst").read_text()
+    section = re.split(r"^.+\n-+\n", text.split(f"{heading}\n---", 1)[1], flags=re.MULTILINE)[0]
+    listed = set(re.findall(r"^`(\w+)`(?:  |$)", section, re.MULTILINE)) - {name}
+    place = f'"{heading}" of doc/guide/{page}.rst'
+    assert listed == set(CHOICES[name]), f"list {set(CHOICES[name]) ^ listed} in {place}, or not"
+
+
+def test_the_guide_names_every_term_of_the_penalty():
+    text = (ROOT / "doc" / "guide" / "training.rst").read_text()
+    section = text.split("What a fit remembers\n---", 1)[1].split("\n---", 1)[0]
+    forgotten = {one for one in TERMS if f"`{one}`" not in section}
+    assert not forgotten, f'"What a fit remembers" of the guide does not name {forgotten}'
