@@ -10,14 +10,16 @@ SECTIONS = {
         ["MLPClassifier", "MLPRegressor"],
     ),
     "Search": (
-        "Estimators that choose their strengths by cross-validation, and paths of solutions over "
-        "strengths.",
+        "Estimators that choose their strengths by cross-validation, paths of solutions over "
+        "strengths, and the records that these return.",
         [
             "MLPClassifierCV",
             "MLPRegressorCV",
             "mlp_path",
+            "MLPPath",
             "feature_importances_from_path",
             "stability_selection",
+            "StabilitySelection",
         ],
     ),
     "Augmentation": (

@@ -91,5 +91,12 @@ def leave_out_scikit_learn(app, what, name, member, skip, options):
     return True if module.startswith("sklearn.") else None
 
 
+def leave_out_tuples(app, what, name, member, skip, options):
+    """Skip the fields of records, which are in their lists of attributes, and what tuples can."""
+    is_field = type(member).__name__ == "_tuplegetter"
+    return True if is_field or name in ("count", "index") else None
+
+
 def setup(app):
     app.connect("autodoc-skip-member", leave_out_scikit_learn)
+    app.connect("autodoc-skip-member", leave_out_tuples)

@@ -2,16 +2,18 @@
 
 from skreg._classifier import MLPClassifier
 from skreg._classifier_cv import MLPClassifierCV
-from skreg._path import feature_importances_from_path, mlp_path
+from skreg._path import MLPPath, feature_importances_from_path, mlp_path
 from skreg._regressor import MLPRegressor
 from skreg._regressor_cv import MLPRegressorCV
-from skreg._stability import stability_selection
+from skreg._stability import StabilitySelection, stability_selection
 
 __all__ = [
     "MLPClassifier",
     "MLPClassifierCV",
+    "MLPPath",
     "MLPRegressor",
     "MLPRegressorCV",
+    "StabilitySelection",
     "feature_importances_from_path",
     "mlp_path",
     "stability_selection",

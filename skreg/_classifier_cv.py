@@ -2,7 +2,7 @@
 
 from sklearn.base import ClassifierMixin
 
-from skreg._chosen import ChosenMixin, of_chosen
+from skreg._chosen import ChosenMixin, IfRefitted, of_chosen
 from skreg._classifier import MLPClassifier
 from skreg._cv import BaseMLPCV
 from skreg._cv_docs import searching
@@ -25,8 +25,8 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
     <search>
     <regularization>
     label_smoothing : float, default=0.0
-        Share of every label, in [0, 1), that is spread evenly over all classes in training;
-        labels of multilabel data move by half of it towards the other value.
+        Share of every label, in [0, 1), that is spread evenly over all classes in training
+        [15]_; labels of multilabel data move by half of it towards the other value.
     <polish>
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, which multiply the sample weights, as in `MLPClassifier`.
@@ -53,6 +53,7 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
     ----------
     <references>
     <search_references>
+    .. [15] Szegedy et al. (2016). Rethinking the Inception architecture for computer vision. CVPR.
 
     Examples
     --------
@@ -78,7 +79,9 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
 
     _plain = MLPClassifier
 
-    classes_ = of_chosen("classes_")
+    classes_ = of_chosen(
+        "classes_", "Labels in sorted order; numbers of the labels for multilabel data."
+    )
 
     def __init__(
         self,
@@ -191,6 +194,7 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
+    @IfRefitted
     def decision_function(self, X):
         """Return the raw outputs of the chosen network, as `MLPClassifier.decision_function`.
 
@@ -202,9 +206,11 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
         Returns
         -------
         scores : array of shape (n_samples,) or (n_samples, n_outputs)
+            One column less than classes where there are two.
         """
         return self._chosen("decision_function").decision_function(X)
 
+    @IfRefitted
     def predict(self, X):
         """Predict labels with the chosen network.
 
@@ -216,9 +222,11 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
         Returns
         -------
         y : array of shape (n_samples,) or (n_samples, n_labels)
+            A label per row; for multilabel data an indicator matrix, sparse if it was fitted so.
         """
         return self._chosen("predict").predict(X)
 
+    @IfRefitted
     def predict_proba(self, X, n_draws=None, *, random_state=None):
         """Predict probabilities with the chosen network, as `MLPClassifier.predict_proba`.
 
@@ -234,10 +242,12 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
         Returns
         -------
         probabilities : array of shape (n_samples, n_classes)
+            In the order of ``classes_``; for multilabel data, of each label on its own.
         """
         best = self._chosen("predict_proba")
         return best.predict_proba(X, n_draws, random_state=random_state)
 
+    @IfRefitted
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities with the chosen network.
 
@@ -249,5 +259,6 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
         Returns
         -------
         log_probabilities : array of shape (n_samples, n_classes)
+            As `predict_proba`.
         """
         return self._chosen("predict_log_proba").predict_log_proba(X)

@@ -7,7 +7,9 @@ SEARCH = {
 l1s : array-like of float or int, default=None
     Strengths to try in place of ``l1``; None does not search. An int is that many on a
     logarithmic grid, down to a thousandth of its top: the smallest strength that zeroes the
-    linear model, ``max |X' residual| / n`` with the residuals of the model of biases alone.
+    linear model, ``max |X' residual| / n`` with the residuals of the model of biases alone. Where
+    ``l1`` is a list, it is a pattern that every strength multiplies, an automatic grid is made for
+    its first entry, and ``l1_`` stays a number; so it is with all strengths that are searched.
 l2s : array-like of float or int, default=None
     The same for ``l2``. No strength zeroes a model; the grid has the top of that of ``l1``. Where
     nothing at all is searched, it is 10.
@@ -74,7 +76,7 @@ bit. Fits on a fold read rows of one array through an index.
 
 A candidate that fails (by diverging, say) scores nan, with a warning that names it. Interrupting
 the search keeps what is done: the other candidates score nan. Callbacks of ``sklearn.callback``
-are told of every fit.
+are told of every fit; one that asks to stop is heard once a candidate has its scores.
 
 With ``halving=True`` the networks are scored between rounds as they stand, without polish; those
 of the last round are what an uninterrupted fit would give.

@@ -1,6 +1,7 @@
 """Parts of the docstrings that both estimators have, written once, and links to their pages."""
 
 import os
+from itertools import takewhile
 from pathlib import Path
 
 # Where the documentation is published. The environment variable SKREG_DOC_URL names another place,
@@ -49,7 +50,8 @@ feature_groups : list of lists of int or str, default=None
     one-hot block, and that `FeatureSwap` swaps together. Columns not named are groups of one.
 feature_penalty : array-like of shape (n_features,), default=None
     Factors of at least 0 that multiply ``l1``, ``l2`` and ``group_l1`` for each feature, in the
-    first matrix: 0 exempts a feature, ``inf`` excludes it.
+    first matrix: 0 exempts a feature, ``inf`` excludes it, and so does a factor that makes a
+    strength exceed 1e10.
 max_norm : float or sequence of float, default=None
     Largest Euclidean norm of a unit's incoming weights, above 0, for all weight matrices or for
     each (None or ``inf``: no bound). Longer ones are scaled down after every step [2]_.
@@ -58,8 +60,8 @@ l2_anchor : float or sequence of float, default=0.0
     like ``l1``: what keeps a network near ``coef_init`` or near the weights of a warm start
     [11]_.
 frozen_layers : sequence of int, default=None
-    Layers, counted from 0 at the input, whose weights and biases do not move and are not
-    penalized.
+    Layers, counted from 0 at the input or from -1 at the output, whose weights and biases do not
+    move and are not penalized.
 weight_averaging : float, default=0.0
     Decay, in [0, 1), of an exponential moving average of all weights and biases, which begins at
     the starting weights; prediction and validation use the average [12]_. 0 keeps none.
@@ -82,8 +84,9 @@ learning_rate : str, default="constant"
     - "invscaling" divides by ``(t + 1) ** power_t`` after ``t`` rows;
     - "adaptive" divides by 5 whenever the patience is exhausted, and stops below 1e-6;
     - "cosine" anneals to zero over ``max_iter`` epochs [7]_;
-    - "one_cycle" rises from a 25th during 30 % of ``max_iter``, then anneals to a ten
-      thousandth [8]_.
+    - "one_cycle" rises from a 25th during 30 % of ``max_iter`` and then falls towards a ten
+      thousandth [8]_, both along half a cosine, as in fastai and PyTorch (in the paper along
+      straight lines). An epoch has the rate of its beginning, the last one thus somewhat more.
 learning_rate_init : float, default=0.001
     Learning rate, above 0: the first one, or the peak of "one_cycle".
 power_t : float, default=0.5
@@ -141,7 +144,8 @@ n_nonzero_ : int
 active_features_ : array of shape (n_active_features,)
     Sorted indices of the columns of X with a weight that is not zero.
 feature_importances_ : array of shape (n_features,)
-    Euclidean norms of the features' outgoing weights, summing to one.
+    Euclidean norms of the features' outgoing weights, summing to one; all zero where all of the
+    weights are.
 n_layers_ : int
     Layers, input and output included.
 n_outputs_ : int
@@ -155,13 +159,13 @@ t_ : int
 loss_ : float
     Last value of the objective; of a stochastic solver, its mean over the last epoch.
 best_loss_ : float or None
-    Smallest of them in the last run; None with early stopping.
+    Smallest objective of an epoch of the last run; None with early stopping.
 loss_curve_ : list of float
     Objective of every epoch since the weights were initialized.
 validation_scores_ : list of float or None
     Validation score of every epoch; None without early stopping.
 best_validation_score_ : float or None
-    Largest of them in the last run; None without early stopping.
+    Largest validation score of the last run; None without early stopping.
 stopped_early_ : bool
     Whether early stopping has ended the training and brought the best weights back. After a
     `partial_fit` it tells a loop over blocks of rows to end.
@@ -176,6 +180,14 @@ n_features_in_ : int
     Features of X.
 feature_names_in_ : array of shape (n_features,)
     Names of the features, where all of them are strings.
+""",
+    "objective": """
+`fit` minimizes, over weight matrices ``W`` and biases ``b``::
+
+    sum_i s_i * loss_i / sum_i s_i + sum_k (
+        l1_k * |W_k|_1 + l2_k / 2 * |W_k|_2 ** 2
+        + group_l1_k * sum_g sqrt(size_g) * |W_g|_2 + l2_anchor_k / 2 * |W_k - A_k|_2 ** 2
+    )
 """,
     "references": """
 .. [1] Kingma & Ba (2015). Adam: a method for stochastic optimization. ICLR.
@@ -199,6 +211,16 @@ feature_names_in_ : array of shape (n_features,)
    Journal on Control and Optimization 30.
 """,
 }
+
+
+def attribute_text(name):
+    """Return what the docstrings say of a fitted attribute, or None."""
+    lines = SHARED["attributes"].strip("\n").splitlines()
+    first = next((place for place, line in enumerate(lines) if line.startswith(f"{name} : ")), None)
+    if first is None:
+        return None
+    text = takewhile(lambda line: line.startswith(" "), lines[first + 1 :])
+    return "\n".join(line.strip() for line in text)
 
 
 def documented(**details):

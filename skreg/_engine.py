@@ -67,9 +67,7 @@ class Engine:
         self._replicas = [self.table.replica() for _ in others if self.job.n_parts > 1]
         self._zeros.share(self._replicas)
         self._refreshed = not self._replicas
-        members = [
-            threading.Thread(target=self._serve, args=(tid,), daemon=True) for tid in others
-        ]
+        members = [threading.Thread(target=self._serve, args=(tid,), daemon=True) for tid in others]
         try:
             for member in members:
                 member.start()

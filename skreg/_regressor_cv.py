@@ -2,7 +2,7 @@
 
 from sklearn.base import RegressorMixin
 
-from skreg._chosen import ChosenMixin
+from skreg._chosen import ChosenMixin, IfRefitted
 from skreg._cv import BaseMLPCV
 from skreg._cv_docs import searching
 from skreg._docs import documented
@@ -191,6 +191,7 @@ class MLPRegressorCV(ChosenMixin, RegressorMixin, BaseMLPCV):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
+    @IfRefitted
     def predict(self, X, return_std=False, *, n_draws=100, random_state=None):
         """Predict the targets of rows with the chosen network, as `MLPRegressor.predict`.
 
@@ -209,8 +210,14 @@ class MLPRegressorCV(ChosenMixin, RegressorMixin, BaseMLPCV):
         Returns
         -------
         y : array of shape (n_samples,) or (n_samples, n_outputs)
+            On the scale of the targets; with ``return_std=True`` the mean of the draws.
         std : array of the shape of ``y``
-            With ``return_std=True`` only.
+            Standard deviation of the draws, with ``return_std=True`` only.
+
+        Raises
+        ------
+        ValueError
+            With ``return_std=True``, if neither ``dropout`` nor ``input_dropout`` drops anything.
         """
         best = self._chosen("predict")
         return best.predict(X, return_std, n_draws=n_draws, random_state=random_state)

@@ -48,9 +48,11 @@ for dropout, network in networks.items():
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
-left.set_prop_cycle(color=plt.cm.viridis_r([0.1, 0.35, 0.6, 0.8, 1.0]))
-for dropout, network in networks.items():
-    left.plot(network.history_["validation_loss"], label=f"{dropout}")
+colors = "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#000000"
+left.set_prop_cycle(color=colors, marker=list("os^Dv"))
+for place, (dropout, network) in enumerate(networks.items()):
+    curve = network.history_["validation_loss"]
+    left.plot(curve, label=f"{dropout}", linewidth=1.2, markersize=6, markevery=(2 * place, 10))
 left.set(xlabel="epoch", ylabel="log loss", ylim=(0, 1.8), title="Validation loss, epoch by epoch")
 left.legend(title="dropout", ncols=3, loc="upper right")
 training, validation = np.transpose(rows)

@@ -64,5 +64,5 @@ right.set(title="Crosses: dropped by the best", xticks=[], yticks=[])
 plt.show()
 
 # %%
-# What to see: the best network does without a quarter of the pixels. They are at the margins, where
-# there is seldom any ink. With fewer the accuracy falls, a little at first.
+# What to see: the best network does without three tenths of the pixels. They are at the margins,
+# where there is seldom any ink. With fewer the accuracy falls, a little at first.

@@ -38,13 +38,16 @@ print(f"at most {selection.error_bound:.1f} stable columns are expected to be ac
 # %%
 # The share of the halves on which a column survives, against the strength.
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-shares = selection.probabilities
-ax.semilogx(selection.strengths, shares[:, 10:], color="0.8", linewidth=1)
-ax.semilogx(selection.strengths, shares[:, :10], "--", color="0.3", linewidth=1)
+stable, shares = selection.stable_features, selection.probabilities
 colors = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
-for color, j in zip(colors, selection.stable_features, strict=False):
+for color, j in zip(colors, stable, strict=False):
     ax.semilogx(selection.strengths, shares[:, j], "o-", color=color, label=data.feature_names[j])
-ax.axhline(selection.threshold, color="k", linestyle=":")
+others = shares[:, np.setdiff1d(np.arange(10), stable)]
+dashed = ax.semilogx(selection.strengths, others, "--", color="0.3", linewidth=1)
+grey = ax.semilogx(selection.strengths, shares[:, 10:], color="0.8", linewidth=1, zorder=1)
+dashed[0].set_label("other real")
+grey[0].set_label("shuffled")
+ax.axhline(selection.threshold, color="k", linestyle=":", label="threshold")
 ax.set(xlabel="l1", ylabel="share of 50 halves")
 ax.set_xticks([0.1, 0.2, 0.5], labels=[0.1, 0.2, 0.5])
 ax.minorticks_off()

@@ -38,12 +38,12 @@ for name, image in images.items():
 
 # %%
 # Ten test digits: clean, with noise, and what both networks make of that.
-figure, axes = plt.subplots(4, 1, figsize=(7, 3.6), layout="constrained")
-for ax, (name, rows) in zip(axes, [("clean", X_test), *images.items()], strict=True):
-    strip = rows[:10].reshape(10, 8, 8).transpose(1, 0, 2).reshape(8, 80)
-    ax.imshow(strip, cmap="Greys", vmin=0, vmax=1)
-    ax.set(xticks=[], yticks=[])
-    ax.set_ylabel(name.replace(" ", "\n", 1), rotation=0, ha="right", va="center")
+figure, axes = plt.subplots(4, 10, figsize=(8, 3.4), layout="constrained")
+for line, (name, rows) in zip(axes, [("clean", X_test), *images.items()], strict=True):
+    for ax, row in zip(line, rows, strict=False):
+        ax.imshow(row.reshape(8, 8), cmap="Greys", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+    line[0].set_ylabel(name.replace(" ", "\n", 1), rotation=0, ha="right", va="center")
 plt.show()
 
 # %%

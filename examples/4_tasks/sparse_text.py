@@ -2,9 +2,9 @@
 Text: a sparse matrix stays sparse
 ==================================
 
-Which part of scikit-learn does a docstring belong to? Rows of weighted word counts have thousands
-of columns, nearly all of them zero, and the network reads the sparse matrix as it is. ``group_l1``
-leaves few of the words.
+Which part of scikit-learn does a docstring belong to? Rows of weighted word counts have some two
+thousand columns, nearly all of them zero, and the network reads the sparse matrix as it is.
+``group_l1`` leaves few of the words.
 """
 
 import matplotlib.pyplot as plt

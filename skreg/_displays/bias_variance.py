@@ -99,6 +99,7 @@ class BiasVarianceDisplay:
         Returns
         -------
         display : BiasVarianceDisplay
+            With what was drawn as attributes.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         result = bias_variance(
@@ -119,6 +120,7 @@ class BiasVarianceDisplay:
         Returns
         -------
         display : BiasVarianceDisplay
+            This object, with what was drawn as attributes.
         """
         result = self.result
         if result.param_range is None:

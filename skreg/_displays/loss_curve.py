@@ -77,6 +77,7 @@ class LossCurveDisplay:
         Returns
         -------
         display : LossCurveDisplay
+            With what was drawn as attributes.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         network = unwrap(estimator, "history_", cls).network
@@ -102,6 +103,7 @@ class LossCurveDisplay:
         Returns
         -------
         display : LossCurveDisplay
+            This object, with what was drawn as attributes.
         """
         loss = np.asarray(self.loss, dtype=np.float64)
         if loss.size == 0:

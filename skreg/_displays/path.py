@@ -114,6 +114,7 @@ class RegularizationPathDisplay:
         Returns
         -------
         display : RegularizationPathDisplay
+            With what was drawn as attributes.
         """
         check_matplotlib(f"{cls.__name__}.from_path")
         if not isinstance(path, MLPPath):
@@ -159,8 +160,14 @@ class RegularizationPathDisplay:
         Returns
         -------
         display : RegularizationPathDisplay
+            With what was drawn as attributes.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
+        if isinstance(search, MLPPath):
+            raise TypeError(
+                f"{cls.__name__}.from_estimator draws a fitted search, but got an MLPPath; what "
+                "mlp_path returns goes to from_path."
+            )
         while isinstance(search, Pipeline):
             search = search.steps[-1][1]
         if not hasattr(search, "cv_results_"):
@@ -195,6 +202,7 @@ class RegularizationPathDisplay:
         Returns
         -------
         display : RegularizationPathDisplay
+            This object, with what was drawn as attributes.
         """
         ax = open_axes(self, ax)
         scale_strengths(ax, self.strengths)

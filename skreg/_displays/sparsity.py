@@ -67,6 +67,7 @@ class SparsityDisplay:
         Returns
         -------
         display : SparsityDisplay
+            With what was drawn as attributes.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         network = unwrap(estimator, "history_", cls).network
@@ -89,6 +90,7 @@ class SparsityDisplay:
         Returns
         -------
         display : SparsityDisplay
+            This object, with what was drawn as attributes.
         """
         counts = self._check_counts(share)
         ax = open_axes(self, ax)

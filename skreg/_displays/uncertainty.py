@@ -116,6 +116,7 @@ class UncertaintyDisplay:
         Returns
         -------
         display : UncertaintyDisplay
+            With what was drawn as attributes.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         inside = unwrap(estimator, "sample_predictions", cls)
@@ -145,6 +146,7 @@ class UncertaintyDisplay:
         Returns
         -------
         display : UncertaintyDisplay
+            This object, with what was drawn as attributes.
         """
         shares = self._check_coverage()
         ax = open_axes(self, ax)

@@ -84,6 +84,7 @@ class WeightsDisplay:
         Returns
         -------
         display : WeightsDisplay
+            With what was drawn as attributes.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         network, transformers, _ = unwrap(estimator, "coefs_", cls)
@@ -108,6 +109,7 @@ class WeightsDisplay:
         Returns
         -------
         display : WeightsDisplay
+            This object, with what was drawn as attributes.
         """
         weights = np.asarray(self.weights, dtype=np.float64)
         check_number("n_units", n_units)
