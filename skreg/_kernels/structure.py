@@ -8,12 +8,12 @@ of features, norms of columns, and the average of the weights, which comes last.
 import numpy as np
 
 from skreg._jit import jit
+from skreg._kernels.averaging import average, average_rows
 from skreg._kernels.groups import Groups, measure_groups, prox_groups
 from skreg._kernels.job import (
     ANCHOR,
     ANCHOR_PULL,
     ANCHOR_TERM,
-    AVERAGE,
     BIASES_AT,
     COLUMN_SQUARES,
     FROZEN,
@@ -44,9 +44,10 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.lanes import load, square_root, store, total, where
+from skreg._kernels.lanes import load, store
 from skreg._kernels.learn import empty_lanes, penalize_rows, segment
 from skreg._kernels.matmul import ROWS
+from skreg._kernels.max_norm import project_columns, square_columns
 from skreg._kernels.network import turn
 from skreg._kernels.penalties import prox_l1, prox_l1_rows
 from skreg._kernels.room import stack_room
@@ -329,72 +330,3 @@ def shrink_groups(tid, team, job, shrinks):
         for j in range(n_groups):
             if strengths[j] != np.inf:
                 values[first + j] = strengths[j] * norms[j]
-
-
-@jit
-def square_columns(job, k, rows):
-    """Store the sums of squares of every column of matrix k, tile by tile."""
-    layout, width = job.layout, lanes_of(job)
-    if layout[FROZEN, k] or numbers(job, MAX_NORM)[k] == np.inf:
-        return
-    weights, squares = numbers(job, WEIGHTS), numbers(job, COLUMN_SQUARES)
-    for row in range(rows[0], rows[1], ROWS):
-        for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
-            lanes = load(weights, at) * load(weights, at)
-            for i in range(at + width, at + ROWS * width, width):
-                lanes = lanes + load(weights, i) * load(weights, i)
-            store(squares, squares_at(job, k, row // ROWS, p), lanes)
-
-
-@jit
-def squares_at(job, k, tile, p):
-    """Return where the squares of one tile of one panel of matrix k lie."""
-    layout = job.layout
-    # A tile's sums take an eighth of the room of its weights.
-    start = layout[WEIGHTS_AT, k] // ROWS
-    return start + (p * (layout[ROWS_OF, k] // ROWS) + tile) * lanes_of(job)
-
-
-@jit
-def project_columns(job, k, rows):
-    """Scale the columns of matrix k that are longer than its largest norm down to it.
-
-    ``argmin_v |v - w|^2`` over ``|v|_2 <= max_norm``, for the incoming weights of every unit.
-    """
-    layout, width = job.layout, lanes_of(job)
-    if layout[FROZEN, k] or numbers(job, MAX_NORM)[k] == np.inf:
-        return
-    weights, squares = numbers(job, WEIGHTS), numbers(job, COLUMN_SQUARES)
-    largest = numbers(job, MAX_NORM)[k]
-    for p in range(layout[PANELS, k]):
-        at = squares_at(job, k, 0, p)
-        lanes = load(squares, at)
-        for i in range(at + width, at + layout[ROWS_OF, k] // ROWS * width, width):
-            lanes = lanes + load(squares, i)
-        norm = square_root(lanes)
-        factor = largest / where(norm > largest, norm, largest)
-        if total(where(norm > largest, 1.0, norm * 0.0)) > 0:
-            for row in range(rows[0], rows[1]):
-                here = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
-                store(weights, here, load(weights, here) * factor)
-
-
-@jit
-def average_rows(job, k, rows):
-    """Move the average of weight rows ``rows[0]:rows[1]`` of matrix k towards the weights."""
-    layout, width = job.layout, lanes_of(job)
-    for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
-        average(job, at, (rows[1] - rows[0]) * width)
-
-
-@jit
-def average(job, start, size):
-    """Compute ``mean <- decay mean + (1 - decay) w`` (Polyak & Juditsky 1992, exponential)."""
-    number = job.kind.dtype.type
-    decay, rest = number(job.rule.averaging), number(1.0 - job.rule.averaging)
-    mean = part(numbers(job, AVERAGE), start, size)
-    weights = part(numbers(job, WEIGHTS), start, size)
-    for i in range(size):
-        mean[i] = decay * mean[i] + rest * weights[i]
