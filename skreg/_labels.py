@@ -31,6 +31,8 @@ def check_labels(name, y):
         y = column_or_1d(y, warn=True)
     if y.dtype == object:
         y = _plain(name, y)
+    if _is_plain_column(y):
+        return y
     try:
         check_classification_targets(y)
     except ValueError as error:
@@ -38,6 +40,11 @@ def check_labels(name, y):
             raise
         raise ValueError(f"{name}: {error}") from error
     return y
+
+
+def _is_plain_column(y):
+    """Return whether any values of this type are labels: finding out costs more than a step."""
+    return y.ndim == 1 and y.dtype.kind in "biuU"
 
 
 def _plain(name, y):
@@ -89,6 +96,8 @@ def label_codes(y, classes, kind):
 
 def check_same_kind(name, y, classes, kind):
     """Refuse labels of another kind than the network was built for."""
+    if _is_plain_column(y) and kind != MULTILABEL:
+        return
     found = label_type(y)
     if (found == MULTILABEL) != (kind == MULTILABEL):
         raise ValueError(
@@ -107,7 +116,8 @@ def unseen_labels(y, classes):
     found = classes_of(y)
     if (found.dtype.kind in "OUST") != (np.asarray(classes).dtype.kind in "OUST"):
         return found  # numbers and strings: nothing in common
-    return np.setdiff1d(found, classes)
+    places = np.minimum(np.searchsorted(classes, found), len(classes) - 1)
+    return found[classes[places] != found]
 
 
 def weighted_by_class(class_weight, target, weight, classes, kind):

@@ -267,6 +267,8 @@ class StochasticRun(Run):
 
     def _without_excluded(self, moments):
         """Return the moments of the solver, zero where features are excluded by now."""
+        if self.penalties.factors is None:
+            return moments
         cleared = dict(moments)
         for name in cleared.keys() & MOMENT_SLOTS.keys():
             cleared[name] = cleared[name].copy()

@@ -50,7 +50,7 @@ def split_validation(estimator, rows, index, y, random_state):
 def _check_sizes(fraction, n_rows):
     """Refuse a split that leaves too few rows to validate on, or none to train on."""
     n_valid = _validation_size(fraction, n_rows)
-    found = f"validation_fraction={fraction} of {n_rows} rows is {n_valid}"
+    found = f"validation_fraction={fraction} of n_samples={n_rows} is {n_valid}"
     if n_valid < 2:  # scikit-learn's words
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "

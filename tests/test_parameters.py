@@ -265,7 +265,7 @@ def test_starting_values_that_are_not_finite(found, dtype):
     [
         ([array.astype(str) for array in STARTING], "[array("),
         ([array * 1j for array in STARTING], "[array("),
-        ([sp.csr_array(array) for array in STARTING], "[<Compressed"),
+        ([sp.csr_array(array) for array in STARTING], "[<"),
         ([[[1.0, 2.0], [3.0]], STARTING[1]], "[[[1.0, 2.0], [3.0]], array("),
         ([None, STARTING[1]], "[None, array("),
     ],

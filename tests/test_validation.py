@@ -421,13 +421,15 @@ def test_bad_validation_targets(y_val, message):
 
 def test_too_few_rows_to_validate_on():
     message = "The validation set is too small. Increase 'validation_fraction' or the size of your "
-    found = "dataset: validation_fraction=0.1 of 9 rows is 1. Or give X_val and y_val"
+    found = "dataset: validation_fraction=0.1 of n_samples=9 is 1. Or give X_val and y_val"
     assert_refused(regressor(early_stopping=True), message + found, X[:9], Y[:9])
-    found = "dataset: validation_fraction=0 of 50 rows is 0"
+    found = "dataset: validation_fraction=0 of n_samples=50 is 0"
     model = regressor(early_stopping=True, validation_fraction=0)
     assert_refused(model, message + found, X, Y)
     model.fit(X, Y, X_val=X, y_val=Y)  # which leaves nothing to divide
-    found = "validation_fraction=0.99 of 50 rows is 50, which leaves none to train on; choose a sm"
+    found = (
+        "validation_fraction=0.99 of n_samples=50 is 50, which leaves none to train on; choose a sm"
+    )
     assert_refused(regressor(early_stopping=True, validation_fraction=0.99), found, X, Y)
 
 
