@@ -156,12 +156,10 @@ def _with_memory(typing_context):
 
     class Remembering(type(typing_context)):
         def resolve_function_type(self, func, args, kws):
-            find, numbers = super().resolve_function_type, (types.Number, types.Boolean)
-            if kws or not isinstance(func, types.Function):
+            find, key = super().resolve_function_type, (func, tuple(args))
+            are_numbers = all(isinstance(arg, types.Number | types.Boolean) for arg in args)
+            if kws or not are_numbers or not isinstance(func, types.Function):
                 return find(func, args, kws)
-            if not all(isinstance(arg, numbers) for arg in args):
-                return find(func, args, kws)
-            key = func, tuple(args)
             if key not in self.known:
                 self.known[key] = find(func, args, kws)
             return self.known[key]

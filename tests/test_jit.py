@@ -13,6 +13,7 @@ import numba
 import pytest
 
 import skreg
+from skreg import _jit
 from skreg._jit import OPTIONS, KernelCache, jit
 
 PACKAGE = Path(skreg.__file__).parent
@@ -133,6 +134,26 @@ def test_kernels_can_be_called_from_ordinary_compiled_code(copy, tmp_path):
     )
     words, _ = run(copy, program, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert words == ["6457827717110365317"]
+
+
+def test_the_type_of_an_operation_on_numbers_is_looked_for_once(monkeypatch):
+    @jit
+    def mix(a, b):
+        return a + b, b + a, a + b
+
+    twin, looked_for = _jit._with_memory(mix.typingctx), []
+    plain = type(twin).__mro__[1]
+    original = plain.resolve_function_type
+
+    def counted(self, func, args, kws):
+        looked_for.append((func, tuple(args)))
+        return original(self, func, args, kws)
+
+    monkeypatch.setattr(plain, "resolve_function_type", counted)
+    twin.known.clear()
+    assert mix(1.5, 2.5) == (4.0, 4.0, 4.0)
+    pairs = [args for func, args in looked_for if len(args) == 2]
+    assert pairs == [(numba.float64, numba.float64)]
 
 
 def test_flags_are_safe_and_every_kernel_has_its_own_copy():
