@@ -25,6 +25,7 @@ from skreg._kernels.passes import (
 )
 from skreg._kernels.replicas import train_replicas
 from skreg._kernels.solvers import plan_step
+from skreg._kernels.subnormals import flush_subnormals, write_register
 from skreg._kernels.team import COMMAND, meet, share
 
 STOP, TRAIN, GRADIENT, EVALUATE, TURN = range(5)  # commands
@@ -41,18 +42,21 @@ def run(tid, team, job, own):
         if not meet(team):
             return False
         command = team.flags[COMMAND]
-        if command == TRAIN and job.n_parts > 1:
-            train_replicas(tid, team, own)
-        elif command == TRAIN:
-            train_epoch(tid, team, job)
-        elif command == GRADIENT:
-            full_gradient(tid, team, job)
-        elif command == EVALUATE:
+        if command == EVALUATE:
             evaluate(tid, team, job)
         elif command == TURN:
             turn_all(tid, team, job)
-        else:
+        elif command == STOP:
             return True
+        else:
+            before = flush_subnormals()
+            if command == GRADIENT:
+                full_gradient(tid, team, job)
+            elif job.n_parts > 1:
+                train_replicas(tid, team, own)
+            else:
+                train_epoch(tid, team, job)
+            write_register(before)
         if not meet(team):
             return False
         if tid == 0:
