@@ -4,6 +4,7 @@ Users see one flat vector with `coefs_` and `intercepts_` as views. Kernels see 
 vector: the same numbers in vector panels, padded with zeros (see `skreg._kernels.matmul`).
 """
 
+import mmap
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -24,6 +25,19 @@ def aligned_zeros(size, dtype):
     raw = np.zeros(size * dtype.itemsize + CACHE_LINE, dtype=np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
     return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+def returned_memory(size, dtype):
+    """Return an array whose memory goes back to the system as soon as nobody uses it.
+
+    The allocator would keep what lies below memory that was taken later.
+    """
+    dtype = np.dtype(dtype)
+    n_bytes = size * dtype.itemsize
+    if n_bytes < mmap.ALLOCATIONGRANULARITY:
+        return np.empty(size, dtype)
+    # A copy on write: another process that this one forks into has memory of its own.
+    return np.frombuffer(mmap.mmap(-1, n_bytes, access=mmap.ACCESS_COPY), dtype)
 
 
 def _round_up(n, grain):
@@ -162,7 +176,7 @@ def initial_parameters(units, factors, random_state, dtype):
     Uniform within ``+- sqrt(factor / (fan_in + fan_out))`` (Glorot & Bengio 2010), matrix by
     matrix, each followed by its bias; ``factors`` has one number per matrix.
     """
-    flat = np.empty(n_parameters(units), dtype=dtype)
+    flat = returned_memory(n_parameters(units), dtype)
     coefs, intercepts = views(flat, units)
     for factor, coef, intercept in zip(factors, coefs, intercepts, strict=True):
         bound = np.sqrt(factor / sum(coef.shape))

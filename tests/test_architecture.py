@@ -1,5 +1,9 @@
 """Layouts, views and packing against plain arrays; starting weights against scikit-learn's."""
 
+import multiprocessing
+import os
+import sys
+
 import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier as TheirClassifier
@@ -12,6 +16,7 @@ from skreg._architecture import (
     make_layout,
     n_parameters,
     pack_parameters,
+    returned_memory,
     unpack_parameters,
     views,
 )
@@ -89,6 +94,47 @@ def test_zeros_begin_on_a_cache_line(dtype):
         zeros = aligned_zeros(size, dtype)
         assert zeros.size == size and zeros.dtype == dtype and not zeros.any()
         assert size == 0 or zeros.ctypes.data % CACHE_LINE == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [0, 5, 100_000])
+def test_returned_memory_holds_numbers(size, dtype):
+    memory = returned_memory(size, dtype)
+    assert memory.shape == (size,) and memory.dtype == dtype
+    memory[:] = np.arange(size)
+    np.testing.assert_array_equal(memory, np.arange(size, dtype=dtype))
+
+
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory in use")
+def test_returned_memory_returns_at_once():
+    size, before = 4_000_000, resident_bytes()
+    memory = returned_memory(size, np.float64)
+    memory[:] = 1.0
+    during = resident_bytes() - before
+    later = np.ones(1000)  # taken while the memory was in use
+    del memory
+    after = resident_bytes() - before
+    assert during > 0.9 * 8 * size and after < 0.1 * 8 * size and later.all()
+
+
+def overwrite(memory):
+    memory[:] = -1.0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside other libraries' threads
+def test_a_fork_has_returned_memory_of_its_own():
+    memory = returned_memory(100_000, np.float64)
+    memory[:] = 1.0
+    process = multiprocessing.get_context("fork").Process(target=overwrite, args=(memory,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0 and np.all(memory == 1.0)
 
 
 def test_starting_weights_are_drawn_layer_by_layer_within_their_bound():
