@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import jit
+from skreg._kernels.elementary import sqrt
+from skreg._kernels.lanes import count, inlined, load, store
 from skreg._kernels.penalties import prox_l1
 
 SGD, ADAM = range(2)
@@ -90,7 +92,7 @@ def move(rule, step, segment, l2, shrink, is_proximal):
         sgd(rule, step, segment, l2, shrink)
 
 
-@jit
+@inlined
 def _decay(mean, value, decay, rest):
     return decay * mean + rest * value
 
@@ -106,11 +108,14 @@ def adam(rule, step, segment, l2, shrink):
     beta_1, beta_2, epsilon = number(rule.beta_1), number(rule.beta_2), number(rule.epsilon)
     rest_1, rest_2 = number(1.0 - rule.beta_1), number(1.0 - rule.beta_2)
     rate, scale, keep = number(step.rate), number(step.scale), number(shrink)
-    for i in range(w.size):
-        g = gradient[i] * scale + l2 * w[i]
-        m[i] = _decay(m[i], g, beta_1, rest_1)
-        v[i] = _decay(v[i], g * g, beta_2, rest_2)
-        w[i] = keep * w[i] - rate * m[i] / (np.sqrt(v[i]) + epsilon)
+    for i in range(0, w.size, count(w)):
+        before = load(w, i)
+        g = load(gradient, i) * scale + l2 * before
+        mean = _decay(load(m, i), g, beta_1, rest_1)
+        square = _decay(load(v, i), g * g, beta_2, rest_2)
+        store(m, i, mean)
+        store(v, i, square)
+        store(w, i, keep * before - rate * mean / (sqrt(square) + epsilon))
 
 
 @jit
@@ -125,13 +130,16 @@ def proximal_adam(rule, step, segment, l2, shrink):
     rest_1, rest_2 = number(1.0 - rule.beta_1), number(1.0 - rule.beta_2)
     scale, keep, one = number(step.scale), number(shrink), number(1)
     rate, metric = number(step.rate), number(step.metric)
-    for i in range(w.size):
-        g = gradient[i] * scale + l2 * w[i]
-        m[i] = _decay(m[i], g, beta_1, rest_1)
-        v[i] = _decay(v[i], g * g, beta_2, rest_2)
-        inverse = one / (np.sqrt(v[i]) + epsilon)
-        gradient[i] = metric * inverse
-        w[i] = keep * w[i] - rate * m[i] * inverse
+    for i in range(0, w.size, count(w)):
+        before = load(w, i)
+        g = load(gradient, i) * scale + l2 * before
+        mean = _decay(load(m, i), g, beta_1, rest_1)
+        square = _decay(load(v, i), g * g, beta_2, rest_2)
+        inverse = one / (sqrt(square) + epsilon)
+        store(m, i, mean)
+        store(v, i, square)
+        store(gradient, i, metric * inverse)
+        store(w, i, keep * before - rate * mean * inverse)
 
 
 @jit

@@ -14,6 +14,7 @@ from skreg._kernels.elementary import (
     logistic,
     normal,
     softplus,
+    sqrt,
     tanh,
 )
 from skreg._kernels.lanes import count, inlined, load, store
@@ -31,11 +32,12 @@ BOUNDS = {
     "log": 1.5,
     "log1p": 2.0,
     "softplus": 2.5,
+    "sqrt": 1.5,
 }
 
 
 NAMES = tuple(BOUNDS)
-EXP, EXP_BELOW_ZERO, EXPM1, TANH, LOGISTIC, LOG, LOG1P, SOFTPLUS = range(len(NAMES))
+EXP, EXP_BELOW_ZERO, EXPM1, TANH, LOGISTIC, LOG, LOG1P, SOFTPLUS, SQRT = range(len(NAMES))
 
 
 @inlined
@@ -55,6 +57,8 @@ def evaluate(code, x):
         return log(x)
     elif code == LOG1P:
         return log1p(x)
+    elif code == SQRT:
+        return sqrt(x)
     return softplus(x)
 
 
@@ -93,6 +97,7 @@ def reference(name, x):
             "logistic": lambda: np.where(x < 0, e, 1) / (1 + e),
             "log": lambda: np.log(x),
             "log1p": lambda: np.log1p(x),
+            "sqrt": lambda: np.sqrt(x),
             "softplus": lambda: np.maximum(x, 0) + np.log1p(e),
         }[name]()
 
@@ -103,6 +108,9 @@ def samples(name, dtype, size=40_000):
     info = np.finfo(dtype)
     if name == "log1p":
         return np.concatenate([rng.uniform(0, 1, size), np.exp2(rng.uniform(-60, 0, size))])
+    if name == "sqrt":
+        powers = np.exp2(rng.uniform(info.minexp, info.maxexp, size))
+        return np.concatenate([[0.0], powers, np.linspace(1, 4, size)])
     if name == "log":
         powers = rng.uniform(info.minexp - info.nmant, info.maxexp, size)
         x = np.concatenate([np.exp2(powers), np.exp2(rng.uniform(-1, 1, size))])
