@@ -39,6 +39,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
     _parameter_constraints: dict = CONSTRAINTS
 
     _columns = None  # those that a compressed network reads; None reads all
+    _history = None  # what wrote `history_`, with room for more epochs
     _brake = None  # a `Brake` where one of several fits in a row may be cut short
 
     # What the two kinds of estimators answer differently.
@@ -74,6 +75,12 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
     def _stratify(self, target):
         """Return labels by which a validation split is stratified, or None."""
         return None
+
+    def __getstate__(self):
+        """Return what is pickled and copied: not the room for more epochs, which has one owner."""
+        state = dict(super().__getstate__())
+        state.pop("_history", None)
+        return state
 
     # Public methods.
 
@@ -136,7 +143,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         watch = self._watch(rows, incremental)
         fitted, before = copy.copy(self), set(vars(self))  # this one changes only if all goes well
-        vars(fitted).update(learned)
+        vars(fitted).update(learned, _history=self._history)
         train_rows, index = check_rows(fitted, rows, first_pass, incremental)
         own = check_validation(fitted, validation)
         if incremental and self.early_stopping and own is None:

@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import scipy.optimize
 
+from skreg._history import nonzeros
 from skreg._job import CHUNK_ROWS
 from skreg._objective import Objective
 from skreg._penalties import inner
 from skreg._runs import Run
 from skreg._sklearn import check_optimize_result
 from skreg._threads import OneBlasThread
-from skreg._training import new_patience, nonzeros
+from skreg._training import new_patience
 
 NOT_FINITE = (
     "The loss is not finite at the starting weights, from which solver='lbfgs' finds no way. The "

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg._architecture import n_parameters, views
 from skreg._callbacks import SILENCE
 from skreg._engine import MOMENT_SLOTS, Engine
+from skreg._history import History
 from skreg._job import NO_ROWS
 from skreg._kernels.shuffle import Shuffler
 from skreg._objective import Objective, polish, solver_metric
@@ -18,13 +19,7 @@ from skreg._penalties import clear_excluded, movable
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
 from skreg._threads import Threads
-from skreg._training import (
-    History,
-    Plan,
-    Progress,
-    new_patience,
-    train,
-)
+from skreg._training import Plan, Progress, new_patience, train
 from skreg._validation import score_function
 
 DIVERGED = (
@@ -112,7 +107,9 @@ class Run:
         self.estimator, self.network = estimator, network
         self.rows, self.index, self.validation = rows, index, validation
         n_layers = len(network.units) - 1
-        self.history = History(n_layers, estimator.history_)
+        kept = estimator._history
+        is_same = kept is not None and kept.continues(estimator.history_)
+        self.history = kept if is_same else History(n_layers, estimator.history_)
         self.n_before = len(self.history)
         self.penalties = network_penalties(estimator, n_layers)
         self.watches = estimator.early_stopping and validation is not None
@@ -152,6 +149,7 @@ class Run:
         if not np.isfinite(flat).all():
             raise ValueError(DIVERGED.format(self.estimator.learning_rate_init))
         self._write(self.estimator, flat, n_epochs, patience)
+        self.estimator._history = self.history
 
     def snapshot(self, flat, n_before, patience):
         """Return the fitted attributes as they would be if the run ended with ``flat``."""
@@ -162,7 +160,7 @@ class Run:
     def _write(self, estimator, flat, n_epochs, patience):
         estimator.coefs_, estimator.intercepts_ = views(flat, self.network.units)
         history = estimator.history_ = self.history.as_arrays()
-        estimator.loss_curve_ = (history["loss"] + history["penalty"]).tolist()
+        estimator.loss_curve_ = self.history.loss_curve()
         estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else np.inf
         estimator.n_iter_ = n_epochs
         estimator.n_layers_ = len(self.network.units)

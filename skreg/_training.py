@@ -9,27 +9,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._callbacks import SILENCE
+from skreg._history import nonzeros
 from skreg._kernels.shuffle import NO_DRAWS
 from skreg._penalties import TERMS
 from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning_rate
 from skreg._stopping import Patience
 
 LONGEST = 0.02  # seconds of epochs in a row
-
-HISTORY_KEYS = (
-    "loss",
-    "penalty",
-    *TERMS,
-    "validation_loss",
-    "validation_score",
-    "learning_rate",
-    "n_nonzero",
-)
-
-
-def history_keys(n_layers):
-    """Return the keys of a network's history: `HISTORY_KEYS` and "n_nonzero_0", layer by layer."""
-    return HISTORY_KEYS + tuple(f"n_nonzero_{k}" for k in range(n_layers))
 
 
 class Plan(NamedTuple):
@@ -73,42 +59,6 @@ class Progress:
         self.divisions, self.best = state["divisions"], state["best"]
 
 
-class History:
-    """One row per epoch since the weights were initialized.
-
-    Parameters
-    ----------
-    n_layers : int
-        Weight matrices of the network.
-    earlier : dict of arrays, optional
-        The history to go on with.
-    """
-
-    def __init__(self, n_layers, earlier=None):
-        self._earlier = earlier or {}
-        self._rows, self._keys = [], history_keys(n_layers)
-
-    def append(self, **row):
-        """Add a row; what is not known of an epoch is NaN."""
-        self._rows.append(row)
-
-    def __len__(self):
-        return len(self._earlier.get("loss", ())) + len(self._rows)
-
-    def as_arrays(self):
-        """Return the columns as arrays of equal length."""
-        # Rows are converted once, however often a callback asks.
-        self._earlier, self._rows = {key: self._column(key) for key in self._keys}, []
-        return dict(self._earlier)
-
-    def _column(self, key):
-        # Only what is new is converted: `partial_fit` comes here once per block of rows.
-        dtype = np.int64 if "nonzero" in key else np.float64
-        new = np.array([row.get(key, np.nan) for row in self._rows], dtype)
-        earlier = self._earlier.get(key, ())
-        return np.append(np.asarray(earlier, dtype), new) if len(earlier) else new
-
-
 class Pace:
     """How many epochs pass before the interpreter looks up: as many as `LONGEST` lets pass.
 
@@ -138,11 +88,6 @@ class Pace:
 def new_patience(early_stopping, tol, n_iter_no_change):
     """Return the patience of a run that has not begun."""
     return Patience(early_stopping, tol, n_iter_no_change)
-
-
-def nonzeros(counts):
-    """Return the entries of a row of the history that count weights, given those of each layer."""
-    return {"n_nonzero": sum(counts)} | {f"n_nonzero_{k}": n for k, n in enumerate(counts)}
 
 
 def train(engine, plan, progress, history, shuffler=None, validation=None, watch=SILENCE):

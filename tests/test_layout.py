@@ -17,7 +17,7 @@ LAYERS = [
     {"_callbacks", "_compilation", "_docs", "_labels", "_parallel", "_sklearn"},
     {"_architecture", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
     {"_penalties", "_plugs"},
-    {"_job", "_zeros"},
+    {"_history", "_job", "_zeros"},
     {"_engine"},
     {"_objective", "_prediction"},
     {"_augmenting", "_compression", "_draws", "_training"},

@@ -14,7 +14,7 @@ from skreg import (
     mlp_path,
     stability_selection,
 )
-from skreg._training import History
+from skreg._history import History
 
 X, Y = load_iris(return_X_y=True)
 ORDER = np.random.default_rng(0).permutation(Y.size)

@@ -11,8 +11,8 @@ from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor, _training
 from skreg._engine import Engine
+from skreg._history import history_keys
 from skreg._kernels import epochs
-from skreg._training import History, history_keys
 
 SETTINGS = {"max_iter": 10, "shuffle": False, "random_state": 0, "polish": 0}
 
@@ -172,15 +172,6 @@ def test_validation_columns_equal_an_independent_computation(classes, solver):
     assert network.history_["validation_loss"][-1] == pytest.approx(expected, rel=1e-10)
     score = network.score(X[:50], y[:50], sample_weight=weight)
     assert network.history_["validation_score"][-1] == pytest.approx(score, rel=1e-12)
-
-
-def test_history_keeps_what_it_was_given():
-    earlier = {"loss": [3.0], "n_nonzero": np.array([7]), "n_nonzero_0": np.array([7])}
-    history = History(1, earlier)
-    history.append(loss=2.0, n_nonzero=5, n_nonzero_0=5)
-    assert len(history) == 2
-    for key in ("n_nonzero", "n_nonzero_0"):
-        np.testing.assert_array_equal(history.as_arrays()[key], [7, 5])
 
 
 # Going on.

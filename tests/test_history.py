@@ -1,0 +1,90 @@
+"""Columns that grow, the history of a network, and that nobody else's is changed by it."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.preprocessing import scale
+
+from skreg import MLPRegressor
+from skreg._history import Column, History
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return scale(X)[:150], scale(y)[:150]
+
+
+def pickled(network):
+    return pickle.loads(pickle.dumps(network))
+
+
+def test_history_keeps_what_it_was_given():
+    earlier = {"loss": [3.0], "n_nonzero": np.array([7]), "n_nonzero_0": np.array([7])}
+    history = History(1, earlier)
+    history.append(loss=2.0, n_nonzero=5, n_nonzero_0=5)
+    assert len(history) == 2
+    for key in ("n_nonzero", "n_nonzero_0"):
+        np.testing.assert_array_equal(history.as_arrays()[key], [7, 5])
+
+
+def test_columns_grow_and_leave_what_they_gave():
+    column, expected = Column(np.array([5.0])), [5.0]
+    given = [column.numbers()]
+    for k in range(100):
+        column.extend(np.arange(k % 4, dtype=float))
+        expected += range(k % 4)
+        given.append(column.numbers())
+    np.testing.assert_array_equal(given[-1], expected)
+    assert column.size == len(expected)
+    for numbers in given:
+        np.testing.assert_array_equal(numbers, expected[: len(numbers)])
+    assert len({id(numbers.base) for numbers in given if numbers.base is not None}) < 10
+
+
+def test_each_call_of_partial_fit_adds_one_epoch_to_arrays_that_stay(diabetes):
+    network = MLPRegressor((3,), l1=1e-3, random_state=0)
+    histories, curves = [], []
+    for _ in range(20):
+        network.partial_fit(*diabetes)
+        histories.append(network.history_)
+        curves.append(network.loss_curve_)
+    whole = MLPRegressor((3,), l1=1e-3, random_state=0)
+    for _ in range(20):
+        whole.partial_fit(*diabetes)
+        whole._history = None  # as after a pickle
+    for n, (history, curve) in enumerate(zip(histories, curves, strict=True), 1):
+        assert len(curve) == n and curve == whole.loss_curve_[:n]
+        assert history.keys() == whole.history_.keys()
+        for key, column in history.items():
+            np.testing.assert_array_equal(column, whole.history_[key][:n])
+    assert all(np.shares_memory(histories[-1][key], histories[-2][key]) for key in history)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+def test_copies_go_on_each_with_a_history_of_its_own(diabetes, duplicate):
+    network = MLPRegressor((3,), random_state=0)
+    for _ in range(5):
+        network.partial_fit(*diabetes)
+    other = duplicate(network)
+    X, y = diabetes
+    other.partial_fit(X, 2 * y)
+    expected = other.history_["loss"].copy()
+    network.partial_fit(X, y)
+    assert network.history_["loss"][-1] != other.history_["loss"][-1]
+    np.testing.assert_array_equal(other.history_["loss"], expected)
+    np.testing.assert_array_equal(network.history_["loss"][:5], expected[:5])
+    assert "_history" not in network.__getstate__() and "_history" in vars(network)
+
+
+def test_a_run_that_fails_leaves_nothing_in_the_history(diabetes):
+    X, y = diabetes
+    network = MLPRegressor((3,), random_state=0, solver="sgd", batch_size=10).partial_fit(X, y)
+    with pytest.raises(ValueError, match="learning_rate_init"):
+        network.set_params(learning_rate_init=1e9).partial_fit(X, y)
+    network.set_params(learning_rate_init=1e-3).partial_fit(X, y)
+    assert len(network.history_["loss"]) == len(network.loss_curve_) == 2
+    assert np.isfinite(network.history_["loss"]).all()
