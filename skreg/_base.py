@@ -39,7 +39,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
     _parameter_constraints: dict = CONSTRAINTS
 
     _columns = None  # those that a compressed network reads; None reads all
-    _history = None  # what wrote `history_`, with room for more epochs
+    _history_room = None  # arrays of which those of `history_` are the beginning
     _brake = None  # a `Brake` where one of several fits in a row may be cut short
 
     # What the two kinds of estimators answer differently.
@@ -77,9 +77,9 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         return None
 
     def __getstate__(self):
-        """Return what is pickled and copied: not the room for more epochs, which has one owner."""
+        """Return what is pickled and copied: no room for more epochs, which has one owner."""
         state = dict(super().__getstate__())
-        state.pop("_history", None)
+        state.pop("_history_room", None)
         return state
 
     # Public methods.
@@ -143,7 +143,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         watch = self._watch(rows, incremental)
         fitted, before = copy.copy(self), set(vars(self))  # this one changes only if all goes well
-        vars(fitted).update(learned, _history=self._history)
+        vars(fitted).update(learned, _history_room=self._history_room)
         train_rows, index = check_rows(fitted, rows, first_pass, incremental)
         own = check_validation(fitted, validation)
         if incremental and self.early_stopping and own is None:

@@ -25,25 +25,27 @@ class Column:
 
     Parameters
     ----------
-    numbers : array of shape (n,)
+    room : array of shape (>= size,)
+    size : int
+        How many numbers there are so far, at the beginning of the room.
     """
 
-    def __init__(self, numbers):
-        self._room, self.size = numbers, len(numbers)
+    def __init__(self, room, size):
+        self.room, self.size = room, size
 
     def extend(self, numbers):
         """Add numbers; arrays that `numbers` has returned keep theirs."""
         size = self.size + len(numbers)
-        if size > self._room.size:
-            room = np.empty(max(size, 2 * self.size), self._room.dtype)
+        if size > self.room.size:
+            room = np.empty(max(size, 2 * self.size), self.room.dtype)
             room[: self.size] = self.numbers()
-            self._room = room
-        self._room[self.size : size] = numbers
+            self.room = room
+        self.room[self.size : size] = numbers
         self.size = size
 
     def numbers(self):
         """Return all numbers so far as an array."""
-        return self._room[: self.size]
+        return self.room[: self.size]
 
 
 class History:
@@ -58,14 +60,33 @@ class History:
     """
 
     def __init__(self, n_layers, earlier=None):
-        earlier, keys = earlier or {}, history_keys(n_layers)
-        self._rows, self._given, self._curve = [], earlier, []
+        earlier = earlier or {}
         unknown = [np.nan] * len(earlier.get("loss", ()))
-        self._columns = {key: Column(_array(key, earlier.get(key, unknown))) for key in keys}
+        arrays = {key: _array(key, earlier.get(key, unknown)) for key in history_keys(n_layers)}
+        self._columns = {key: Column(array, array.size) for key, array in arrays.items()}
+        self._rows, self._given, self._curve = [], None, []
 
-    def continues(self, earlier):
-        """Return whether ``earlier`` is what `as_arrays` has returned, and nothing came after."""
-        return earlier is self._given and not self._rows
+    @classmethod
+    def of(cls, estimator, n_layers):
+        """Return the history of an estimator, in the room that an earlier one has left for it.
+
+        A room is taken once: whoever has a copy of the estimator's attributes gets a new one.
+        """
+        room = estimator._history_room
+        if room is None or room["given"] is not estimator.history_:
+            return cls(n_layers, estimator.history_)
+        room["given"] = None
+        history = cls(n_layers)
+        for key, column in history._columns.items():
+            column.room, column.size = room["columns"][key], room["size"]
+        if len(estimator.loss_curve_) == room["size"]:
+            history._curve = estimator.loss_curve_
+        return history
+
+    def room(self):
+        """Return what the next history of the same estimator goes on in."""
+        columns = {key: column.room for key, column in self._columns.items()}
+        return {"given": self._given, "columns": columns, "size": len(self)}
 
     def append(self, **row):
         """Add a row; what is not known of an epoch is NaN."""
@@ -76,7 +97,7 @@ class History:
 
     def as_arrays(self):
         """Return the columns as arrays of equal length."""
-        # Rows are converted once, however often a callback or `partial_fit` asks.
+        # Rows are converted once, however often a callback asks.
         for key, column in self._columns.items():
             column.extend(_array(key, [row.get(key, np.nan) for row in self._rows]))
         self._rows = []
@@ -86,8 +107,8 @@ class History:
     def loss_curve(self):
         """Return loss and penalty together, epoch by epoch, of the last `as_arrays`."""
         loss, penalty = (self._given[key][len(self._curve) :] for key in ("loss", "penalty"))
-        self._curve += (loss + penalty).tolist()
-        return self._curve.copy()
+        self._curve = [*self._curve, *(loss + penalty).tolist()]
+        return self._curve
 
 
 def _array(key, numbers):

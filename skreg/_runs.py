@@ -107,9 +107,7 @@ class Run:
         self.estimator, self.network = estimator, network
         self.rows, self.index, self.validation = rows, index, validation
         n_layers = len(network.units) - 1
-        kept = estimator._history
-        is_same = kept is not None and kept.continues(estimator.history_)
-        self.history = kept if is_same else History(n_layers, estimator.history_)
+        self.history = History.of(estimator, n_layers)
         self.n_before = len(self.history)
         self.penalties = network_penalties(estimator, n_layers)
         self.watches = estimator.early_stopping and validation is not None
@@ -149,7 +147,7 @@ class Run:
         if not np.isfinite(flat).all():
             raise ValueError(DIVERGED.format(self.estimator.learning_rate_init))
         self._write(self.estimator, flat, n_epochs, patience)
-        self.estimator._history = self.history
+        self.estimator._history_room = self.history.room()
 
     def snapshot(self, flat, n_before, patience):
         """Return the fitted attributes as they would be if the run ended with ``flat``."""

@@ -32,7 +32,7 @@ def test_history_keeps_what_it_was_given():
 
 
 def test_columns_grow_and_leave_what_they_gave():
-    column, expected = Column(np.array([5.0])), [5.0]
+    column, expected = Column(np.array([5.0]), 1), [5.0]
     given = [column.numbers()]
     for k in range(100):
         column.extend(np.arange(k % 4, dtype=float))
@@ -55,7 +55,7 @@ def test_each_call_of_partial_fit_adds_one_epoch_to_arrays_that_stay(diabetes):
     whole = MLPRegressor((3,), l1=1e-3, random_state=0)
     for _ in range(20):
         whole.partial_fit(*diabetes)
-        whole._history = None  # as after a pickle
+        whole._history_room = None  # as after a pickle
     for n, (history, curve) in enumerate(zip(histories, curves, strict=True), 1):
         assert len(curve) == n and curve == whole.loss_curve_[:n]
         assert history.keys() == whole.history_.keys()
@@ -64,7 +64,16 @@ def test_each_call_of_partial_fit_adds_one_epoch_to_arrays_that_stay(diabetes):
     assert all(np.shares_memory(histories[-1][key], histories[-2][key]) for key in history)
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+def with_the_same_attributes(network):
+    other = MLPRegressor()
+    vars(other).update(vars(network))
+    return other
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, pickled, MLPRegressor.compress, with_the_same_attributes],
+)
 def test_copies_go_on_each_with_a_history_of_its_own(diabetes, duplicate):
     network = MLPRegressor((3,), random_state=0)
     for _ in range(5):
@@ -77,7 +86,7 @@ def test_copies_go_on_each_with_a_history_of_its_own(diabetes, duplicate):
     assert network.history_["loss"][-1] != other.history_["loss"][-1]
     np.testing.assert_array_equal(other.history_["loss"], expected)
     np.testing.assert_array_equal(network.history_["loss"][:5], expected[:5])
-    assert "_history" not in network.__getstate__() and "_history" in vars(network)
+    assert "_history_room" in vars(network) and "_history_room" not in network.__getstate__()
 
 
 def test_a_run_that_fails_leaves_nothing_in_the_history(diabetes):
