@@ -8,6 +8,8 @@ from skreg._job import Rows
 from skreg._sklearn import check_sample_weight
 from skreg._validation import Validation
 
+SMALL_WEIGHT = 2.0**-30  # where the largest of the sample weights is no larger, all are scaled up
+
 
 def compute_dtype(estimator):
     """Return the dtypes that X may have; the first is what others are converted to."""
@@ -90,7 +92,17 @@ def encode_rows(estimator, y, weight, first_pass, incremental):
             f"class_weight={estimator.class_weight!r} times sample_weight is zero for every row; "
             "give some class a positive weight."
         )
-    return target, weight, index
+    return target, lift(weight), index
+
+
+def lift(weight):
+    """Return weights times a power of two that takes very small ones into the middle of the range.
+
+    Their scale does not matter, but products with them would count as zero in training.
+    """
+    if weight is None or weight.max() > SMALL_WEIGHT:
+        return weight
+    return np.ldexp(weight, -np.frexp(weight.max())[1])
 
 
 def check_weight(name, sample_weight, X):

@@ -242,6 +242,19 @@ def test_weights_that_do_not_fit():
         )
 
 
+@pytest.mark.parametrize("dtype, exponent", [("float32", -125), ("float64", -1020)])
+@pytest.mark.parametrize("make, y", [(classifier, LABELS), (regressor, Y)])
+def test_very_small_weights_give_the_bits_of_others(make, y, dtype, exponent):
+    given = {"dtype": dtype, "batch_size": 7, "max_iter": 10}
+    weight = np.random.default_rng(0).uniform(0.5, 1, len(y)).astype(dtype)
+    weight[3] = 0.0
+    model, other = make(**given).fit(X, y, weight), make(**given)
+    other.fit(X, y, np.ldexp(weight, exponent))
+    for a, b in zip(model.coefs_, other.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(model.loss_curve_, other.loss_curve_)
+
+
 def test_class_weight_that_leaves_no_row():
     model = classifier(class_weight={0: 0, 1: 0, 2: 0})
     assert_refused(model, r"class_weight=\{0: 0, 1: 0, 2: 0\} .* positive weight", X, LABELS)
