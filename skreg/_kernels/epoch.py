@@ -48,7 +48,7 @@ def run(tid, team, job, own):
             turn_all(tid, team, job)
         elif command == STOP:
             return True
-        else:
+        else:  # training, where subnormal numbers do not matter
             before = flush_subnormals()
             if command == GRADIENT:
                 full_gradient(tid, team, job)

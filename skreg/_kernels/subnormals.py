@@ -3,8 +3,8 @@
 Moments of weights that no row reaches any more shrink by a factor in every step, and deltas of
 rows that are told with certainty tend to zero. Sooner or later they are *subnormal*, below 1e-38
 in float32, and a processor of Intel's takes some 150 cycles for an operation on such a number
-instead of half a cycle: fits of digits took up to five times as long. They mean nothing: next to
-any number that matters they are lost by rounding. So training rounds them to zero.
+instead of half a cycle: fits of digits took up to five times as long. Next to any number that
+matters, such a number is lost by rounding. So training takes it for zero.
 
 Predictions keep them, down to the smallest probability. What the caller had set is set again.
 """
@@ -24,17 +24,12 @@ FLUSH_RESULTS, FLUSH_OPERANDS = 1 << 15, 1 << 6
 HAS_REGISTER = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
-def _register(builder, action):
-    """Emit the transfer between the register and a word in memory; return the word's address."""
-    word = cgutils.alloca_once(builder, ir.IntType(32))
-    name = f"llvm.x86.sse.{action}mxcsr"
-
-    def transfer():
-        function_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t])
-        function = cgutils.get_or_insert_function(builder.module, function_type, name)
-        builder.call(function, [builder.bitcast(word, cgutils.voidptr_t)])
-
-    return word, transfer
+def _transfer(builder, name, word):
+    """Emit the instruction that stores the register to a word in memory, or loads it from there."""
+    function_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t])
+    name = f"llvm.x86.sse.{name}"
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    builder.call(function, [builder.bitcast(word, cgutils.voidptr_t)])
 
 
 @intrinsic
@@ -44,8 +39,8 @@ def read_register(typingctx):
     def codegen(context, builder, signature, args):
         if not HAS_REGISTER:
             return context.get_constant(types.int32, 0)
-        word, transfer = _register(builder, "st")
-        transfer()
+        word = cgutils.alloca_once(builder, ir.IntType(32))
+        _transfer(builder, "stmxcsr", word)
         return builder.load(word)
 
     return types.int32(), codegen
@@ -57,9 +52,9 @@ def write_register(typingctx, value):
 
     def codegen(context, builder, signature, args):
         if HAS_REGISTER:
-            word, transfer = _register(builder, "ld")
+            word = cgutils.alloca_once(builder, ir.IntType(32))
             builder.store(args[0], word)
-            transfer()
+            _transfer(builder, "ldmxcsr", word)
         return context.get_dummy_value()
 
     return types.void(types.int32), codegen
