@@ -12,5 +12,5 @@ accuracy = model.score(X / 16, y)
 print(f"{Path(skreg.__file__).parent}: accuracy {accuracy:.3f}")
 if accuracy < 0.9:
     raise SystemExit("The network fitted without a cache is wrong.")
-if list(Path(skreg.__file__).parent.rglob("*.nbi")):
+if list(Path(skreg.__file__).parent.rglob("*.nbc")):
     raise SystemExit("The folder was meant to be read-only, and a cache was written to it.")

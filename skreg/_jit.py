@@ -1,19 +1,16 @@
-"""The one spelling of ``njit``: quick compilation, a disk cache that can be trusted, safe flags.
+"""The one spelling of ``njit``: quick compilation, kept on disk, with safe flags.
 
-Every compiled function of the package is written ``@jit``. Five things are decided here, once:
+Every compiled function of the package is written ``@jit``. Four things are decided here, once:
 
 * **A kernel is optimized once.** Numba makes machine code, wrappers and a cache file of every
   function that a compiled function calls, each time optimizing all that it calls in turn. Nobody
   calls those from Python. Here, a function called from compiled code is only translated; the
   whole program is linked, optimized and cached with the function that Python called. (Compiling
   an epoch takes a third of the time.)
-* **The disk cache notices every edit.** Numba's cache looks at the file of the function it
-  caches and not at the files of the functions that one calls. The key of our cache holds a
-  digest of all kernel sources, so an edit of (or an upgrade to) any leaf recompiles its callers.
 * **Functions are translated by what they need.** Kernels make no arrays, so references to arrays
   are not counted, which would be a fifth of the code; nor are functions searched for expressions
   of whole arrays and for closures. The type of an operation on numbers is looked for once.
-* **A folder that cannot be written costs the cache, not the import.** Read-only installs
+* **A program is kept on disk where that can be** (`skreg._kernel_cache`). Read-only installs
   compile once per process.
 * **Only flags that keep results independent of block boundaries.** ``contract`` lets a product
   and a sum fuse and ``nsz`` forgets the sign of zero. ``fastmath=True`` would drop the checks
@@ -24,18 +21,17 @@ import contextlib
 import copy
 import functools
 import gc
-import hashlib
-from pathlib import Path
 
 import llvmlite
 import numba
 from numba.core import compiler, errors, ir, types, typing
-from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NativeLowering
+
+from skreg._kernel_cache import KernelCache
 
 SAFE_FLAGS = {"contract", "nsz"}
 # Older llvmlite puts an attribute on the return value instead (seen with 0.44): there, functions
@@ -43,24 +39,6 @@ SAFE_FLAGS = {"contract", "nsz"}
 CAN_MARK_FUNCTIONS = tuple(map(int, llvmlite.__version__.split(".")[:2])) >= (0, 50)
 
 OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy", "fastmath": SAFE_FLAGS}
-
-
-@functools.cache
-def kernel_sources_digest():
-    """Return a digest of everything that compiled code depends on but Numba does not watch."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256(f"numba {numba.__version__} llvmlite {llvmlite.__version__}".encode())
-    for path in [Path(__file__), *sorted((package / "_kernels").glob("*.py"))]:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-class KernelCache(FunctionCache):
-    """Numba's disk cache with the digest of all kernel sources in its key."""
-
-    def _index_key(self, sig, codegen):
-        return (*super()._index_key(sig, codegen), kernel_sources_digest())
 
 
 class _Part(JITCodeLibrary):

@@ -14,7 +14,8 @@ import pytest
 
 import skreg
 from skreg import _jit
-from skreg._jit import OPTIONS, KernelCache, jit
+from skreg._jit import OPTIONS, jit
+from skreg._kernel_cache import KernelCache
 
 PACKAGE = Path(skreg.__file__).parent
 
@@ -41,7 +42,8 @@ def copy(tmp_path):
     package = tmp_path / "site" / "skreg"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    shutil.copy(PACKAGE / "_jit.py", package)
+    for name in ("_jit.py", "_kernel_cache.py"):
+        shutil.copy(PACKAGE / name, package)
     shutil.copytree(
         PACKAGE / "_kernels", package / "_kernels", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -94,8 +96,47 @@ def test_a_loaded_program_compiles_nothing(copy, tmp_path):
 
 def test_only_what_python_called_is_kept_on_disk(copy, tmp_path):
     run(copy, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
-    kept = {path.name.split("-")[0] for path in (tmp_path / "cache").rglob("*.nbi")}
+    kept = {path.name.split("-")[0] for path in (tmp_path / "cache").rglob("*.nbc")}
     assert kept == {"solvers.update"}
+
+
+def only_file(folder):
+    (path,) = folder.rglob("*.nbc")
+    return path
+
+
+@pytest.mark.parametrize("damage", (lambda whole: whole[: len(whole) // 2], lambda whole: b"",
+                                    lambda whole: whole[:-1] + bytes([whole[-1] ^ 1])),
+                         ids=("half", "empty", "one_bit"))  # fmt: skip
+def test_a_damaged_file_is_compiled_again_and_mended(copy, tmp_path, damage):
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    run(copy, **cache)
+    path = only_file(tmp_path / "cache")
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert run(copy, **cache)[0] == ["1.5", "0", "1"]
+    assert run(copy, **cache)[0] == ["1.5", "1", "0"]
+
+
+def test_processors_share_a_folder_and_never_a_program(copy, tmp_path):
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    generic = {"NUMBA_CPU_NAME": "generic", **cache}
+    for environment, hits in ((cache, "0"), (generic, "0"), (cache, "1"), (generic, "1")):
+        assert run(copy, **environment)[0][:2] == ["1.5", hits]
+    assert len(list((tmp_path / "cache").rglob("*.nbc"))) == 2
+    assert len([path for path in (tmp_path / "cache").rglob("*") if path.is_file()]) == 2
+
+
+def test_a_full_disk_costs_the_cache_only(copy, tmp_path):
+    full = (
+        "from numba.core.caching import IndexDataCacheFile\n"
+        "def fail(self, path):\n"
+        "    raise OSError(28, 'No space left on device')\n"
+        "IndexDataCacheFile._open_for_write = fail\n"
+    )
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    assert run(copy, full + PROGRAM, **cache)[0] == ["1.5", "0", "1"]
+    assert not list((tmp_path / "cache").rglob("*.nbc"))
 
 
 def test_no_folder_to_write_to_costs_the_cache_only(copy):

@@ -12,6 +12,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init__"
 
 # A module imports only from lines above its own.
 LAYERS = [
+    {"_kernel_cache"},
     {"_jit"},
     {"_kernels"},
     {"_callbacks", "_compilation", "_docs", "_labels", "_parallel", "_sklearn"},
