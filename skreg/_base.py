@@ -1,7 +1,6 @@
 """What both estimators share: from parameters and data to an engine and back."""
 
 import copy
-import warnings
 import zlib
 from abc import ABC, abstractmethod
 
@@ -29,6 +28,7 @@ from skreg._regularization import refuse_combinations
 from skreg._runs import StochasticRun
 from skreg._sklearn import fit_context
 from skreg._validation import check_scoring_name, split_validation
+from skreg._warnings import warn
 
 FEW_NUMBERS = 2**18  # whose checks would take as long as the prediction
 
@@ -278,11 +278,9 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         if isinstance(self.batch_size, str):
             return min(200, n_samples)
         if self.batch_size > n_samples:
-            warnings.warn(
+            warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
-                f"clipped: batch_size={self.batch_size}, n_samples={n_samples}.",
-                UserWarning,
-                stacklevel=8,
+                f"clipped: batch_size={self.batch_size}, n_samples={n_samples}."
             )
         return int(np.clip(self.batch_size, 1, n_samples))
 

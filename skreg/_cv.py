@@ -3,7 +3,6 @@
 import copy
 import inspect
 import time
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from itertools import product
@@ -32,6 +31,7 @@ from skreg._parameters import hidden_units, strengths
 from skreg._regularization import batch_augmentation, network_penalties, refuse_combinations
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
+from skreg._warnings import warn
 
 N_STRENGTHS = 10  # of l2, where nothing else is asked for
 
@@ -263,11 +263,9 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         """Return the weights, or None with a warning where the scorer does not accept them."""
         if takes_weights(scorer):
             return weight
-        warnings.warn(
+        warn(
             f"scoring={self.scoring!r} does not accept sample_weight: fits are weighted, scores "
-            "are not. Choose a scorer that accepts weights.",
-            UserWarning,
-            stacklevel=5,
+            "are not. Choose a scorer that accepts weights."
         )
         return None
 
@@ -305,14 +303,12 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
                 f"All {len(ledger.candidates)} candidates failed. The candidate {failures[0]}"
             )
         for failed in failures:
-            warnings.warn(f"The candidate {failed}", FitFailedWarning, stacklevel=4)
+            warn(f"The candidate {failed}", FitFailedWarning)
         n_done = np.isfinite(ledger.mean).sum()
         if interrupted and (self.halving or n_done < len(ledger.candidates)):
-            warnings.warn(
+            warn(
                 f"Search interrupted: {n_done} of {len(ledger.candidates)} candidates are "
-                "complete, and the best of them is chosen; the others score nan.",
-                UserWarning,
-                stacklevel=4,
+                "complete, and the best of them is chosen; the others score nan."
             )
 
     def _keep(self, ledger, fitted):

@@ -1,6 +1,5 @@
 """L-BFGS on all rows at once: the split of weights under an l1 penalty, the minimizer, its run."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from skreg._runs import Run
 from skreg._sklearn import check_optimize_result
 from skreg._threads import OneBlasThread
 from skreg._training import new_patience
+from skreg._warnings import warn
 
 NOT_FINITE = (
     "The loss is not finite at the starting weights, from which solver='lbfgs' finds no way. The "
@@ -204,7 +204,7 @@ class LbfgsRun(Run):
             result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
         except KeyboardInterrupt:
             self.interrupted = True
-            warnings.warn("Training interrupted by user.", stacklevel=7)
+            warn("Training interrupted by user.")
             return None
         if not np.isfinite(result.fun):  # from the start: no step leads to such a value
             raise ValueError(NOT_FINITE)

@@ -2,7 +2,6 @@
 
 import copy
 import numbers
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from skreg._inputs import check_data
 from skreg._parallel import Brake
 from skreg._regressor import MLPRegressor
 from skreg._walk import NullOnDemand, walk
+from skreg._warnings import warn
 
 
 class MLPPath(NamedTuple):
@@ -233,11 +233,9 @@ def _complete(strengths, n_done):
     """Return the strengths before an interrupt, with a warning."""
     if not n_done:
         raise KeyboardInterrupt("The path was interrupted before a strength was done.")
-    warnings.warn(
+    warn(
         f"Path interrupted: {n_done} of {strengths.size} strengths are complete, and only these "
-        "are returned.",
-        UserWarning,
-        stacklevel=3,
+        "are returned."
     )
     return strengths[:n_done]
 

@@ -1,7 +1,6 @@
 """A run of a solver for an estimator: build the engine, train, write down what was learned."""
 
 import copy
-import warnings
 import zlib
 from numbers import Integral
 
@@ -21,6 +20,7 @@ from skreg._schedules import Schedule
 from skreg._threads import Threads
 from skreg._training import Plan, Progress, new_patience, train
 from skreg._validation import score_function
+from skreg._warnings import warn
 
 DIVERGED = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -279,7 +279,7 @@ class StochasticRun(Run):
             raise ValueError(DIVERGED.format(estimator.learning_rate_init))
         if diverged:
             message = KEPT.format(n_epochs, estimator.learning_rate_init)
-            warnings.warn(message, ConvergenceWarning, stacklevel=8)
+            warn(message, ConvergenceWarning)
         estimator.stopped_early_ = self.watches and progress.patience.exhausted
         over = diverged or not incremental or progress.patience.exhausted
         self.raw = engine.parameters() if engine.keeps_average else None
@@ -304,7 +304,7 @@ class StochasticRun(Run):
             engine.set_average(engine.parameters())  # which is what is validated
             worse = self.watches and validate()[1] < progress.patience.best - estimator.tol
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=8)
+            warn("Training interrupted by user.")
             worse = progress.interrupted = True
         if worse:
             engine.load(before)

@@ -1,7 +1,6 @@
 """Stability selection: how often a feature survives on subsamples of the rows."""
 
 import numbers
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from skreg._parallel import Brake, check_n_jobs, run_all
 from skreg._parameters import column_groups
 from skreg._path import choose_axis, path_estimator, range_of
 from skreg._walk import NullOnDemand, walk
+from skreg._warnings import warn
 
 MAX_SEED = np.iinfo(np.int32).max
 
@@ -231,11 +231,9 @@ def _alive_features(tasks, n_jobs, brake, unit):
     n_done = len(found) // unit * unit
     if not n_done:
         raise KeyboardInterrupt("The selection was interrupted before a subsample was done.")
-    warnings.warn(
+    warn(
         f"Selection interrupted: {n_done} of {len(tasks)} subsamples are complete, and the result "
-        f"is that of n_subsamples={n_done}.",
-        UserWarning,
-        stacklevel=3,
+        f"is that of n_subsamples={n_done}."
     )
     return np.array(found[:n_done])
 

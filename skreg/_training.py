@@ -1,7 +1,6 @@
 """The loop between epochs: learning rate, history, validation, patience, the best weights."""
 
 import math
-import warnings
 from time import perf_counter
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from skreg._kernels.shuffle import NO_DRAWS
 from skreg._penalties import TERMS
 from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning_rate
 from skreg._stopping import Patience
+from skreg._warnings import warn
 
 LONGEST = 0.02  # seconds of epochs in a row
 
@@ -149,7 +149,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
             history.append(**_row(engine, record))
             n_epochs += 1
         progress.stopped = progress.interrupted = True
-        warnings.warn("Training interrupted by user.", stacklevel=8)
+        warn("Training interrupted by user.")
     return n_epochs, diverged
 
 
@@ -227,9 +227,8 @@ def _warn_at_the_end(plan, n_epochs):
     last = plan.schedule.n_epochs
     if n_epochs < last or plan.incremental or plan.schedule.name in PLANNED:
         return
-    warnings.warn(
+    warn(
         f"Stochastic Optimizer: Maximum iterations ({last}) reached and the "
         "optimization hasn't converged yet.",
         ConvergenceWarning,
-        stacklevel=9,
     )

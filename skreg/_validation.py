@@ -1,7 +1,6 @@
 """Validation rows: a set of one's own or a part of the training rows, and its score."""
 
 import copy
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from skreg._architecture import views
 from skreg._job import Rows
+from skreg._warnings import warn
 
 
 class Validation(NamedTuple):
@@ -74,12 +74,10 @@ def _usable_strata(labels, fraction):
     n_valid = _validation_size(fraction, labels.size)
     if counts.min() >= 2 and min(n_valid, labels.size - n_valid) >= counts.size:
         return labels
-    warnings.warn(
+    warn(
         "The validation split is not stratified: the smallest class has "
         f"{counts.min()} row(s), and {n_valid} validation rows must hold {counts.size} "
-        "classes. Merge rare classes, raise validation_fraction or give X_val and y_val.",
-        UserWarning,
-        stacklevel=7,
+        "classes. Merge rare classes, raise validation_fraction or give X_val and y_val."
     )
     return None
 

@@ -2,7 +2,6 @@
 
 import copy
 import numbers
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skreg._grids import null_model, spread
 from skreg._schedules import PLANNED
+from skreg._warnings import warn
 
 WITH_ZEROS = ("l1", "group_l1")  # what a stronger one has set to zero, none stronger revives
 
@@ -178,13 +178,12 @@ def empty_network(model, rows, null):
 
 
 def _warn_unfinished(where, objective, without_weights):
-    warnings.warn(
+    warn(
         f"At {where} training has ended at an objective of {objective:.3g}, above the "
         f"{without_weights:.3g} of the network without weights: it is far from its end. Scale y "
         "(TransformedTargetRegressor, StandardScaler), or raise max_iter, warm_max_iter or "
         "learning_rate_init.",
         ConvergenceWarning,
-        stacklevel=4,
     )
 
 

@@ -15,7 +15,7 @@ LAYERS = [
     {"_kernel_cache"},
     {"_jit"},
     {"_kernels"},
-    {"_callbacks", "_compilation", "_docs", "_labels", "_parallel", "_sklearn"},
+    {"_callbacks", "_compilation", "_docs", "_labels", "_parallel", "_sklearn", "_warnings"},
     {"_architecture", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
     {"_penalties", "_plugs"},
     {"_history", "_job", "_zeros"},
