@@ -11,8 +11,9 @@ from skreg._objective import Objective
 from skreg._penalties import inner
 from skreg._runs import Run
 from skreg._sklearn import check_optimize_result
+from skreg._stopping import Patience
 from skreg._threads import OneBlasThread
-from skreg._training import new_patience
+from skreg._training import observe
 from skreg._warnings import warn
 
 NOT_FINITE = (
@@ -174,7 +175,7 @@ class LbfgsRun(Run):
         """Train from ``flat`` and write what was learned."""
         estimator, flat = self.estimator, self.flat
         options = LbfgsOptions(estimator.max_iter, estimator.max_fun, float(estimator.tol))
-        self.patience = new_patience(self.watches, estimator.tol, estimator.n_iter_no_change)
+        self.patience = Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change)
         self.best = self.latest = flat
         dtype = flat.dtype
         self.watch.show(lambda: self.snapshot(self.latest.astype(dtype), 0, self.patience))
@@ -188,15 +189,15 @@ class LbfgsRun(Run):
             self.validate = self.validator(engine)
             self.watch.begin("iteration")
             result = self._minimize(flat, options)
-        flat = self.best if self.watches else self.latest
-        estimator.stopped_early_ = self.watches and self.patience.exhausted
+        flat = self.best if self.stops_early else self.latest
+        estimator.stopped_early_ = self.stops_early and self.patience.exhausted
         n_iter = len(self.history) - self.n_before
         if result is not None:
             n_iter = min(result.nit, estimator.max_iter)
         self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
         # Moments of an earlier stochastic fit belong to other weights.
         estimator._solver_state = {"solver": estimator.solver, "incremental": incremental}
-        if result is not None and not self.watches:
+        if result is not None and not self.stops_early:
             estimator.loss_ = result.value
 
     def _minimize(self, flat, options):
@@ -217,24 +218,17 @@ class LbfgsRun(Run):
         """Book an iteration; return whether early stopping or a callback ends the run."""
         self.latest = flat
         terms = self.objective.terms.values(flat)
-        penalty, loss = sum(terms.values()), self.objective.loss
         row = {
-            "loss": loss,
-            "penalty": penalty,
+            "loss": self.objective.loss,
+            "penalty": sum(terms.values()),
             **terms,
             **nonzeros(self.objective.engine.nonzeros()),
         }
-        if self.estimator.verbose:
-            print(f"Iteration {len(self.history) + 1}, loss = {loss + penalty:.8f}")
-        if self.validate is not None:
-            row["validation_loss"], row["validation_score"] = self.validate()
-            if self.estimator.verbose:
-                print(f"Validation score: {row['validation_score']:f}")
-        self.history.append(**row)
-        watched = row["validation_score"] if self.watches else loss + penalty
-        if self.patience.observe(watched):
+        number = len(self.history) - self.n_before + 1
+        if observe(row, number, self.patience, self.validate, self.estimator.verbose):
             self.best = flat
-        exhausted = self.watches and self.patience.exhausted
+        self.history.append(**row)
+        exhausted = self.stops_early and self.patience.exhausted
         if exhausted and self.estimator.verbose:
             print(f"{self.patience.message()} Stopping.")
         self.stopped = self.watch.end() or exhausted

@@ -17,8 +17,9 @@ from skreg._objective import Objective, polish, solver_metric
 from skreg._penalties import clear_excluded, movable
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
+from skreg._stopping import Patience
 from skreg._threads import Threads
-from skreg._training import Plan, Progress, new_patience, train
+from skreg._training import Plan, Progress, train
 from skreg._validation import score_function
 from skreg._warnings import warn
 
@@ -98,6 +99,8 @@ class Run:
         Whether the user has ended the run.
     watch : Watch
         Told of each epoch or iteration; set before `start`.
+    stops_early : bool
+        Whether the validation score ends the run.
     """
 
     interrupted = False
@@ -110,7 +113,7 @@ class Run:
         self.history = History.of(estimator, n_layers)
         self.n_before = len(self.history)
         self.penalties = network_penalties(estimator, n_layers)
-        self.watches = estimator.early_stopping and validation is not None
+        self.stops_early = estimator.early_stopping and validation is not None
 
     def engine(self, n_threads, batch_size):
         """Return the engine of the run."""
@@ -163,10 +166,10 @@ class Run:
         estimator.n_iter_ = n_epochs
         estimator.n_layers_ = len(self.network.units)
         estimator.n_outputs_ = self.network.units[-1]
-        watched = self.watches
-        estimator.best_loss_ = None if watched else patience.best
-        estimator.best_validation_score_ = patience.best if watched else None
-        estimator.validation_scores_ = history["validation_score"].tolist() if watched else None
+        scores = history["validation_score"].tolist()
+        estimator.best_loss_ = None if self.stops_early else patience.best
+        estimator.best_validation_score_ = patience.best if self.stops_early else None
+        estimator.validation_scores_ = scores if self.stops_early else None
 
 
 class StochasticRun(Run):
@@ -199,7 +202,7 @@ class StochasticRun(Run):
             leg.memory, estimator.t_ = None, engine.n_seen
             if pauses:  # the leg remembers what a warm start would go on from
                 leg.keep(engine)
-            self._end(engine, progress, (leg.n_epochs, diverged), incremental)
+            latest = self._end(engine, progress, (leg.n_epochs, diverged), incremental)
             if not (incremental or pauses or progress.interrupted):
                 self._polish(engine, progress, validate)
             engine.release()
@@ -207,7 +210,7 @@ class StochasticRun(Run):
                 self._keep_state(engine, progress, incremental)
             flat = engine.parameters()
             if engine.keeps_average and not pauses:
-                state = {"weights": self.raw, "average": digest(flat)}
+                state = {"weights": latest, "average": digest(flat)}
                 estimator._solver_state.update(state)
         self.interrupted = progress.interrupted
         self.keep(flat, earlier + leg.n_epochs, progress.patience)
@@ -228,14 +231,14 @@ class StochasticRun(Run):
             ),
             max_iter=1 if incremental else estimator.max_iter,
             verbose=bool(estimator.verbose),
-            early_stopping=self.watches,
+            early_stopping=self.stops_early,
             incremental=incremental,
         )
 
     def _progress(self, incremental):
         """Return the progress so far: partial_fit goes on, fit begins a new run."""
         estimator = self.estimator
-        progress = Progress(new_patience(self.watches, estimator.tol, estimator.n_iter_no_change))
+        progress = Progress(Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change))
         if incremental and estimator._progress_state is not None:
             progress.restore(estimator._progress_state)
         return progress
@@ -272,7 +275,10 @@ class StochasticRun(Run):
         return cleared
 
     def _end(self, engine, progress, outcome, incremental):
-        """Restore the best weights, or report a divergence."""
+        """Restore the best weights, or report a divergence.
+
+        Return what training ended with where an average of the weights predicts, else None.
+        """
         estimator = self.estimator
         n_epochs, diverged = outcome
         if diverged and progress.best is None:
@@ -280,15 +286,16 @@ class StochasticRun(Run):
         if diverged:
             message = KEPT.format(n_epochs, estimator.learning_rate_init)
             warn(message, ConvergenceWarning)
-        estimator.stopped_early_ = self.watches and progress.patience.exhausted
+        estimator.stopped_early_ = self.stops_early and progress.patience.exhausted
         over = diverged or not incremental or progress.patience.exhausted
-        self.raw = engine.parameters() if engine.keeps_average else None
+        latest = engine.parameters() if engine.keeps_average else None
         if progress.best is not None and over:
             engine.load(progress.best)
         elif engine.keeps_average:
             engine.load(engine.average())
         if incremental and progress.patience.exhausted:
             progress.patience.count = 0
+        return latest
 
     def _polish(self, engine, progress, validate):
         """Polish the weights; early stopping keeps the result only if its score is as good."""
@@ -302,7 +309,7 @@ class StochasticRun(Run):
             objective = Objective(engine, self.penalties, self.anchor)
             polish(objective, estimator.polish, metric)
             engine.set_average(engine.parameters())  # which is what is validated
-            worse = self.watches and validate()[1] < progress.patience.best - estimator.tol
+            worse = self.stops_early and validate()[1] < progress.patience.best - estimator.tol
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
             worse = progress.interrupted = True
@@ -316,6 +323,6 @@ class StochasticRun(Run):
         solver, state = estimator.solver, {"incremental": incremental}
         estimator._solver_state = {"solver": solver, **state, **moments}
         estimator._progress_state = progress.as_dict()
-        if self.watches and not incremental:  # scores of its validation rows bind no other call
+        if self.stops_early and not incremental:  # scores of its validation rows bind no other call
             fresh = self._progress(False).as_dict()
             estimator._progress_state = {**fresh, "divisions": progress.divisions}

@@ -12,7 +12,6 @@ from skreg._history import nonzeros
 from skreg._kernels.shuffle import NO_DRAWS
 from skreg._penalties import TERMS
 from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning_rate
-from skreg._stopping import Patience
 from skreg._warnings import warn
 
 LONGEST = 0.02  # seconds of epochs in a row
@@ -85,11 +84,6 @@ class Pace:
         self._seconds = max((perf_counter() - self._start) / self._n, 1e-9)
 
 
-def new_patience(early_stopping, tol, n_iter_no_change):
-    """Return the patience of a run that has not begun."""
-    return Patience(early_stopping, tol, n_iter_no_change)
-
-
 def train(engine, plan, progress, history, shuffler=None, validation=None, watch=SILENCE):
     """Run epochs until the patience or ``max_iter`` is exhausted.
 
@@ -134,7 +128,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
                 row = _row(engine, records.pop(0))
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
                 if not diverged:
-                    _judge(engine, plan, progress, row, (n_epochs, validation))
+                    _judge(engine, plan, progress, row, (n_epochs + 1, validation))
                 history.append(**row)
                 n_epochs += 1
             asked = watch.end()
@@ -186,19 +180,36 @@ def _row(engine, record):
     return row | nonzeros(counts)
 
 
-def _judge(engine, plan, progress, row, now):
-    """Validate after an epoch, add to its row, and tell the patience."""
-    n_epochs, validation = now
+def observe(row, number, patience, validate, verbose):
+    """Complete the row of an epoch, or of an iteration; return whether it is the best so far.
+
+    Parameters
+    ----------
+    row : dict
+        Of the history; the validation is added to it.
+    number : int
+        The epoch's, from 1 on, in its run.
+    patience : Patience
+        Told of the validation score or of the training loss, whichever it watches.
+    validate : callable or None
+        Returns validation loss and score.
+    verbose : bool
+    """
     watched = row["loss"] + row["penalty"]
-    if plan.verbose:
-        print(f"Iteration {n_epochs + 1}, loss = {watched:.8f}")
-    if validation is not None:
-        row["validation_loss"], row["validation_score"] = validation()
-        if plan.verbose:
+    if verbose:
+        print(f"Iteration {number}, loss = {watched:.8f}")
+    if validate is not None:
+        row["validation_loss"], row["validation_score"] = validate()
+        if verbose:
             print(f"Validation score: {row['validation_score']:f}")
-    if plan.early_stopping:
-        watched = row["validation_score"]
-    if progress.patience.observe(watched) and plan.early_stopping:
+    return patience.observe(row["validation_score"] if patience.watches_score else watched)
+
+
+def _judge(engine, plan, progress, row, now):
+    """Observe an epoch, and keep its weights where early stopping may come back to them."""
+    number, validation = now
+    is_best = observe(row, number, progress.patience, validation, plan.verbose)
+    if is_best and plan.early_stopping:
         with engine.averaged():
             progress.best = engine.parameters()
 

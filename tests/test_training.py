@@ -347,6 +347,16 @@ def test_verbose_prints_every_epoch(classes, solver, capsys):
     assert [line for line in lines if line.startswith("Valid")] == scores
 
 
+@pytest.mark.parametrize("solver", ("adam", "lbfgs"))
+def test_verbose_numbers_the_epochs_of_each_fit_from_one(diabetes, solver, capsys):
+    network = MLPRegressor((4,), solver=solver, warm_start=True, max_iter=3, verbose=True,
+                           random_state=0)  # fmt: skip
+    for _ in range(2):
+        network.fit(*diabetes)
+    said = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
+    assert said == [f"Iteration {i}" for i in (1, 2, 3)] * 2
+
+
 def test_verbose_says_why_training_stops(diabetes, capsys):
     network = MLPRegressor((4,), tol=1e3, n_iter_no_change=2, verbose=True, random_state=0)
     network.fit(*diabetes)
