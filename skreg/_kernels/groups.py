@@ -118,21 +118,24 @@ def _find_norms(weights, metric, groups, strengths, norms):
 
     The reciprocal of that length is concave in s, so Newton's method rises to the solution from
     below (Moré & Sorensen 1983 solve trust regions so). It begins where a metric equal to its
-    mean would end, which is never beyond the solution (Jensen), and a step from ``close`` by ends
-    within rounding. A group that would shrink to less than ``negligible`` of its norm counts as
-    zero, and one whose squares would underflow: what is left of a dying group is rounded off.
+    mean would end, which is never beyond the solution (Jensen); a step that begins within
+    ``close`` of the solution ends at it up to rounding, and is the last. A group that would shrink
+    to less than ``negligible`` of its norm counts as zero, and one whose squares would underflow:
+    what is left of a dying group is rounded off.
     """
     is_single = weights.itemsize == 4
     negligible, close = (1e-6, 3e-4) if is_single else (1e-12, 1e-8)
     squares, others, open_ones = stack_room(weights), stack_room(weights), stack_room(weights)
     _sum_squares(weights, metric, groups, squares, others)
-    strength, square = load(strengths, 0), load(squares, 0)
+    strength, square = load(strengths, 0), load(squares, 0)  # unused lanes: no group, strength 0
+    zero = strength * 0.0
+    one = zero + 1.0
     norm = square_root(square)
     lowest = norm * negligible
     is_dead = norm < (1e-15 if is_single else 1e-145)
-    expected = norm - strength * (load(others, 0) / where(is_dead, norm * 0.0 + 1.0, square))
-    s = where(is_dead, norm * 0.0, where(expected > lowest, expected, lowest))
-    is_open = where(is_dead, norm * 0.0, where(strength > 0.0, norm * 0.0 + 1.0, norm * 0.0))
+    expected = norm - strength * (load(others, 0) / where(is_dead, one, square))
+    s = where(is_dead, zero, where(expected > lowest, expected, lowest))
+    is_open = where(is_dead, zero, where(strength > 0.0, one, zero))
     for _ in range(MOST_NEWTON_STEPS):
         store(norms, 0, s)
         store(open_ones, 0, is_open)
@@ -141,10 +144,10 @@ def _find_norms(weights, metric, groups, strengths, norms):
         _sum_shrunken(weights, metric, groups, (strengths, norms, open_ones), (squares, others))
         square = load(squares, 0)
         excess = square_root(square) - 1.0
-        vanishes = where(s == lowest, where(excess <= 0.0, is_open, is_open * 0.0), is_open * 0.0)
-        better = where(vanishes > 0.0, s * 0.0, s + s * square * excess / load(others, 0))
+        vanishes = where(s == lowest, where(excess <= 0.0, is_open, zero), zero)
+        better = where(vanishes > 0.0, zero, s + s * square * excess / load(others, 0))
         s = where(is_open > 0.0, better, s)
-        is_open = where(excess > close, is_open - vanishes, is_open * 0.0)
+        is_open = where(excess > close, is_open - vanishes, zero)
     store(norms, 0, s)
 
 

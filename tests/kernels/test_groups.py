@@ -1,9 +1,11 @@
 """The proximal operator of groups: optimality, exact zeros, and no influence of neighbours."""
 
+import numba
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from skreg._kernels import groups as groups_module
 from skreg._kernels.groups import Groups, measure_groups, prox_groups
 from skreg._kernels.room import ROOM
 from skreg._kernels.simd import lanes
@@ -194,6 +196,20 @@ def test_groups_do_not_know_of_each_other(dtype):
         stays = ~np.isin(shares, (0.5, 1.5))
         stays[:first] = stays[first + n :] = True
         np.testing.assert_array_equal(after[:, stays], before[:, stays])
+
+
+@pytest.mark.skipif(not numba.config.DISABLE_JIT, reason="compiled code can't be counted")
+@pytest.mark.parametrize("left", (np.nan, -1.0, 0.0), ids=str)
+def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left):
+    rounds, rest = [], groups_module._sum_shrunken
+    monkeypatch.setattr(groups_module, "stack_room", lambda like: np.full(ROOM, left, like.dtype))
+    monkeypatch.setattr(
+        groups_module, "_sum_shrunken", lambda *given: (rounds.append(1), rest(*given))
+    )
+    packed = Packed([3], 1, np.float32)
+    packed.metric[:] = 1.0
+    packed.shrink(0.1)
+    assert len(rounds) == 1
 
 
 @pytest.mark.parametrize(("rows", "n_panels"), GROUPS)
