@@ -110,7 +110,7 @@ class Engine:
     def close(self):
         """End the team; nothing is left running."""
         if self._members:
-            self._team.flags[COMMAND] = epoch.STOP
+            self._team.flags[COMMAND] = epoch.DO_STOP
             epoch.run(0, self._team, self.job, self.job)
             for member in self._members:
                 member.join()
@@ -179,7 +179,7 @@ class Engine:
     def turn(self):
         """Write the transposed copies of all weights, which backward reads."""
         if self.table.arrays[slots.TURNED].size:
-            self._command(epoch.TURN)
+            self._command(epoch.DO_TURN)
 
     def store(self, flat):
         """Write the parameters into the flat vector."""
@@ -299,7 +299,7 @@ class Engine:
     def gradient(self):
         """Accumulate the gradient of the summed data loss; return that sum and the weight."""
         self._zeros.begin_epochs(1)
-        self._command(epoch.GRADIENT)
+        self._command(epoch.DO_GRADIENT)
         return self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
 
     def evaluate(self, draw=-1):
@@ -309,7 +309,7 @@ class Engine:
         and one more those of every next.
         """
         self.job.report[DRAW] = draw
-        self._command(epoch.EVALUATE)
+        self._command(epoch.DO_EVALUATE)
         outputs = self.table.arrays[slots.OUTPUTS].reshape(-1, self.network.units[-1])
         loss, weight = self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]
         return outputs, loss / weight if weight > 0 else 0.0

@@ -95,7 +95,7 @@ class ImageTransform(OfImages):
             0: batch.IMAGE_TRANSFORM,
             images.HEIGHT: shape.height,
             images.CHANNELS: shape.channels,
-            images.TURN: np.deg2rad(self.rotation),
+            images.ROTATION: np.deg2rad(self.rotation),
             images.ZOOM: self.zoom,
             images.SHEAR: np.deg2rad(self.shear),
             images.VERTICAL: vertical,

@@ -1,6 +1,7 @@
 """The one spelling of ``njit``: quick compilation, kept on disk, with safe flags.
 
-Every compiled function of the package is written ``@jit``. Four things are decided here, once:
+Every compiled function of the package is written ``@jit``, or as one of its kinds ``@outlined``
+and ``@inlined``. Four things are decided here, once:
 
 * **A kernel is optimized once.** Numba makes machine code, wrappers and a cache file of every
   function that a compiled function calls, each time optimizing all that it calls in turn. Nobody
@@ -24,6 +25,7 @@ import gc
 
 import llvmlite
 import numba
+import numpy as np
 from numba.core import compiler, errors, ir, types, typing
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
@@ -271,4 +273,16 @@ def outlined(function):
     function = jit(function)
     if not numba.config.DISABLE_JIT:
         function.stays_apart = True
+    return function
+
+
+def inlined(function):
+    """Compile ``function`` so that it melts into its callers, however long it is.
+
+    A call would pass lanes through memory, and what depends on constant arguments would stay.
+    """
+    function = jit(function)
+    if numba.config.DISABLE_JIT:
+        return np.errstate(all="ignore")(function)  # as compiled code does
+    function.targetoptions = {**function.targetoptions, "forceinline": True}
     return function

@@ -66,7 +66,7 @@ CHUNK_ROWS = 256  # rows at a time where no update follows: enough to fill tiles
 STATE_SLOTS = slots.WEIGHTS, slots.FIRST, slots.SECOND, slots.TURNED, slots.AVERAGE
 WRITTEN_SLOTS = (
     *STATE_SLOTS, slots.GRADIENT, slots.MEMORY, slots.TARGET, slots.SAMPLE_WEIGHT, slots.SPARSE,
-    slots.COLUMNS, slots.STARTS, slots.LOSSES, slots.SUMS, slots.SQUARES, slots.GROUP_SUMS,
+    slots.COLUMNS, slots.STARTS, slots.ROW_LOSSES, slots.SUMS, slots.SQUARES, slots.GROUP_SUMS,
     slots.COLUMN_SQUARES, slots.NOTES, slots.DELTA_NOTES, slots.COLUMN_NOTES, slots.PARTIAL_SUMS,
 )  # fmt: skip
 
@@ -285,7 +285,7 @@ def _put_batch(table, sizes, n_targets):
     table.new(slots.MEMORY, sizes.memory + WORD)  # zeros are noted by whole words
     table.new(slots.TARGET, sizes.rows * n_targets)
     table.new(slots.SAMPLE_WEIGHT, sizes.rows)
-    table.new(slots.LOSSES, sizes.rows, np.float64)
+    table.new(slots.ROW_LOSSES, sizes.rows, np.float64)
     table.new(slots.STARTS, sizes.rows + 1, np.int64)
 
 

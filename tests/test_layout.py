@@ -114,6 +114,18 @@ def test_nobody_else_writes_the_decorator(path):
     assert not names & {"njit", "jitclass", "vectorize", "guvectorize", "prange"}
 
 
+def test_no_two_kernels_give_one_name_to_two_constants():
+    homes = {}
+    for path in (PACKAGE / "_kernels").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign):
+                names = [name.id for target in node.targets for name in ast.walk(target)
+                         if isinstance(name, ast.Name) and name.id.isupper()]  # fmt: skip
+                for name in names:
+                    homes.setdefault(name, set()).add(path.name)
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
 def test_private_names_of_scikit_learn_are_imported_in_one_place():
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):

@@ -253,7 +253,7 @@ def test_no_solver_passes_over_a_regularizer(name, solver):
     change = abs(learned(network) - learned(plain.fit(IRIS, SPECIES))).max()
     assert change > 1e-3, (
         f"solver={solver!r} passes over {name}: CONTRIBUTING.md has the places of a penalty, and "
-        "what lbfgs cannot do belongs into NEEDS_BATCHES of skreg/_regularization.py"
+        "what lbfgs cannot do belongs in NEEDS_BATCHES of skreg/_regularization.py"
     )
     assert solver != "lbfgs" or name in WITHOUT_BATCHES, f"enter {name} in WITHOUT_BATCHES"
 

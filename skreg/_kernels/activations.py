@@ -4,12 +4,12 @@ Every function takes lanes and returns their values and slopes; definitions and 
 of PyTorch's defaults. NaN goes in and comes out, so that a divergence is seen.
 """
 
-from skreg._jit import jit
+from skreg._jit import inlined, jit
 from skreg._kernels.elementary import expm1, normal
 from skreg._kernels.elementary import logistic as logistic_function
 from skreg._kernels.elementary import softplus as softplus_function
 from skreg._kernels.elementary import tanh as tanh_function
-from skreg._kernels.lanes import count, inlined, load, store, where
+from skreg._kernels.lanes import count, load, store, where
 
 IDENTITY, LOGISTIC, TANH, RELU, LEAKY_RELU, ELU, SELU, GELU, SILU, SOFTPLUS = range(10)
 
@@ -123,6 +123,12 @@ def apply(code, z):
     elif code == SILU:
         return silu(z)
     return softplus(z)
+
+
+@jit
+def keeps_zero(code):
+    """Return whether the function of number ``code`` is 0 at 0, which keeps padding zero."""
+    return code != LOGISTIC and code != SOFTPLUS
 
 
 @jit

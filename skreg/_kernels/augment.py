@@ -30,8 +30,8 @@ from skreg._kernels.job import (
     DELTAS,
     FACTORS,
     LEAD,
-    LOSSES,
     MEMORY,
+    ROW_LOSSES,
     SAMPLE_WEIGHT,
     SWAP_COLUMNS,
     SWAP_STARTS,
@@ -379,7 +379,7 @@ def ascend(job, i, shift, step, epsilon):
 def clear_rows(job, first, last):
     """Empty the rows between the two halves of a batch, over which gradients are summed."""
     layout, memory = job.layout, numbers(job, MEMORY)
-    weight, losses = numbers(job, SAMPLE_WEIGHT), doubles(job, LOSSES)
+    weight, losses = numbers(job, SAMPLE_WEIGHT), doubles(job, ROW_LOSSES)
     for i in range(first, last):
         weight[i] = losses[i] = 0
     for level in range(layout.shape[1]):

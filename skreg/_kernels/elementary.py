@@ -16,7 +16,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skreg._kernels.lanes import as_bits, as_real, inlined, spread, square_root, where
+from skreg._jit import inlined
+from skreg._kernels.lanes import as_bits, as_real, spread, square_root, where
 
 
 class Format(NamedTuple):
@@ -251,8 +252,8 @@ def softplus(x):
 
 
 @inlined
-def closer(s, y):
-    """Return ``s`` times what takes the product of both to 1, but for a fourth power of the gap."""
+def over_root(s, y):
+    """Return ``s / sqrt(s y)`` for ``s y`` near 1, up to the fourth power of the gap to it."""
     gap = 1.0 - s * y
     return s + s * gap * ((0.3125 * gap + 0.375) * gap + 0.5)
 
@@ -270,8 +271,8 @@ def sqrt(x):
         return square_root(x)
     x = where(x > c.largest, c.largest, x)
     y = as_real(c.guess - (as_bits(x) >> 1))
-    y = closer(y, x * y)
-    return closer(x * y, y)
+    y = over_root(y, x * y)
+    return over_root(x * y, y)
 
 
 @inlined

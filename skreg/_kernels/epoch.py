@@ -28,12 +28,12 @@ from skreg._kernels.solvers import plan_step
 from skreg._kernels.subnormals import flush_subnormals, write_register
 from skreg._kernels.team import COMMAND, meet, share
 
-STOP, TRAIN, GRADIENT, EVALUATE, TURN = range(5)  # commands
+DO_STOP, DO_TRAIN, DO_GRADIENT, DO_EVALUATE, DO_TURN = range(5)  # commands
 
 
 @jit
 def run(tid, team, job, own):
-    """Carry out one command as the caller (``tid`` 0), or all until STOP as any other member.
+    """Carry out one command as the caller (``tid`` 0), or all until DO_STOP as any other member.
 
     Returns False where the team was aborted, and True otherwise.
     ``own`` is the job with the member's own copy of the parameters, if members have their own.
@@ -42,15 +42,15 @@ def run(tid, team, job, own):
         if not meet(team):
             return False
         command = team.flags[COMMAND]
-        if command == EVALUATE:
+        if command == DO_EVALUATE:
             evaluate(tid, team, job)
-        elif command == TURN:
+        elif command == DO_TURN:
             turn_all(tid, team, job)
-        elif command == STOP:
+        elif command == DO_STOP:
             return True
         else:  # training, where subnormal numbers do not matter
             before = flush_subnormals()
-            if command == GRADIENT:
+            if command == DO_GRADIENT:
                 full_gradient(tid, team, job)
             elif job.n_parts > 1:
                 train_replicas(tid, team, own)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.epoch import TRAIN
+from skreg._kernels.epoch import DO_TRAIN
 from skreg._kernels.job import LOSS_SUM, ORDER, RATE, WEIGHTS, integers, numbers
 from skreg._kernels.lanes import count, load, load_first, total, where, widened
 from skreg._kernels.plugs import call
@@ -50,7 +50,7 @@ def train_epochs(team, job, run, draws, bounds, records):
         for i in range(LOSS_SUM, report.size):
             report[i] = 0
         report[RATE] = records.rates[epoch]
-        team.flags[COMMAND] = TRAIN
+        team.flags[COMMAND] = DO_TRAIN
         if not call(run, (np.int64(0), team, job, job)):
             return
         for i in range(report.size):

@@ -8,7 +8,7 @@ sixty thousand.
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.activations import LOGISTIC, SOFTPLUS, activate_values
+from skreg._kernels.activations import activate_values, keeps_zero
 from skreg._kernels.matmul import ROWS, STORE, Numbers, Panels, product
 from skreg._kernels.room import free_room, heap_room
 from skreg._kernels.simd import VECTOR_BYTES, row_tile_1, row_tile_4
@@ -52,7 +52,7 @@ def layer_of_few(values, lead, coef, bias, code, out):
         )
         free_room(rest)
     activate_values(code, out, bias, stride, n_rows)
-    if code == LOGISTIC or code == SOFTPLUS:
+    if not keeps_zero(code):
         for i in range(n_rows):
             for j in range(fan_out, stride):
                 out[i * stride + j] = 0

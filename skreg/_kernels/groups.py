@@ -9,17 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg._jit import jit
-from skreg._kernels.lanes import (
-    count,
-    inlined,
-    load,
-    load_first,
-    square_root,
-    store,
-    total,
-    where,
-)
+from skreg._jit import inlined, jit
+from skreg._kernels.lanes import count, load, load_first, square_root, store, total, where
 from skreg._kernels.room import stack_room
 
 MOST_NEWTON_STEPS = 30

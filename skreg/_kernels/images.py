@@ -17,7 +17,7 @@ from skreg._kernels.random import mix
 
 # What stands in the row of a transform after its code; what is not named is 0.
 HEIGHT, CHANNELS, SIZE = range(1, 4)
-TURN, ZOOM, SHEAR, VERTICAL, HORIZONTAL, FLIPS, FILL = range(3, 10)
+ROTATION, ZOOM, SHEAR, VERTICAL, HORIZONTAL, FLIPS, FILL = range(3, 10)
 FLIP_VERTICAL, FLIP_HORIZONTAL = 1, 2
 
 MARGIN = 3  # a border of one pixel before the image and two behind it, where a clamped place ends
@@ -265,7 +265,7 @@ def warp_images(job, parameters, key, member):
     shape, flips = image_shape(job, parameters), np.int64(parameters[FLIPS])
     desk = desk_of(job, shape, tid, n_threads)
     ranges = Ranges(
-        parameters[TURN],
+        parameters[ROTATION],
         parameters[ZOOM],
         parameters[SHEAR],
         parameters[VERTICAL],

@@ -27,10 +27,10 @@ WEIGHTS, FIRST, SECOND, GRADIENT, TURNED = range(5)
 # One batch: values and deltas of all levels; targets and weights; entries of sparse rows.
 MEMORY, TARGET, SAMPLE_WEIGHT, SPARSE = range(5, 9)
 # Lane sums per tile of each penalty; of float64, squared gradients by tiles; strengths per matrix;
-# dropout factors per level; raw outputs of the validation rows.
+# dropout factors per level; predictions of the validation rows.
 SUMS, SQUARES, L1, L2, FACTORS, OUTPUTS = range(9, 15)
 # Of float64, int64 and int32: losses of a batch's rows; row numbers; CSR structure of a batch.
-LOSSES, ORDER, VALID_ROWS, STARTS, COLUMNS = range(15, 20)
+ROW_LOSSES, ORDER, VALID_ROWS, STARTS, COLUMNS = range(15, 20)
 # The rows to learn from and those to validate on: slots relative to `Source.slot`.
 X, X_COLUMNS, X_STARTS, Y, Y_WEIGHT = range(5)
 TRAIN_SLOT, VALID_SLOT = 20, 25

@@ -24,20 +24,7 @@ from numba.extending import (
     type_callable,
 )
 
-from skreg._jit import jit
 from skreg._kernels.simd import VECTOR_BYTES
-
-
-def inlined(function):
-    """Compile ``function`` so that it melts into its callers, however long it is.
-
-    A call would pass lanes through memory, and what depends on constant arguments would stay.
-    """
-    function = jit(function)
-    if numba.config.DISABLE_JIT:
-        return np.errstate(all="ignore")(function)
-    function.targetoptions = {**function.targetoptions, "forceinline": True}
-    return function
 
 
 class Lanes(types.Type):

@@ -128,8 +128,8 @@ def update_rows(job, k, rows, step):
     l2 *= job.kind.dtype.type(step.clip)
     for p in range(layout[PANELS, k]):
         at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + first) * width
-        part = segment(job, at, (last - first) * width)
-        update(job.rule, step, part, l1, l2, step.shrink)
+        block = segment(job, at, (last - first) * width)
+        update(job.rule, step, block, l1, l2, step.shrink)
     if k >= job.lowest:
         turn(job, k, first, min(last, layout[UNITS, k]))
 
@@ -139,8 +139,8 @@ def update_bias(job, k, step):
     """Take the step on the bias of matrix k, which no penalty and no decay touches."""
     zero = job.kind.dtype.type(0)
     size = job.layout[PANELS, k] * lanes_of(job)
-    part = segment(job, job.layout[BIASES_AT, k], size)
-    update(job.rule, step, part, zero, zero, 1.0)
+    block = segment(job, job.layout[BIASES_AT, k], size)
+    update(job.rule, step, block, zero, zero, 1.0)
 
 
 @jit

@@ -12,18 +12,9 @@ than it should.
 
 from typing import NamedTuple
 
-from skreg._jit import jit, outlined
+from skreg._jit import inlined, jit, outlined
 from skreg._kernels.elementary import exp, exp_below_zero, log, log1p, logistic
-from skreg._kernels.lanes import (
-    count,
-    inlined,
-    load,
-    load_first,
-    store,
-    store_first,
-    where,
-    widened,
-)
+from skreg._kernels.lanes import count, load, load_first, store, store_first, where, widened
 from skreg._kernels.room import free_room, heap_room
 from skreg._kernels.transpose import Vectors, transpose, transpose_inlined, transpose_numbers
 

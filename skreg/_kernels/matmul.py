@@ -16,7 +16,7 @@ from skreg._kernels.simd import (
     ADD,
     HALVES,
     MULTIPLY,
-    PANELS,
+    PANELS_OF_WIDE_TILE,
     PLUS,
     ROWS,
     ROWS_OF_WIDE_TILE,
@@ -105,9 +105,9 @@ def _product(a, b, c, n_rows, depth, n_columns, mode):
 def _group(n_left, half):
     """Return how many of the panels that are left go into the next tile; 0 is half a panel."""
     n_whole = n_left - 1 if half else n_left
-    if n_whole == PANELS + 1:
+    if n_whole == PANELS_OF_WIDE_TILE + 1:
         return 2  # two tiles of 2 keep more accumulators busy than 3 and 1
-    return min(PANELS, n_whole)
+    return min(PANELS_OF_WIDE_TILE, n_whole)
 
 
 def product_reference(a, b, c, n_rows, depth, n_columns, mode):

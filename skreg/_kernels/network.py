@@ -12,7 +12,7 @@ no derivative pass and no stored mask.
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.activations import LOGISTIC, SOFTPLUS, activate
+from skreg._kernels.activations import activate, keeps_zero
 from skreg._kernels.gather import batch_targets
 from skreg._kernels.job import (
     ACTIVATION,
@@ -23,11 +23,11 @@ from skreg._kernels.job import (
     GRADIENT_PLUG,
     LEAD,
     LOSS_PLUG,
-    LOSSES,
     MEMORY,
     ORDER,
     PANELS,
     PRODUCT_PLUG,
+    ROW_LOSSES,
     ROWS_OF,
     SAMPLE_WEIGHT,
     SKIP_PLUG,
@@ -128,7 +128,7 @@ def activate_level(job, level, first, last):
     values = part(memory, layout[VALUES, level] + first * lead, size)
     slopes = part(memory, layout[DELTAS, level] + first * lead, size)
     activate(code, values, slopes, bias, lead, last - first)
-    if code == LOGISTIC or code == SOFTPLUS:  # the two that do not keep zeros in the padding
+    if not keeps_zero(code):
         for i in range(last - first):
             for j in range(layout[UNITS, level], width):
                 values[i * lead + j] = 0
@@ -179,7 +179,7 @@ def output_rows(job, source, first, last):
         part(memory, layout[DELTAS, level] + first * lead, n_rows * lead),
         part(numbers(job, TARGET), first * n_targets, n_rows * n_targets),
         part(numbers(job, SAMPLE_WEIGHT), first, n_rows),
-        part(doubles(job, LOSSES), first, n_rows),
+        part(doubles(job, ROW_LOSSES), first, n_rows),
         OutputShape(n_rows, layout[UNITS, level], lead, width),
     )
 

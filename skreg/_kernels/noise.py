@@ -7,18 +7,10 @@ rounding, and it reaches out to 6.76 standard deviations, beyond which lies 1e-1
 
 import numpy as np
 
-from skreg._jit import jit
+from skreg._jit import inlined, jit
 from skreg._kernels.elementary import log, polynomial
 from skreg._kernels.job import part
-from skreg._kernels.lanes import (
-    count,
-    inlined,
-    load,
-    load_first,
-    square_root,
-    store,
-    store_first,
-)
+from skreg._kernels.lanes import count, load, load_first, square_root, store, store_first
 from skreg._kernels.random import bits, halves
 
 MOST_LANES = 16  # of any vector: room is given up to the next multiple of it

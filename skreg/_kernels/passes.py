@@ -19,12 +19,12 @@ from skreg._kernels.job import (
     GROUP_TERM,
     LEAD,
     LOSS_SUM,
-    LOSSES,
     MEMORY,
     ORDER,
     OUTPUTS,
     PENALTY_SUMS,
     PERTURB_PLUG,
+    ROW_LOSSES,
     ROWS_OF,
     SAMPLE_WEIGHT,
     SUMS,
@@ -70,15 +70,15 @@ def rows_pass(tid, team, job, index, step, rows):
         call(plug(job, DROP_INPUTS_PLUG), (job, job.train, step, first, last))
     if first == last:
         return
-    learn_from_rows(job, step, rows, job.lowest)
+    forward_backward(job, step, rows, job.lowest)
     shift = batch_rows(job, index.size, step) - index.size
     if shift > 0:
         call(plug(job, PERTURB_PLUG), (job, first, last, shift, step))
-        learn_from_rows(job, step, (first + shift, last + shift), max(job.lowest, 1))
+        forward_backward(job, step, (first + shift, last + shift), max(job.lowest, 1))
 
 
 @jit
-def learn_from_rows(job, step, rows, lowest):
+def forward_backward(job, step, rows, lowest):
     """Take batch rows forward, through the loss and backward to a level."""
     forward_rows(job, job.train, step, rows[0], rows[1])
     loss_rows(job, job.train, rows[0], rows[1])
@@ -110,7 +110,7 @@ def rows_weight(job, source, first, last):
 @jit
 def rows_loss(job, first, last):
     """Return the sum of the losses of batch rows ``first:last``."""
-    losses, loss = doubles(job, LOSSES), 0.0
+    losses, loss = doubles(job, ROW_LOSSES), 0.0
     for i in range(first, last):
         loss += losses[i]
     return loss
@@ -163,7 +163,7 @@ def full_gradient(tid, team, job):
 
 @jit
 def evaluate(tid, team, job):
-    """Compute raw outputs, loss and weight of the validation rows, in chunks.
+    """Compute predictions, loss and weight of the validation rows, in chunks.
 
     A draw of at least 0 evaluates them with dropout, the masks of a chunk numbered from it on.
     """
@@ -192,7 +192,7 @@ def evaluate(tid, team, job):
 
 @jit
 def keep_outputs(job, start, first, last):
-    """Copy the raw outputs of batch rows ``first:last`` to those of all rows from ``start``."""
+    """Copy the predictions of batch rows ``first:last`` to those of all rows from ``start``."""
     layout, memory, outputs = job.layout, numbers(job, MEMORY), numbers(job, OUTPUTS)
     level = layout.shape[1] - 1
     n_outputs = layout[UNITS, level]

@@ -10,7 +10,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-ROOM = 64  # numbers: as many as a word has bits, and more than a vector has lanes
+STACK_SIZE = 64  # numbers: as many as a word has bits, and more than a vector has lanes
 
 
 def _array(context, builder, vector, data, size):
@@ -23,11 +23,11 @@ def _array(context, builder, vector, data, size):
 
 @intrinsic
 def stack_room(typingctx, like):
-    """Return an array of ``ROOM`` numbers of the type of ``like``, gone when the function ends."""
+    """Return ``STACK_SIZE`` numbers of the type of ``like``, gone when the function ends."""
     vector = types.Array(like.dtype, 1, "C")
 
     def codegen(context, builder, signature, args):
-        size = ir.Constant(ir.IntType(64), ROOM)
+        size = ir.Constant(ir.IntType(64), STACK_SIZE)
         data = cgutils.alloca_once(builder, context.get_data_type(vector.dtype), size)
         return _array(context, builder, vector, data, size)
 
@@ -67,8 +67,8 @@ def _heap(context):
 if numba.config.DISABLE_JIT:
 
     def stack_room(like):
-        """Return an array of ``ROOM`` numbers of the type of ``like``."""
-        return np.empty(ROOM, like.dtype)
+        """Return an array of ``STACK_SIZE`` numbers of the type of ``like``."""
+        return np.empty(STACK_SIZE, like.dtype)
 
     def heap_room(like, size):
         """Return an array of ``size`` numbers of the type of ``like``."""

@@ -46,7 +46,7 @@ MANY_REGISTERS = VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "
 ROWS = 8
 # 8 x 3 accumulators + 3 vectors of B + 1 broadcast fit into 32 registers, 4 x 3 + 4 into 16. A
 # single panel takes 8 rows everywhere: fewer chains could not hide the latency of the FMA.
-PANELS = 3
+PANELS_OF_WIDE_TILE = 3
 ROWS_OF_WIDE_TILE = 8 if MANY_REGISTERS else 4
 
 

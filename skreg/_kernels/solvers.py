@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg._jit import jit
+from skreg._jit import inlined, jit
 from skreg._kernels.elementary import sqrt
-from skreg._kernels.lanes import count, inlined, load, store
+from skreg._kernels.lanes import count, load, store
 from skreg._kernels.penalties import prox_l1
 
 SGD, ADAM = range(2)

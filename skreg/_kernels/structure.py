@@ -223,15 +223,32 @@ def land_rows(job, k, rows):
 @jit
 def settle(tid, team, job, step):
     """Finish a step: groups of features, norms of columns, the average; False where aborted."""
-    layout = job.layout
-    n_matrices = layout.shape[1] - 1
-    if is_grouped(job, 0) and numbers(job, GROUP_L1)[0] > 0 and not layout[FROZEN, 0]:
+    if not (settle_groups(tid, team, job) and settle_columns(tid, team, job)):
+        return False
+    if not measure_again(tid, team, job):
+        return False
+    finish_rows(tid, team, job)
+    return True
+
+
+@jit
+def settle_groups(tid, team, job):
+    """Shrink groups of several rows, which may be several members'; False where aborted."""
+    first_moves = not job.layout[FROZEN, 0]
+    if is_grouped(job, 0) and numbers(job, GROUP_L1)[0] > 0 and first_moves:
         if not meet(team):
             return False
         shrink_groups(tid, team, job, True)
         if not meet(team):
             return False
         land_rows(job, np.int64(0), own_rows(tid, team, job, 0))
+    return True
+
+
+@jit
+def settle_columns(tid, team, job):
+    """Scale down columns that are too long, each of which is all members'; False where aborted."""
+    n_matrices = job.layout.shape[1] - 1
     if numbers(job, COLUMN_SQUARES).size > 0:
         for k in range(n_matrices):
             square_columns(job, k, own_rows(tid, team, job, k))
@@ -239,9 +256,14 @@ def settle(tid, team, job, step):
             return False
         for k in range(n_matrices):
             project_columns(job, k, own_rows(tid, team, job, k))
-    if not measure_again(tid, team, job):
-        return False
-    for k in range(n_matrices):
+    return True
+
+
+@jit
+def finish_rows(tid, team, job):
+    """Write the transposed copies of weights that are final only now, and their averages."""
+    layout = job.layout
+    for k in range(layout.shape[1] - 1):
         if layout[FROZEN, k]:
             continue
         first, last = own_rows(tid, team, job, k)
@@ -251,7 +273,6 @@ def settle(tid, team, job, step):
             average_rows(job, k, (first, last))
             if tid == (k + 1) % team.n_threads:
                 average(job, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
-    return True
 
 
 @jit

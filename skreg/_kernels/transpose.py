@@ -8,8 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from skreg._jit import jit, outlined
-from skreg._kernels.lanes import inlined
+from skreg._jit import inlined, jit, outlined
 from skreg._kernels.simd import VECTOR_BYTES
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import erf, expit
 
-from skreg._kernels.activations import ACTIVATIONS, activate, activate_values
+from skreg._kernels.activations import ACTIVATIONS, activate, activate_values, keeps_zero
 
 DTYPES = (np.float32, np.float64)
 WIDTH = 32  # a whole number of vectors in either dtype, on every processor
@@ -70,6 +70,11 @@ def test_single_precision_slopes_agree_with_double(name):
     _, double = run(name, z.astype(np.float64))
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, double, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_padding_is_cleared_where_the_function_is_not_zero_at_zero(name):
+    assert keeps_zero(ACTIVATIONS[name]) == (DEFINITIONS[name](np.float64(0.0)) == 0.0)
 
 
 def test_slopes_at_zero():

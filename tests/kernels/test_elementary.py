@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from skreg._jit import jit
+from skreg._jit import inlined, jit
 from skreg._kernels.elementary import (
     exp,
     exp_below_zero,
@@ -17,7 +17,7 @@ from skreg._kernels.elementary import (
     sqrt,
     tanh,
 )
-from skreg._kernels.lanes import count, inlined, load, store
+from skreg._kernels.lanes import count, load, store
 
 DTYPES = (np.float32, np.float64)
 

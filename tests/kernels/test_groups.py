@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from skreg._kernels import groups as groups_module
 from skreg._kernels.groups import Groups, measure_groups, prox_groups
-from skreg._kernels.room import ROOM
+from skreg._kernels.room import STACK_SIZE
 from skreg._kernels.simd import lanes
 from tests.kernels.test_penalties import uneven_metric
 
@@ -17,7 +17,8 @@ EMPTY = np.empty(0, np.int64)
 
 def prox_group(weights, metric, groups, strength):
     """Shrink a single group and return its norm."""
-    strengths, norms = np.full(ROOM, np.nan, weights.dtype), np.empty(ROOM, weights.dtype)
+    strengths = np.full(STACK_SIZE, np.nan, weights.dtype)
+    norms = np.empty(STACK_SIZE, weights.dtype)
     strengths[0] = strength
     prox_groups(weights, metric, groups, strengths, norms)
     return norms[0]
@@ -180,9 +181,9 @@ def test_groups_do_not_know_of_each_other(dtype):
     place = 0, n_rows * width, n_panels
     for first in (0, 3):
         n = min(width, n_rows - first)
-        strengths = np.full(ROOM, np.nan, dtype)
+        strengths = np.full(STACK_SIZE, np.nan, dtype)
         strengths[:n] = (shares * ends)[first : first + n]
-        together, norms = weights.copy(), np.empty(ROOM, dtype)
+        together, norms = weights.copy(), np.empty(STACK_SIZE, dtype)
         prox_groups(together, metric, Groups(EMPTY, EMPTY, first, n, *place), strengths, norms)
         one_by_one = weights.copy()
         for j in range(n):
@@ -202,7 +203,9 @@ def test_groups_do_not_know_of_each_other(dtype):
 @pytest.mark.parametrize("left", (np.nan, -1.0, 0.0), ids=str)
 def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left):
     rounds, rest = [], groups_module._sum_shrunken
-    monkeypatch.setattr(groups_module, "stack_room", lambda like: np.full(ROOM, left, like.dtype))
+    monkeypatch.setattr(
+        groups_module, "stack_room", lambda like: np.full(STACK_SIZE, left, like.dtype)
+    )
     monkeypatch.setattr(
         groups_module, "_sum_shrunken", lambda *given: (rounds.append(1), rest(*given))
     )
@@ -215,7 +218,7 @@ def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left):
 @pytest.mark.parametrize(("rows", "n_panels"), GROUPS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_groups_are_measured_as_they_are(dtype, rows, n_panels):
-    packed, norms = Packed(rows, n_panels, dtype), np.empty(ROOM, dtype)
+    packed, norms = Packed(rows, n_panels, dtype), np.empty(STACK_SIZE, dtype)
     before = packed.weights.copy()
     measure_groups(packed.weights, packed.groups, norms)
     expected = np.linalg.norm(packed.weights[packed.places].astype(np.float64))

@@ -10,10 +10,10 @@ from skreg._jit import jit
 from skreg._kernels import job as job_module
 from skreg._kernels.job import (
     COLUMNS,
-    LOSSES,
     N_FIELDS,
     N_SLOTS,
     ORDER,
+    ROW_LOSSES,
     TRAIN_SLOT,
     VALID_SLOT,
     WEIGHTS,
@@ -44,7 +44,7 @@ def _write_numbers(job, slot):
 
 @jit
 def _write_others(job):
-    doubles(job, LOSSES)[1] = 0.1
+    doubles(job, ROW_LOSSES)[1] = 0.1
     integers(job, ORDER)[1] = 2**40
     return indices(job, COLUMNS).size, numbers(job, WEIGHTS).size
 
@@ -62,7 +62,7 @@ def test_a_slot_opens_the_memory_of_its_array(engine):
     np.testing.assert_array_equal(weights, np.arange(weights.size) + 0.5)
     sizes = _write_others(engine.job)
     assert sizes == (0, weights.size)
-    assert engine.table.arrays[LOSSES][1] == 0.1
+    assert engine.table.arrays[ROW_LOSSES][1] == 0.1
     assert engine.order[1] == 2**40
 
 

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import skreg
 from skreg._jit import jit
-from skreg._kernels.room import ROOM, free_room, heap_room, stack_room
+from skreg._kernels.room import STACK_SIZE, free_room, heap_room, stack_room
 
 needs_compiler = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -29,10 +29,10 @@ def _reverse(numbers, out):
     heap, stack = heap_room(numbers, numbers.size), stack_room(numbers)
     for i in range(numbers.size):
         heap[i] = numbers[i]
-    for i in range(ROOM):
+    for i in range(STACK_SIZE):
         stack[i] = heap[i]
     for i in range(numbers.size):
-        out[i] = heap[numbers.size - 1 - i] if i >= ROOM else stack[i]
+        out[i] = heap[numbers.size - 1 - i] if i >= STACK_SIZE else stack[i]
     free_room(heap)
 
 
@@ -41,7 +41,7 @@ def test_rooms_hold_numbers_of_the_type_asked_for(dtype):
     numbers = np.arange(1, 1001).astype(dtype)
     out = np.zeros_like(numbers)
     _reverse(numbers, out)
-    np.testing.assert_array_equal(out, [*numbers[:ROOM], *numbers[-ROOM - 1 :: -1]])
+    np.testing.assert_array_equal(out, [*numbers[:STACK_SIZE], *numbers[-STACK_SIZE - 1 :: -1]])
 
 
 @needs_compiler
