@@ -137,6 +137,11 @@ def _places(sizes):
     return ends - sizes, int(ends[-1])
 
 
+def units_of(coefs):
+    """Return the units of all levels of a network with these weight matrices."""
+    return (coefs[0].shape[0], *(coef.shape[1] for coef in coefs))
+
+
 def n_parameters(units):
     """Return how many weights and biases a network has."""
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(units))

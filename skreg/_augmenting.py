@@ -8,6 +8,7 @@ from scipy.special import betaincinv
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
+from skreg._architecture import units_of
 from skreg._docs import DocLinkMixin
 from skreg._engine import Engine
 from skreg._job import Augmentation, Network, Rows, Task, build_job
@@ -16,7 +17,6 @@ from skreg._kernels.activations import IDENTITY
 from skreg._kernels.augment import QUANTILE_BITS, program_for
 from skreg._kernels.batch import ADVERSARIAL, N_PARAMETERS
 from skreg._kernels.images import Shape
-from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.team import new_team
 from skreg._parameters import column_groups, read_groups
@@ -235,15 +235,8 @@ def plan_augmentation(
 def sample_batch(plan, X, target, seed):
     """Return rows and targets (n_samples, n_targets) as the kernels of a fit change a batch."""
     n_rows, n_features = X.shape
-    network = Network(
-        units=(n_features, max(target.shape[1], 1)),
-        activations=(IDENTITY,),
-        loss=SQUARED_ERROR,
-        parameter=0.0,
-        link=LINK_IDENTITY,
-        dropout=(0.0,),
-        seed=seed,
-    )
+    units = n_features, max(target.shape[1], 1)
+    network = Network.plain(units, (IDENTITY,))._replace(seed=seed)
     task = Task(network, X.dtype, Rows(X, target), augmentation=plan, batch_size=n_rows)
     team = new_team(1)
     job, table, _ = build_job(task, team)
@@ -259,7 +252,7 @@ def sample_adversary(plan, X, target, estimator):
 
     The epoch has one batch and the learning rate 0.
     """
-    n_rows, units = X.shape[0], (X.shape[1], *(coef.shape[1] for coef in estimator.coefs_))
+    n_rows, units = X.shape[0], units_of(estimator.coefs_)
     network = estimator._network(units, 0)._replace(dropout=(0.0,) * (len(units) - 1))
     rows = Rows(X, target)
     with Engine(network, X.dtype, train=rows, augmentation=plan, batch_size=n_rows) as engine:

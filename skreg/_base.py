@@ -8,17 +8,17 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skreg._architecture import initial_parameters, views
+from skreg._architecture import initial_parameters, units_of, views
 from skreg._callbacks import SILENCE, CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
 from skreg._fitted import FittedMixin
-from skreg._inputs import check_rows, check_validation, read_columns
+from skreg._inputs import check_rows, check_validation
 from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
-from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY, SQUARED_ERROR
+from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY
 from skreg._kernels.solvers import SOLVERS
 from skreg._lbfgs import LbfgsRun
 from skreg._parameters import activation_names, dropout_rates, fill_starting_values, hidden_units
@@ -213,7 +213,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         hidden = hidden_units(self.hidden_layer_sizes)
         units = (rows.X.shape[1], *hidden, self._n_outputs(rows.target))
         if not first_pass:
-            before = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
+            before = units_of(self.coefs_)
             if before != units:
                 raise ValueError(
                     f"The fitted network has layers of {before} units, but the parameters ask "
@@ -299,13 +299,11 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
             check_is_fitted(self)
         dtype = self.coefs_[0].dtype
         if not self._is_ready(X, dtype):
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
-            X = read_columns(self, X.tocsr() if sp.issparse(X) else X)
-        units = (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
+            X = self._check_prediction_rows(X)
+        units = units_of(self.coefs_)
         names = activation_names(self.activation, len(units) - 2)
         codes = (*(ACTIVATIONS[name] for name in names), IDENTITY)
-        nothing_dropped = (0.0,) * (len(units) - 1)
-        network = Network(units, codes, SQUARED_ERROR, 0.0, LINK_CODES[link], nothing_dropped, 0)
+        network = Network.plain(units, codes, LINK_CODES[link])
         return predict_outputs(network, (self.coefs_, self.intercepts_), X, self.n_jobs)
 
     def _is_ready(self, X, dtype):

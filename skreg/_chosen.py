@@ -157,4 +157,4 @@ class ChosenMixin:
 
     def __sklearn_tags__(self):
         """Say what the networks that are fitted welcome."""
-        return self._network().__sklearn_tags__()
+        return self._plain_estimator().__sklearn_tags__()

@@ -10,7 +10,6 @@ import numpy as np
 
 from skreg._architecture import n_parameters, views
 from skreg._job import Network
-from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
 from skreg._prediction import predict_outputs
 
 
@@ -76,7 +75,7 @@ def cut_unread(coefs):
 
 def constant_outputs(code, biases):
     """Return the activations of units that see nothing but their biases."""
-    network = Network((1, biases.size), (code,), SQUARED_ERROR, 0.0, LINK_IDENTITY, (0.0,), 0)
+    network = Network.plain((1, biases.size), (code,))
     parameters = [np.zeros((1, biases.size), biases.dtype)], [biases]
     return predict_outputs(network, parameters, np.zeros((1, 1), biases.dtype), 1)[0]
 

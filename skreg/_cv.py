@@ -22,7 +22,7 @@ from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
 from skreg._folds import Data, Fold, Trial
-from skreg._grids import null_model, refuse_solver, spread
+from skreg._grids import refuse_solver, spread
 from skreg._halving import Sweep, rungs
 from skreg._inputs import check_data, check_validation, check_weight, encode_rows
 from skreg._kernels.solvers import SOLVERS
@@ -31,6 +31,7 @@ from skreg._parameters import hidden_units, strengths
 from skreg._regularization import batch_augmentation, network_penalties, refuse_combinations
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
+from skreg._walk import NullOnDemand
 from skreg._warnings import warn
 
 N_STRENGTHS = 10  # of l2, where nothing else is asked for
@@ -98,7 +99,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             If the search is interrupted before one candidate is done on all folds.
         """
         self._check_settings()
-        network, validation = self._network(), (X_val, y_val, sample_weight_val)
+        network, validation = self._plain_estimator(), (X_val, y_val, sample_weight_val)
         checked_X, checked_y = check_data(network, X, y, True)
         weight = check_weight("sample_weight", sample_weight, checked_X)
         if isinstance(sample_weight, Number):  # the weight of every row
@@ -147,7 +148,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
                 "strength, halving drops most of them; choose one."
             )
 
-    def _network(self):
+    def _plain_estimator(self):
         """Return an estimator as it is fitted, without the strengths."""
         names = inspect.signature(self._plain).parameters
         # Attributes, because a subclass may have fewer parameters than it sets.
@@ -161,16 +162,9 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         """Return the strengths of every parameter that is searched."""
         asked = {name: getattr(self, f"{name}s") for name in AXES}
         asked = {name: value for name, value in asked.items() if value is not None}
-        nulls = []
-
-        def find_null():
-            if not nulls:
-                nulls.append(null_model(network, *rows))
-            return nulls[0]
-
+        null = NullOnDemand(network, rows)
         return {
-            name: grid(name, value, find_null)
-            for name, value in (asked or {"l2": N_STRENGTHS}).items()
+            name: grid(name, value, null) for name, value in (asked or {"l2": N_STRENGTHS}).items()
         }
 
     def _refuse_unfit(self, network, axes, data, validation):
@@ -179,7 +173,8 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         for name in axes:
             if name != "dropout" and np.ndim(getattr(network, name)):
                 strengths(name, getattr(network, name), len(hidden) + 1)
-        vars(probe).update(spread(network, dict.fromkeys(axes, 0.0)))  # their places
+        # A strength that is searched may be a pattern: one zero for each of its matrices.
+        vars(probe).update(spread(network, dict.fromkeys(axes, 0.0)))
         refuse_combinations(probe, sp.issparse(data.X))
         target, *_ = encode_rows(probe, data.y, data.weight, True, False)
         check_validation(probe, validation)
@@ -287,7 +282,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         # The networks' own score asks for what this object asks for, and errors name this object.
         scorer = self._get_metadata_request()
         if self.scoring is not None:
-            scorer = check_scoring(self._network(), scoring=self.scoring)
+            scorer = check_scoring(self._plain_estimator(), scoring=self.scoring)
         return router.add(scorer=scorer, method_mapping=to_score)
 
     # What comes out.
@@ -326,7 +321,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
     def _refit(self, rows):
         """Fit the chosen network on all rows, along the path if there is one."""
         X, y, sample_weight, X_val, y_val, sample_weight_val = rows
-        best = self._network().set_params(n_jobs=self.n_jobs)
+        best = self._plain_estimator().set_params(n_jobs=self.n_jobs)
         visited = [self.best_params_]
         if self.warm_path:
             numbers = next(

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._architecture import n_parameters
+from skreg._architecture import n_parameters, units_of
 from skreg._compression import compress_network
 from skreg._draws import check_n_draws, draw_blocks
 from skreg._engine import Engine
@@ -107,9 +107,6 @@ class FittedMixin:
         spread[self._columns] = values
         return spread
 
-    def _layer_units(self):
-        return (self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_))
-
     # Monte-Carlo dropout.
 
     def sample_predictions(self, X, n_draws=100, random_state=None):
@@ -168,7 +165,7 @@ class FittedMixin:
         random_state = check_random_state(
             self.random_state if random_state is None else random_state
         )
-        network = self._network(self._layer_units(), random_state.randint(2**32, dtype=np.uint32))
+        network = self._network(units_of(self.coefs_), random_state.randint(2**32, dtype=np.uint32))
         if not any(network.dropout):
             raise ValueError(
                 f"dropout={self.dropout!r} and input_dropout={self.input_dropout!r} drop nothing, "
@@ -311,7 +308,7 @@ class FittedMixin:
                 "penalty_breakdown needs X and y together, and sample_weight only with them; "
                 "give both, or neither for the penalties alone."
             )
-        units = self._layer_units()
+        units = units_of(self.coefs_)
         flat = np.concatenate([np.ravel(w) for w in [*self.coefs_, *self.intercepts_]])
         anchor = getattr(self, "_anchor", None)
         terms = Terms(units, network_penalties(self, len(units) - 1), anchor)

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, Objective, Source
-from skreg._kernels.losses import SOFT_LOG_LOSS
+from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
 from skreg._kernels.matmul import ROWS
 from skreg._kernels.parts import SIDES
 from skreg._kernels.plugs import address_of
@@ -34,6 +34,11 @@ class Network(NamedTuple):
     dropout: tuple
     seed: int
     smoothing: float = 0.0
+
+    @classmethod
+    def plain(cls, units, activations, link=LINK_IDENTITY):
+        """Return a network for predictions: nothing is dropped, and no loss is asked for."""
+        return cls(units, activations, SQUARED_ERROR, 0.0, link, (0.0,) * (len(units) - 1), 0)
 
 
 class Augmentation(NamedTuple):

@@ -159,7 +159,7 @@ def test_scores_are_weighted_where_the_scorer_requests_it():
 
 def test_one_thread_per_fit_and_all_of_them_for_the_refit():
     search = MLPClassifierCV(**QUICK, l1s=[0.1], n_jobs=2).fit(IRIS_X, IRIS_Y)
-    assert search._network().n_jobs == 1
+    assert search._plain_estimator().n_jobs == 1
     assert search.best_estimator_.n_jobs == 2
 
 
