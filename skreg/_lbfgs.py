@@ -7,6 +7,7 @@ import scipy.optimize
 
 from skreg._history import nonzeros
 from skreg._job import CHUNK_ROWS
+from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS
 from skreg._objective import Objective
 from skreg._penalties import inner
 from skreg._runs import Run
@@ -60,11 +61,12 @@ class Split:
         lowest[self.l1.size :] = 0
         return scipy.optimize.Bounds(lowest, np.inf)
 
-    def violation(self, x, gradient):
+    def slope(self, x, gradient):
         """Return the largest entry of the projected gradient at ``x``: zero at a minimum."""
-        inside = x - gradient
         bounds = self.bounds()
-        return np.abs(x - np.maximum(inside, bounds.lb)).max() if bounds else 0.0
+        if bounds is None:
+            return np.abs(gradient).max()
+        return np.abs(x - np.maximum(x - gradient, bounds.lb)).max()
 
     def pull_back(self, x, value, gradient):
         """Return value and gradient with respect to ``x``, the l1 term included."""
@@ -88,6 +90,7 @@ RELATIVE_REDUCTION, ITS_TOL = 2.220446049250313e-09, 1e-4
 RELATIVE_REDUCTION_L1 = 64 * np.finfo(np.float64).eps
 
 LINE_SEARCH_FAILED = 2
+ROUNDING = 1e-9  # of two values of J, relative
 
 
 def _relative_reduction(split, tol):
@@ -110,7 +113,8 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
     Returns
     -------
     scipy.optimize.OptimizeResult
-        Its ``x`` are the flat parameters, and ``value`` is J there.
+        Its ``x`` are the flat parameters, ``value`` is J there, and ``slope`` the largest entry
+        of the projected gradient.
     """
     split = Split(objective.l1)
 
@@ -138,6 +142,7 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
         )
 
     result = _run_to_the_minimum(run, flat.astype(np.float64), split, options)
+    result.slope = split.slope(result.x, result.jac)
     result.x, overlap = split.join(result.x), split.overlap(result.x)
     result.value = result.fun - overlap
     if result.status == LINE_SEARCH_FAILED and objective.engine.dtype == np.float32:
@@ -156,9 +161,9 @@ def _run_to_the_minimum(run, flat, split, options):
         result = run(flat, n_iter, n_fun)
         n_iter, n_fun = n_iter + result.nit, n_fun + result.nfev
         flat, before = split.join(result.x), flat
-        is_short = result.status == 0 and split.violation(result.x, result.jac) > options.tol
+        is_short = result.status == 0 and split.slope(result.x, result.jac) > options.tol
         is_over = n_iter >= options.max_iter or n_fun >= options.max_fun
-        if not is_short or is_over or (flat == before).all():
+        if split.split.size == 0 or not is_short or is_over or (flat == before).all():
             break
     if result.status == LINE_SEARCH_FAILED and n_iter > result.nit:
         result.status = 0  # there was nothing more to gain than rounding
@@ -180,15 +185,9 @@ class LbfgsRun(Run):
         dtype = flat.dtype
         self.watch.show(lambda: self.snapshot(self.latest.astype(dtype), 0, self.patience))
         n_rows = min(self.index.size, CHUNK_ROWS)
-        with (
-            OneBlasThread(),
-            self.threads(n_rows) as n_threads,
-            self.engine(n_threads, 1) as engine,
-        ):
-            self.objective = Objective(engine, self.penalties, self.anchor)
-            self.validate = self.validator(engine)
+        with OneBlasThread(), self.threads(n_rows) as n_threads:
             self.watch.begin("iteration")
-            result = self._minimize(flat, options)
+            result = self._minimize(n_threads, flat, options)
         flat = self.best if self.stops_early else self.latest
         estimator.stopped_early_ = self.stops_early and self.patience.exhausted
         n_iter = len(self.history) - self.n_before
@@ -200,9 +199,13 @@ class LbfgsRun(Run):
         if result is not None and not self.stops_early:
             estimator.loss_ = result.value
 
-    def _minimize(self, flat, options):
+    def _minimize(self, n_threads, flat, options):
+        """Return what the minimizer found, None after an interrupt."""
         try:
-            result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
+            result = self._descend(n_threads, flat, options)
+            if self._may_be_on_a_plateau(result, options):
+                self.network = self.network._replace(parameter=np.inf)
+                result = self._descend(n_threads, result.x, options, result)
         except KeyboardInterrupt:
             self.interrupted = True
             warn("Training interrupted by user.")
@@ -212,6 +215,36 @@ class LbfgsRun(Run):
         if not self.stopped:
             check_optimize_result("lbfgs", result, options.max_iter)
         self.latest = result.x
+        return result
+
+    def _may_be_on_a_plateau(self, result, options):
+        """Return whether the minimizer has ended on a slope, as it does where losses are clipped.
+
+        Clipped losses (see `skreg._kernels.losses.clipped`) are level, their gradient is not.
+        """
+        is_clipped = self.network.loss in (BINARY_LOG_LOSS, LOG_LOSS) and np.isfinite(result.fun)
+        is_over = result.nit >= options.max_iter or result.nfev >= options.max_fun
+        return is_clipped and result.slope > options.tol and not (is_over or self.stopped)
+
+    def _descend(self, n_threads, flat, options, earlier=None):
+        """Minimize with an engine of its own; go on from an earlier result only where J is higher.
+
+        A run without an iteration is booked as one.
+        """
+        with self.engine(n_threads, 1) as engine:
+            self.objective = Objective(engine, self.penalties, self.anchor)
+            self.validate = self.validator(engine)
+            result = earlier
+            if earlier is None:
+                result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
+            elif self.objective.value(flat) > earlier.value * (1 + ROUNDING):
+                left = options._replace(max_iter=options.max_iter - earlier.nit)
+                result = minimize_lbfgs(self.objective, flat, left, self._after_iteration)
+                result.nit += earlier.nit
+            is_last = earlier is not None or not self._may_be_on_a_plateau(result, options)
+            if is_last and len(self.history) == self.n_before and np.isfinite(result.fun):
+                self.objective.smooth(result.x)
+                self._after_iteration(result.x)
         return result
 
     def _after_iteration(self, flat):

@@ -37,6 +37,10 @@ class Objective:
         gradient += self.engine.gradient_vector() / weight
         return self.loss + value, gradient * self._movable
 
+    def value(self, flat):
+        """Return the objective, kinks included."""
+        return self.smooth(flat)[0] + self.terms.kinks(flat)
+
     def prox(self, flat, metric):
         """Solve ``min_v 1/2 sum (v - flat)^2 / metric + kinks(v)``, norms kept to their bounds."""
         if self.penalties.group_l1.any() or np.isfinite(self.penalties.max_norm).any():

@@ -12,6 +12,7 @@ from skreg._callbacks import SILENCE
 from skreg._engine import MOMENT_SLOTS, Engine
 from skreg._history import History
 from skreg._job import NO_ROWS
+from skreg._kernels.losses import SQUARED_ERROR
 from skreg._kernels.shuffle import Shuffler
 from skreg._objective import Objective, polish, solver_metric
 from skreg._penalties import clear_excluded, movable
@@ -238,7 +239,11 @@ class StochasticRun(Run):
     def _progress(self, incremental):
         """Return the progress so far: partial_fit goes on, fit begins a new run."""
         estimator = self.estimator
-        progress = Progress(Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change))
+        # scikit-learn's squared error of several outputs is their mean, not their sum.
+        n_summed = self.network.units[-1] if self.network.loss == SQUARED_ERROR else 1
+        progress = Progress(
+            Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change, n_summed)
+        )
         if incremental and estimator._progress_state is not None:
             progress.restore(estimator._progress_state)
         return progress

@@ -14,11 +14,14 @@ class Patience:
         An improvement smaller than this does not count.
     n_iter_no_change : int
         More than this many epochs without improvement exhaust the patience.
+    n_summed : int
+        Of how many outputs the training loss is the sum; ``tol`` is compared with their mean.
     """
 
-    def __init__(self, watches_score, tol, n_iter_no_change):
+    def __init__(self, watches_score, tol, n_iter_no_change, n_summed=1):
         self.watches_score = watches_score
         self.tol = tol
+        self.margin = tol if watches_score else tol * n_summed
         self.n_iter_no_change = n_iter_no_change
         self.best = -np.inf if watches_score else np.inf
         self.count = 0
@@ -26,9 +29,9 @@ class Patience:
     def observe(self, value):
         """Take the value of an epoch; return whether it is the best so far."""
         if self.watches_score:
-            idle, improved = value < self.best + self.tol, value > self.best
+            idle, improved = value < self.best + self.margin, value > self.best
         else:
-            idle, improved = value > self.best - self.tol, value < self.best
+            idle, improved = value > self.best - self.margin, value < self.best
         self.count = self.count + 1 if idle else 0
         if improved:
             self.best = value

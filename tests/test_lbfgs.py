@@ -4,8 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor
@@ -32,17 +35,18 @@ def test_split_joins_what_it_divides():
 
 def test_nothing_is_split_without_l1():
     split = Split(np.zeros(3))
+    assert split.slope(np.ones(3), np.array([0.0, -2.0, 1.0])) == 2.0
     assert split.bounds() is None
     np.testing.assert_array_equal(split.divide(np.arange(3.0)), np.arange(3.0))
 
 
-def test_the_violation_is_zero_at_a_minimum_and_nowhere_else():
+def test_the_slope_is_zero_at_a_minimum_and_nowhere_else():
     split = Split(np.array([0.0, 0.5]))  # x: a free number, then the two halves of a split one
     x = np.array([3.0, 0.0, 2.0])
-    assert split.violation(x, np.array([0.0, 0.7, 0.0])) == 0.0
-    assert split.violation(x, np.array([0.0, -0.7, 0.0])) == 0.7
-    assert split.violation(x, np.array([-0.1, 0.7, 0.0])) == pytest.approx(0.1)
-    assert split.violation(x, np.array([0.0, 0.7, 5.0])) == 2.0  # no further than to the bound
+    assert split.slope(x, np.array([0.0, 0.7, 0.0])) == 0.0
+    assert split.slope(x, np.array([0.0, -0.7, 0.0])) == 0.7
+    assert split.slope(x, np.array([-0.1, 0.7, 0.0])) == pytest.approx(0.1)
+    assert split.slope(x, np.array([0.0, 0.7, 5.0])) == 2.0  # no further than to the bound
 
 
 def test_lbfgs_ends_where_the_callback_says_so():
@@ -75,3 +79,36 @@ def test_lbfgs_that_has_nowhere_to_go_is_an_error(dtype, size, l1):
     with pytest.raises(ValueError, match="The loss is not finite at the starting weights"):
         network.fit(features(20, 5) * size, np.ones(20) * size)
     assert not hasattr(network, "coefs_")
+
+
+@pytest.mark.parametrize("n_jobs", (1, 2))
+def test_lbfgs_goes_on_where_clipped_losses_are_level(n_jobs):
+    X, y = load_breast_cancer(return_X_y=True)  # not scaled: most starting losses are clipped
+    kwargs = {"hidden_layer_sizes": (), "solver": "lbfgs", "max_iter": 20, "random_state": 0}
+    with pytest.warns(ConvergenceWarning):
+        theirs = TheirClassifier(alpha=0, **kwargs).fit(X, y)
+    assert theirs.n_iter_ == 0
+    with pytest.warns(ConvergenceWarning, match="LIMIT"):
+        ours = MLPClassifier(l2=0, n_jobs=n_jobs, **kwargs).fit(X, y)
+    assert ours.n_iter_ == 20 == len(ours.loss_curve_)
+    assert log_loss(y, ours.predict_proba(X)) < 0.6 < 5 < log_loss(y, theirs.predict_proba(X))
+
+
+@pytest.mark.parametrize("early_stopping", (False, True))
+def test_a_run_without_an_iteration_counts_as_one(early_stopping):
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    first = MLPRegressor((), solver="lbfgs", l2=0.1, tol=1e-3).fit(X, y)
+    best = first.coefs_, first.intercepts_
+    for network in (clone(first), first.set_params(warm_start=True)):
+        network.set_params(early_stopping=early_stopping)
+        n_before = len(getattr(network, "loss_curve_", ()))
+        starting = {} if n_before else {"coef_init": best[0], "intercept_init": best[1]}
+        network.fit(X, y, X_val=X, y_val=y, **starting)
+        assert network.n_iter_ == 1 == len(network.loss_curve_) - n_before
+        assert len(network.history_["loss"]) == n_before + 1
+        terms = network.penalty_breakdown(X, y)
+        assert network.loss_ == pytest.approx(terms["objective"], rel=1e-12)
+        assert network.best_loss_ == (None if early_stopping else network.loss_curve_[-1])
+        score = network.score(X, y)
+        assert network.best_validation_score_ == (score if early_stopping else None)

@@ -13,7 +13,7 @@ than it should.
 from typing import NamedTuple
 
 from skreg._jit import inlined, jit, outlined
-from skreg._kernels.elementary import exp, exp_below_zero, log, log1p, logistic
+from skreg._kernels.elementary import constants, exp, exp_below_zero, log, log1p, logistic
 from skreg._kernels.lanes import count, load, load_first, store, store_first, where, widened
 from skreg._kernels.room import free_room, heap_room
 from skreg._kernels.transpose import Vectors, transpose, transpose_inlined, transpose_numbers
@@ -38,6 +38,8 @@ LOSSES = {
     "poisson": POISSON,
     "gamma": GAMMA,
 }
+
+LN2 = 0.6931471805599453
 
 LINK_IDENTITY, LINK_EXP, LINK_LOGISTIC, LINK_SOFTMAX = range(4)
 
@@ -124,7 +126,18 @@ def binary_log_loss(z, y, parameter):
     """
     e = exp_below_zero(-abs(z))
     miss = where(z > 0.0, (1.0 - y) - y * e, (1.0 - y) * e - y)
-    return where(z > 0.0, z, 0.0) - y * z + log1p(e), miss / (e + 1.0)
+    return clipped(where(z > 0.0, z, 0.0) - y * z + log1p(e), parameter), miss / (e + 1.0)
+
+
+@inlined
+def clipped(loss, slack):
+    """Return a log loss in which probabilities are at least the machine epsilon.
+
+    So scikit-learn measures it, and decides by it when to stop. Its derivative is that of the
+    loss as it is. An infinite ``slack`` clips nothing.
+    """
+    largest = slack + constants(loss).mantissa * LN2
+    return where(loss > largest, largest, loss)
 
 
 @inlined
@@ -156,7 +169,7 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
     code : int
         One of the codes of losses.
     parameter : float
-        ``huber_delta`` or ``quantile``; unused by the other losses.
+        ``huber_delta``, ``quantile`` or, for log losses, the slack of `clipped`; otherwise unused.
     raw : array of shape (>= n_rows * lead,)
         Raw outputs, bias included.
     delta : array like ``raw``
@@ -172,7 +185,7 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
         Numbers of rows and columns.
     """
     if code == LOG_LOSS:
-        _evaluate_classes(raw, delta, target, weight, value, shape)
+        _evaluate_classes(parameter, raw, delta, target, weight, value, shape)
     else:
         _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape)
 
@@ -230,7 +243,7 @@ def evaluate_soft(raw, delta, target, weight, value, shape):
 
 
 @inlined
-def _evaluate_classes(raw, delta, target, weight, value, shape):
+def _evaluate_classes(parameter, raw, delta, target, weight, value, shape):
     """Evaluate the log loss of softmax probabilities; targets are numbers of classes."""
     n = count(raw)
     block = heap_room(raw, shape.width * n)
@@ -247,7 +260,7 @@ def _evaluate_classes(raw, delta, target, weight, value, shape):
         for j in range(shape.n_outputs):
             slope = load(block, j * n) * factor - where(label == j, scale, 0.0)
             store(block, j * n, where(scale == 0.0, 0.0, slope))
-        loss = where(scale == 0.0, 0.0, log(total) - (mine - highest))
+        loss = where(scale == 0.0, 0.0, clipped(log(total) - (mine - highest), parameter))
         store_first(value, start, n_rows, widened(scale) * widened(loss))
         _write(block, start, n_rows, shape, delta)
     free_room(block)

@@ -13,6 +13,8 @@ from sklearn._loss import (
     HuberLoss,
     PinballLoss,
 )
+from sklearn.neural_network._base import binary_log_loss
+from sklearn.neural_network._base import log_loss as their_log_loss
 
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
@@ -88,7 +90,7 @@ def problem(name, n_outputs, dtype=np.float64, n_rows=23):
     return z, y, rng.uniform(0.5, 2, n_rows).astype(dtype)
 
 
-def evaluate(name, z, y, weight=None, lead=WIDTH + 16):
+def evaluate(name, z, y, weight=None, lead=WIDTH + 16, parameter=None):
     """Return the values of rows and the derivatives, checking that all else is left alone."""
     n_rows, n_outputs = z.shape
     weight = np.ones(n_rows, z.dtype) if weight is None else weight
@@ -101,7 +103,8 @@ def evaluate(name, z, y, weight=None, lead=WIDTH + 16):
     if CODES[name] == SOFT_LOG_LOSS:
         evaluate_soft(*block)
     else:
-        evaluate_loss(CODES[name], z.dtype.type(PARAMETER.get(name, 0.0)), *block)
+        parameter = PARAMETER.get(name, 0.0) if parameter is None else parameter
+        evaluate_loss(CODES[name], z.dtype.type(parameter), *block)
     np.testing.assert_array_equal(raw, before)
     np.testing.assert_array_equal(delta[:, n_outputs:WIDTH], 0)
     np.testing.assert_array_equal(delta[:, WIDTH:], z.dtype.type(np.pi))
@@ -258,24 +261,38 @@ def test_nan_is_seen(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_binary_log_loss_is_not_capped(dtype):
+@pytest.mark.parametrize("slack", (0.0, np.inf))
+def test_binary_log_loss_is_clipped_as_scikit_learns(dtype, slack):
+    most = slack - np.log(np.finfo(dtype).eps)
     z = np.array([[800.0], [-800.0], [1e30], [800.0], [-30.0], [30.0]], dtype)
     y = np.array([[0.0], [1.0], [0.0], [1.0], [0.0], [1.0]], dtype)
-    value, delta = evaluate("binary_log_loss", z, y)
+    value, delta = evaluate("binary_log_loss", z, y, parameter=slack)
     tail = np.exp(-30.0)
-    np.testing.assert_allclose(value, [800, 800, dtype(1e30), 0, tail, tail], rtol=1e-6)
+    expected = np.minimum([800, 800, dtype(1e30), 0, tail, tail], most)
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
     np.testing.assert_allclose(delta[:, 0], [1, -1, 1, 0, tail, -tail], rtol=1e-6)
+    if slack == 0.0:
+        p = expit(z[:4]).astype(dtype)
+        theirs = [binary_log_loss(y[[i]], p[[i]]) for i in range(4)]
+        np.testing.assert_allclose(value[:4], theirs, rtol=1e-6, atol=np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_log_loss_is_not_capped(dtype):
+@pytest.mark.parametrize("slack", (0.0, np.inf))
+def test_log_loss_is_clipped_as_scikit_learns(dtype, slack):
+    most = slack - np.log(np.finfo(dtype).eps)
     z = np.array([[1e4, 0, -1e4], [1e30, 0, 0], [-1e30, 0, 0], [1e4, 1e4, 1e4]], dtype)
     y = np.array([2, 1, 0, 1], dtype)
-    value, delta = evaluate("log_loss", z, y)
-    np.testing.assert_allclose(value, [2e4, dtype(1e30), dtype(1e30), np.log(3)], rtol=1e-6)
+    value, delta = evaluate("log_loss", z, y, parameter=slack)
+    expected = np.minimum([2e4, dtype(1e30), dtype(1e30), np.log(3)], most)
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
     third = 1 / 3
     expected = [[1, 0, -1], [1, -1, 0], [-1, 0.5, 0.5], [third, third - 1, third]]
     np.testing.assert_allclose(delta, expected, rtol=1e-6)
+    if slack == 0.0:
+        pairs = zip(y.astype(int), softmax(z, axis=1), strict=True)
+        theirs = [their_log_loss(np.eye(3)[[k]], p[None]) for k, p in pairs]
+        np.testing.assert_allclose(value, theirs, rtol=1e-6)
 
 
 def test_largest_output_may_stand_anywhere():
