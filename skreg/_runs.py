@@ -314,12 +314,14 @@ class StochasticRun(Run):
             objective = Objective(engine, self.penalties, self.anchor)
             polish(objective, estimator.polish, metric)
             engine.set_average(engine.parameters())  # which is what is validated
-            worse = self.stops_early and validate()[1] < progress.patience.best - estimator.tol
+            score = validate()[1] if self.stops_early else np.inf
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
-            worse = progress.interrupted = True
-        if worse:
+            score, progress.interrupted = -np.inf, True
+        if not score >= progress.patience.best:  # not a number is no score
             engine.load(before)
+        elif self.stops_early:
+            progress.patience.best = score
 
     def _keep_state(self, engine, progress, incremental):
         """Write down what a warm start or the next `partial_fit` goes on from."""

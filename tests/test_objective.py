@@ -146,16 +146,16 @@ def test_the_polish_never_raises_the_objective(parameters, sparse, dtype):
     assert sum((w == 0).sum() for w in polished) >= sum((w == 0).sum() for w in network.coefs_)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(10))
 def test_the_polish_leaves_the_best_score_of_early_stopping(seed):
     X, y = load_diabetes(return_X_y=True)
     X, y = scale(X), scale(y)
     network = MLPRegressor(
-        (20,), l1=0.003, learning_rate_init=0.02, early_stopping=True, tol=1e-3, random_state=seed
+        (20,), l1=0.003, learning_rate_init=0.02, early_stopping=True, tol=0.02, random_state=seed
     ).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
     score = network.score(X[300:], y[300:])
-    assert network.best_validation_score_ == max(network.validation_scores_)
-    assert score >= network.best_validation_score_ - network.tol
+    assert score == pytest.approx(network.best_validation_score_, rel=1e-12)
+    assert score >= max(network.validation_scores_) - 1e-12
 
 
 def test_the_polish_respects_sample_weights():
