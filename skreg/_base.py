@@ -24,7 +24,7 @@ from skreg._lbfgs import LbfgsRun
 from skreg._parameters import activation_names, dropout_rates, fill_starting_values, hidden_units
 from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs
-from skreg._regularization import refuse_combinations
+from skreg._regularization import refuse_combinations, takes_sparse_rows
 from skreg._runs import StochasticRun
 from skreg._sklearn import fit_context
 from skreg._validation import check_scoring_name, split_validation
@@ -320,9 +320,9 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         )
 
     def __sklearn_tags__(self):
-        """Say that sparse input is welcome."""
+        """Say that sparse input is welcome, but for transforms, which need dense rows."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = takes_sparse_rows(self)
         return tags
 
 

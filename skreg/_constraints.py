@@ -28,7 +28,7 @@ class AnyTransform(Options):
 
 CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
+    "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
     "solver": [StrOptions({"lbfgs", *SOLVERS})],
     "l1": [Interval(Real, 0, None, closed="left"), "array-like"],
     "l2": [Interval(Real, 0, None, closed="left"), "array-like"],

@@ -279,8 +279,8 @@ class FittedMixin:
         -------
         terms : dict of float
             Values of the penalties "l1", "l2", "group_l1" and "l2_anchor". With ``X`` and ``y``
-            also "loss", the mean loss of the rows as they are (without dropout, augmentation and
-            label smoothing, with class weights), and "objective", the sum of all.
+            also "loss", the mean loss of the rows as they are (without dropout and augmentation,
+            with class weights and smoothed labels), and "objective", the sum of all.
 
         Raises
         ------

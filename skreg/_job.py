@@ -221,6 +221,9 @@ def build_job(task, team):
     _put_dropout(table, network, layout)
     _put_parameters(table, task, sizes)
     n_parts = _put_parts(table, task, sizes)
+    train = train._replace(smoothing=float(network.smoothing))
+    if not task.for_training:  # a look at the objective, of which smoothed labels are a part
+        source = source._replace(smoothing=train.smoothing)
     n_targets = max(train.n_targets, source.n_targets)
     n_targets = network.units[-1] if network.loss == SOFT_LOG_LOSS else n_targets
     _put_batch(table, sizes, n_targets)
@@ -233,7 +236,7 @@ def build_job(task, team):
         report=np.zeros(slots.N_REPORTS),
         objective=Objective(network.loss, float(network.parameter), network.link, network.seed),
         rule=task.rule,
-        train=train._replace(smoothing=float(network.smoothing)),
+        train=train,
         valid=source,
         batch_size=task.batch_size,
         chunk_size=n_rows,

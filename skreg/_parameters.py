@@ -28,7 +28,7 @@ def activation_names(activation, n_hidden):
     """Return one activation name per hidden layer."""
     if isinstance(activation, str):
         return (activation,) * n_hidden
-    names = tuple(activation)
+    names = tuple(_items("activation", activation, "names"))
     for name in names:
         if name not in ACTIVATIONS:
             raise ValueError(
@@ -52,7 +52,7 @@ def max_norms(name, value, n_matrices):
     if value is None:
         return np.full(n_matrices, np.inf)
     if not isinstance(value, numbers.Real):
-        value = [np.inf if norm is None else norm for norm in value]
+        value = [np.inf if norm is None else norm for norm in _items(name, value, "numbers")]
     norms = _per_layer(name, value, n_matrices, "weight matrices")
     if not (norms > 0).all():
         raise ValueError(f"{name}={value!r} must be > 0 everywhere; None sets no bound.")
@@ -62,7 +62,7 @@ def max_norms(name, value, n_matrices):
 def frozen_matrices(name, value, n_matrices):
     """Return which weight matrices do not move, from their indices."""
     frozen = np.zeros(n_matrices, dtype=bool)
-    for index in () if value is None else value:
+    for index in () if value is None else _items(name, value, "indices of layers"):
         if not _is_index(index) or not -n_matrices <= index < n_matrices:
             raise ValueError(
                 f"{name}={value!r} names a layer {index!r}, but the network has {n_matrices} "
@@ -112,7 +112,7 @@ def column_groups(name, value, n_features, feature_names=None):
         return None
     columns = {} if feature_names is None else {n: i for i, n in enumerate(feature_names)}
     groups, seen = [], set()
-    for group in value:
+    for group in _items(name, value, "lists of columns"):
         if isinstance(group, str) or not np.iterable(group):
             raise ValueError(f"{name}={value!r} must be a list of lists of columns.")
         members = [_column(name, column, n_features, columns) for column in group]
@@ -171,6 +171,13 @@ def dropout_rates(name, value, n_layers):
             "and 1 would leave none to train."
         )
     return rates
+
+
+def _items(name, value, what):
+    """Return the items of a sequence; an array may have no dimension."""
+    if not np.iterable(value):
+        raise ValueError(f"{name}={value!r} must be a list of {what}.")
+    return value
 
 
 def _per_layer(name, value, n, what):

@@ -58,6 +58,14 @@ def refuse_combinations(estimator, is_sparse):
         )
 
 
+def takes_sparse_rows(estimator):
+    """Return whether rows may be sparse: where no transform changes them."""
+    try:
+        return not _augments(estimator)
+    except (TypeError, ValueError):  # not what a transform should be: `fit` says so
+        return True
+
+
 def _augments(estimator):
     """Return whether some transform is not turned off."""
     return not all(is_off(transform) for transform in as_list(estimator.augmentation))
@@ -96,7 +104,9 @@ def network_penalties(estimator, n_matrices):
     factors = feature_factors(
         "feature_penalty", estimator.feature_penalty, estimator.n_features_in_
     )
-    equal_factors(factors, groups)
+    group_l1 = strengths("group_l1", estimator.group_l1, n_matrices)
+    if group_l1[0] > 0:
+        equal_factors(factors, groups)
     if factors is not None and estimator._columns is not None:
         factors = factors[estimator._columns]
     groups = read_groups(groups, estimator._columns)
@@ -104,8 +114,9 @@ def network_penalties(estimator, n_matrices):
         n_matrices,
         **{
             name: strengths(name, getattr(estimator, name), n_matrices)
-            for name in ("l1", "l2", "group_l1", "l2_anchor")
+            for name in ("l1", "l2", "l2_anchor")
         },
+        group_l1=group_l1,
         max_norm=max_norms("max_norm", estimator.max_norm, n_matrices),
         frozen=frozen_matrices("frozen_layers", estimator.frozen_layers, n_matrices),
         factors=factors,

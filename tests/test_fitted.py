@@ -11,7 +11,6 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
@@ -345,8 +344,18 @@ def test_the_data_term_of_a_classifier(n_classes):
         MLPClassifier, class_weight=weights, label_smoothing=0.3, dropout=0.2, max_iter=20
     ).fit(X, y)
     s = WEIGHT * np.array([weights.get(label, 1.0) for label in y])
-    expected = log_loss(y, model.predict_proba(X), sample_weight=s)
+    smooth = 0.7 * (y[:, None] == model.classes_) + 0.3 / n_classes
+    losses = -np.sum(smooth * np.log(model.predict_proba(X)), axis=1)
+    expected = np.average(losses, weights=s)
     assert_allclose(model.penalty_breakdown(X, y, WEIGHT)["loss"], expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("label", (Y > 0, np.digitize(Y, [-0.5, 0.7]), np.c_[Y > 0, Y > 1]))
+def test_smoothed_labels_are_a_part_of_the_objective(label):
+    label = label.astype(int)
+    model = make(MLPClassifier, solver="lbfgs", label_smoothing=0.2, l2=0.1).fit(X, label)
+    terms = model.penalty_breakdown(X, label)
+    assert_allclose(terms["objective"], model.loss_, rtol=1e-12)
 
 
 def test_the_data_term_of_several_labels():

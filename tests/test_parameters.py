@@ -53,6 +53,20 @@ def test_activations():
         activation_names(("relu",), 2)
 
 
+@pytest.mark.parametrize(
+    "ask, name",
+    [
+        (lambda value: activation_names(value, 2), "activation"),
+        (lambda value: max_norms("max_norm", value, 2), "max_norm"),
+        (lambda value: frozen_matrices("frozen_layers", value, 2), "frozen_layers"),
+        (lambda value: column_groups("feature_groups", value, 3), "feature_groups"),
+    ],
+)
+def test_an_array_without_a_dimension_is_no_list(ask, name):
+    with pytest.raises(ValueError, match=rf"{name}=array\(1\) must be a list of "):
+        ask(np.array(1))
+
+
 def test_strengths():
     np.testing.assert_array_equal(strengths("l1", 0.5, 3), [0.5] * 3)
     np.testing.assert_array_equal(strengths("l1", np.float32(0.5), 2), [0.5] * 2)

@@ -18,7 +18,7 @@ from skreg._kernels.solvers import ADAM, SGD, Rule
 from skreg._objective import Objective
 from skreg._penalties import TERMS, make_penalties
 from skreg._regularization import WITHOUT_BATCHES, read_groups, solver_rule
-from skreg.augmentation import GaussianNoise
+from skreg.augmentation import FeatureSwap, GaussianNoise, Mixup
 from tests.kernels.engines import make_engine
 from tests.names import NO_REGULARIZERS, own_parameters
 
@@ -163,7 +163,7 @@ MISTAKES = [
     ({"feature_groups": [0, 1]}, "must be a list of lists of columns"),
     ({"feature_groups": "age"}, "'feature_groups' parameter of MLPRegressor must be"),
     (
-        {"feature_groups": [[0, 1]], "feature_penalty": [1, 2] + [1] * 8},
+        {"feature_groups": [[0, 1]], "feature_penalty": [1, 2] + [1] * 8, "group_l1": 0.1},
         r"feature_penalty=\[1.0, 2.0\] differs within the feature group \[0, 1\]; columns of one",
     ),
     ({"frozen_layers": [2]}, "frozen_layers=.* names a layer 2, but the network has 2 layers"),
@@ -442,3 +442,23 @@ def test_single_precision_goes_the_same_way(regularizer):
     network, (X, Y) = make(regularizer, batch_size=150), rows_of(regularizer)
     single = clone(network).set_params(dtype="float32").fit(X, Y)
     np.testing.assert_allclose(learned(single), learned(network.fit(X, Y)), atol=2e-4)
+
+
+def test_factors_may_differ_within_a_group_that_no_term_shrinks():
+    factors = [1.0, np.inf, *[1.0] * (X.shape[1] - 2)]
+    network = MLPRegressor((3,), l1=0.01, feature_groups=[[0, 1]], feature_penalty=factors,
+                           augmentation=FeatureSwap(0.2), max_iter=3, random_state=0)  # fmt: skip
+    coef = network.fit(X, Y).coefs_[0]
+    assert coef[0].any() and not coef[1].any()
+    with pytest.raises(ValueError, match="differs within the feature group"):
+        network.set_params(group_l1=[0.1, 0.0]).fit(X, Y)
+    network.set_params(group_l1=[0.0, 0.1]).fit(X, Y)
+
+
+@pytest.mark.parametrize("network", (MLPRegressor, MLPClassifier))
+def test_the_tag_says_whether_rows_may_be_sparse(network):
+    for augmentation, sparse in (
+        (None, True), ([], True), (GaussianNoise(0.0), True), (GaussianNoise(0.1), False),
+        ([GaussianNoise(0.0), Mixup(0.1)], False), (GaussianNoise("wide"), True), (3, True),
+    ):  # fmt: skip
+        assert network(augmentation=augmentation).__sklearn_tags__().input_tags.sparse == sparse
