@@ -16,7 +16,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
 from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
@@ -27,7 +27,7 @@ from skreg._halving import Sweep, rungs
 from skreg._inputs import check_data, check_validation, check_weight, encode_rows
 from skreg._kernels.solvers import SOLVERS
 from skreg._parallel import Brake, check_n_jobs
-from skreg._parameters import hidden_units, strengths
+from skreg._parameters import hidden_units, per_layer, strengths
 from skreg._regularization import batch_augmentation, network_penalties, refuse_combinations
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
@@ -60,6 +60,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
     """Base of the cross-validated perceptrons; not to be used directly."""
 
     _parameter_constraints: dict = CONSTRAINTS | SEARCH_CONSTRAINTS
+    __metadata_request__fit = {"groups": UNUSED}  # a matter of the splitter's
 
     @property
     @abstractmethod
@@ -105,10 +106,11 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         if isinstance(sample_weight, Number):  # the weight of every row
             sample_weight = np.full(checked_X.shape[0], sample_weight, dtype=np.float64)
         split_keywords, score_weight = self._routed(network, sample_weight, groups)
-        shown = indexable(X, y) if callable(self.scoring) else ()
+        # A frame of targets is summed in another order than an array: scores would differ by bits.
+        shown = indexable(X, y) if callable(self.scoring) or hasattr(y, "columns") else ()
         data = Data(checked_X, checked_y, weight, score_weight, *shown)
         axes = self._axes(network, (X, y, sample_weight))
-        self._refuse_unfit(network, axes, data, validation)
+        data = data._replace(target=self._refuse_unfit(network, axes, data, validation))
         candidates = list(ParameterGrid(axes))
         folds = self._folds((X, y), checked_X.shape[0], split_keywords, validation)
         ledger = Ledger(candidates, len(folds))
@@ -168,11 +170,17 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         }
 
     def _refuse_unfit(self, network, axes, data, validation):
-        """Refuse what no candidate can be fitted with, once and in the plain estimator's words."""
+        """Refuse what no candidate can be fitted with, once and in the plain estimator's words.
+
+        Return the targets as they are encoded all together.
+        """
         probe, hidden = copy.copy(network), hidden_units(network.hidden_layer_sizes)
         for name in axes:
-            if name != "dropout" and np.ndim(getattr(network, name)):
-                strengths(name, getattr(network, name), len(hidden) + 1)
+            given = getattr(network, name)
+            if name == "dropout":
+                per_layer(name, given, len(hidden), "hidden layers")
+            elif np.ndim(given):
+                strengths(name, given, len(hidden) + 1)
         # A strength that is searched may be a pattern: one zero for each of its matrices.
         vars(probe).update(spread(network, dict.fromkeys(axes, 0.0)))
         refuse_combinations(probe, sp.issparse(data.X))
@@ -183,6 +191,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         batch_augmentation(probe)
         for name, searched in axes.items():
             refuse_solver(self.solver, name, getattr(self, f"{name}s"), searched)
+        return target
 
     def _folds(self, shown, n_rows, keywords, validation):
         """Return the folds of the splitter."""

@@ -29,6 +29,7 @@ class Data(NamedTuple):
     score_weight: np.ndarray | None = None  # as the user gave it; None scores without
     shown: object = None  # X as the user gave it, for scorers of the user's own
     shown_y: object = None  # and y
+    target: np.ndarray | None = None  # y encoded, for the folds in which it is encoded alike
     brake: object = None  # a `Brake` for all fits
 
 
@@ -36,7 +37,7 @@ class Prepared(NamedTuple):
     """What all fits on a fold share."""
 
     network: object  # an estimator that knows the outputs, not fitted
-    target: np.ndarray  # (n_samples, n_targets); rows outside the fold are zero
+    target: np.ndarray  # (n_samples, n_targets); only those of the fold's rows matter
     weight: np.ndarray | None
     index: np.ndarray  # rows to train on
     own: object  # a validation set of the user's own, or None
@@ -66,11 +67,11 @@ class Fold:
                 raise ValueError(f"cv leaves fold {number} without rows to {use}; choose another.")
         self.number, self.train, self.test = number, train, test
         self._validation = validation
-        self._prepared = self._scored = None
+        self._prepared = None
 
     def __getstate__(self):
         """Leave out what another process makes anew."""
-        return vars(self) | {"_prepared": None, "_scored": None}
+        return vars(self) | {"_prepared": None}
 
     def prepare(self, network, data):
         """Return the `Prepared` of an estimator whose inputs have been checked."""
@@ -86,9 +87,20 @@ class Fold:
                 "weight or choose another cv."
             )
         target, weight, index = encode_rows(network, data.y[self.train], weight, True, False)
-        target, weight = self._spread(target, data), self._spread(weight, data)
+        target = data.target if self._is_alike(target, data) else self._spread(target, data)
         own = check_validation(network, self._validation)
-        return Prepared(network, target, weight, self.train[index], own)
+        rows = self.train if index.size == self.train.size else self.train[index]
+        return Prepared(network, target, self._spread(weight, data), rows, own)
+
+    def _is_alike(self, target, data):
+        """Return whether the fold's targets are those that all rows got together."""
+        shared = data.target
+        return (
+            shared is not None
+            and shared.dtype == target.dtype
+            and shared.shape[1:] == target.shape[1:]
+            and np.array_equal(shared[self.train], target)
+        )
 
     def _spread(self, values, data):
         """Return values of the training rows in their places among all rows."""
@@ -100,16 +112,13 @@ class Fold:
 
     def scored(self, data):
         """Return X, y and the scorer's keywords of the rows to score."""
-        if self._scored is None:
-            keywords = {}
-            if data.score_weight is not None:
-                keywords = {"sample_weight": data.score_weight[self.test]}
-            if data.shown is None:
-                X, y = data.X[self.test], data.y[self.test]
-            else:
-                X, y = safe_indexing(data.shown, self.test), safe_indexing(data.shown_y, self.test)
-            self._scored = X, y, keywords
-        return self._scored
+        keywords = {}
+        if data.score_weight is not None:
+            keywords = {"sample_weight": data.score_weight[self.test]}
+        if data.shown is None:
+            return data.X[self.test], data.y[self.test], keywords
+        X, y = safe_indexing(data.shown, self.test), safe_indexing(data.shown_y, self.test)
+        return X, y, keywords
 
 
 class Trial(NamedTuple):

@@ -212,8 +212,7 @@ def build_job(task, team):
         _is_sparse(task.train, valid), lowest == 0,
     )  # fmt: skip
     layout[slots.FROZEN, :-1] = penalties.frozen
-    train = table.new_source(slots.TRAIN_SLOT, task.train)
-    source = train if task.valid is None else table.new_source(slots.VALID_SLOT, valid)
+    train, source = _new_sources(table, task)
     table.put(slots.ORDER, order)
     table.put(slots.VALID_ROWS, valid_rows)
     table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
@@ -221,9 +220,6 @@ def build_job(task, team):
     _put_dropout(table, network, layout)
     _put_parameters(table, task, sizes)
     n_parts = _put_parts(table, task, sizes)
-    train = train._replace(smoothing=float(network.smoothing))
-    if not task.for_training:  # a look at the objective, of which smoothed labels are a part
-        source = source._replace(smoothing=train.smoothing)
     n_targets = max(train.n_targets, source.n_targets)
     n_targets = network.units[-1] if network.loss == SOFT_LOG_LOSS else n_targets
     _put_batch(table, sizes, n_targets)
@@ -246,6 +242,20 @@ def build_job(task, team):
     job.report[slots.DRAW] = -1
     plug_in(table, task, penalties, (job, team))
     return job, table, sizes
+
+
+def _new_sources(table, task):
+    """Return the sources of the rows to train on and to validate.
+
+    Validation takes labels as they are; without training, it measures the objective, of which
+    smoothed labels are a part.
+    """
+    smoothing = float(task.network.smoothing)
+    train = valid = table.new_source(slots.TRAIN_SLOT, task.train)
+    if task.valid is not None:
+        valid = table.new_source(slots.VALID_SLOT, task.valid)
+    of_valid = 0.0 if task.for_training else smoothing
+    return train._replace(smoothing=smoothing), valid._replace(smoothing=of_valid)
 
 
 def _round_up(n, grain):

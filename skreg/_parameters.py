@@ -41,7 +41,7 @@ def activation_names(activation, n_hidden):
 
 def strengths(name, value, n_matrices):
     """Return one strength per weight matrix: finite and not negative."""
-    values = _per_layer(name, value, n_matrices, "weight matrices")
+    values = per_layer(name, value, n_matrices, "weight matrices")
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(f"{name}={value!r} must be finite and >= 0 everywhere; 0 turns it off.")
     return values
@@ -53,7 +53,7 @@ def max_norms(name, value, n_matrices):
         return np.full(n_matrices, np.inf)
     if not isinstance(value, numbers.Real):
         value = [np.inf if norm is None else norm for norm in _items(name, value, "numbers")]
-    norms = _per_layer(name, value, n_matrices, "weight matrices")
+    norms = per_layer(name, value, n_matrices, "weight matrices")
     if not (norms > 0).all():
         raise ValueError(f"{name}={value!r} must be > 0 everywhere; None sets no bound.")
     return norms
@@ -164,7 +164,7 @@ def equal_factors(factors, groups):
 
 def dropout_rates(name, value, n_layers):
     """Return one dropout rate in [0, 1) per hidden layer (or per input: one)."""
-    rates = _per_layer(name, value, n_layers, "hidden layers")
+    rates = per_layer(name, value, n_layers, "hidden layers")
     if not ((rates >= 0) & (rates < 1)).all():
         raise ValueError(
             f"{name}={value!r} must be in [0, 1): it is the probability of dropping a unit, "
@@ -180,7 +180,8 @@ def _items(name, value, what):
     return value
 
 
-def _per_layer(name, value, n, what):
+def per_layer(name, value, n, what):
+    """Return one number for each of ``n`` layers, from one for all or from a sequence."""
     if isinstance(value, numbers.Real):
         return np.full(n, float(value))
     try:

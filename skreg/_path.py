@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import type_of_target
 from skreg._base import BaseMLP
 from skreg._classifier import MLPClassifier
 from skreg._grids import refuse_solver, strength_grid
-from skreg._inputs import check_data
+from skreg._inputs import check_data, check_validation, encode_rows
 from skreg._parallel import Brake
 from skreg._regressor import MLPRegressor
 from skreg._walk import NullOnDemand, walk
@@ -104,8 +104,9 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
     estimator : MLPClassifier or MLPRegressor, default=None
         The network; a clone of it is fitted. None takes a regressor for floating-point numbers of
         more than two values and a classifier otherwise, with ``l2=0``: Adam with
-        ``learning_rate="cosine"``, ``learning_rate_init=0.01`` and ``max_iter=100``, or, for l1
-        and l2 without hidden layers, ``solver="lbfgs"`` with ``tol=1e-6``.
+        ``learning_rate="cosine"``, ``learning_rate_init=0.01`` and ``max_iter=100``. Without
+        hidden layers it is ``solver="lbfgs"`` with ``tol=1e-6`` for l1 and l2, and for group_l1
+        Adam with ``learning_rate_init=0.05``, ``max_iter=400`` and ``polish=200``.
     X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
         Validation rows, scored after each fit by the estimator's ``scoring``, or by its ``score``
         where that is None. Early stopping, if it is on, uses them.
@@ -286,22 +287,20 @@ def default_estimator(axis, y, parameters):
     is_linear = not np.size(parameters.get("hidden_layer_sizes", (100,)))
     if is_linear and axis in ("l1", "l2") and parameters.get("solver", "lbfgs") == "lbfgs":
         return Estimator(solver="lbfgs", l2=0.0, tol=1e-6, max_iter=1000)
+    if is_linear and axis == "group_l1":  # convex: the polish ends at the minimum
+        return Estimator(
+            learning_rate="cosine", learning_rate_init=0.05, l2=0.0, max_iter=400, polish=200
+        )
     return Estimator(learning_rate="cosine", learning_rate_init=0.01, l2=0.0, max_iter=100)
 
 
 def _check_validation(model, rows, validation):
     """Refuse validation rows that do not fit, before anything is trained."""
-    X_val, y_val, sample_weight_val = validation.values()
-    if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
-        raise ValueError("X_val and y_val belong together, and sample_weight_val to both.")
-    if X_val is None:
-        return
     probe = copy.copy(model)
-    check_data(probe, *rows[:2], True)
-    try:
-        check_data(probe, X_val, y_val, False)
-    except ValueError as error:
-        raise ValueError(f"X_val, y_val: {error}") from error
+    if any(given is not None for given in validation.values()):
+        _, y = check_data(probe, *rows[:2], True)
+        encode_rows(probe, y, None, True, False)
+    check_validation(probe, tuple(validation.values()))
 
 
 def _validation_score(model, validation):

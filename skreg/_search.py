@@ -59,6 +59,9 @@ class Outcome(NamedTuple):
     error: str = ""  # why there is no score
 
 
+MOST_NAMED = 10  # folds in a message
+
+
 class Ledger:
     """All outcomes so far, the latest of each candidate on each fold.
 
@@ -100,7 +103,9 @@ class Ledger:
             if folds:
                 named = ", ".join(f"{name}={value:g}" for name, value in params.items())
                 reason, score = self.errors[number, folds[0]], self.score[number, folds[0]]
-                where = ", ".join(map(str, folds))
+                where = ", ".join(map(str, folds[:MOST_NAMED]))
+                if len(folds) > MOST_NAMED:
+                    where += f" and {len(folds) - MOST_NAMED} more"
                 sentences.append(f"{named} failed on fold {where} and scores {score}: {reason}")
         return sentences
 

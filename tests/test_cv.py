@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 import time
+import tracemalloc
 
 import joblib
 import numpy as np
@@ -16,7 +17,14 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import f1_score, make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    RepeatedKFold,
+    ShuffleSplit,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils import get_tags
@@ -141,6 +149,41 @@ def test_scorers_of_the_users_own_see_the_users_rows():
 
 def unweighted_score(y, predicted):
     return f1_score(y, predicted, average="macro")
+
+
+def test_scores_of_a_frame_of_targets_are_those_of_grid_search_to_the_bit():
+    pandas = pytest.importorskip("pandas")
+    X = DIABETES_X[:150]
+    Y = pandas.DataFrame(np.c_[DIABETES_Y[:150], X[:, 0] ** 2])
+    ours, theirs = searches(MLPRegressor, {"max_iter": 8, "learning_rate_init": 0.02}, cv=3)
+    assert_same_table(ours.fit(X, Y).cv_results_, theirs.fit(X, Y).cv_results_)
+
+
+def test_folds_keep_no_copies_of_rows():
+    X = np.random.default_rng(0).random((2000, 200))
+    cv = RepeatedKFold(n_splits=2, n_repeats=20, random_state=0)
+    search = MLPRegressorCV((1,), l2s=[0.1], cv=cv, refit=False, max_iter=1, random_state=0)
+    search.fit(X[:20], X[:20, 0])  # whatever is made once
+    tracemalloc.start()
+    search.fit(X, X[:, 0])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    indices = 40 * X.shape[0] * 8
+    assert peak < 1.5 * X.nbytes + 2 * indices  # the rows of one fold to score, and no more
+
+
+@pytest.mark.parametrize("by", ("itself", "pipeline", "cross_validate"))
+def test_groups_are_routed_to_the_splitter(by):
+    search = MLPClassifierCV(**QUICK, l2s=[1e-3], cv=GroupKFold(3))
+    with sklearn.config_context(enable_metadata_routing=True):
+        if by == "cross_validate":
+            keywords = {"cv": GroupKFold(3), "params": {"groups": GROUPS}, "error_score": "raise"}
+            assert len(cross_validate(search, IRIS_X, IRIS_Y, **keywords)["test_score"]) == 3
+            return
+        model = search if by == "itself" else make_pipeline(StandardScaler(), search)
+        model.fit(IRIS_X, IRIS_Y, groups=GROUPS)
+        with pytest.raises(ValueError, match="groups"):
+            model.fit(IRIS_X, IRIS_Y)
 
 
 def test_scores_are_weighted_where_the_scorer_requests_it():

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, make_regression
-from sklearn.linear_model import LogisticRegression, Ridge, lasso_path
+from sklearn.linear_model import LogisticRegression, MultiTaskLasso, Ridge, lasso_path
 from sklearn.metrics import log_loss, r2_score
 from sklearn.preprocessing import scale
 
@@ -265,10 +265,13 @@ def test_epochs_of_later_strengths():
         ({"l1s": 3, "l2s": 3}, "l1s and l2s were given, but a path has one axis"),
         ({"l1s": -3}, "l1s=-3 must be at least 1"),
         ({"warm_max_iter": 0}, "warm_max_iter=0 must be an integer of at least 1"),
-        ({"X_val": np.ones((3, 6))}, "X_val and y_val belong together"),
-        ({"sample_weight_val": [1.0]}, "X_val and y_val belong together"),
-        ({"X_val": np.ones((3, 5)), "y_val": np.ones(3)}, "X_val, y_val: X has 5 features"),
-        ({"X_val": np.ones((3, 6)), "y_val": np.ones(4)}, r"X_val, y_val: .*\[3, 4\]"),
+        ({"X_val": np.ones((3, 6))}, "X_val was given without y_val; give both"),
+        ({"sample_weight_val": [1.0]}, "sample_weight_val needs X_val and y_val"),
+        ({"X_val": np.ones((3, 5)), "y_val": np.ones(3)}, "X_val: X has 5 features"),
+        (
+            {"X_val": np.ones((3, 6)), "y_val": np.ones(4)},
+            "X_val has 3 rows, but y_val has the",
+        ),
         ({"hidden_layer_sizes": None}, "'hidden_layer_sizes' parameter .* Got None"),
         ({"solver": "lbfgs", "dropouts": 3}, "dropouts=3 needs the steps of a stochastic solver"),
         ({"solver": "lbfgs", "group_l1s": [0.1]}, r"group_l1s=\[0.1\] needs the steps"),
@@ -316,3 +319,25 @@ def test_importances_by_hand():
     )
     died_at = feature_importances_from_path(path)
     np.testing.assert_array_equal(died_at, [0.2, np.inf, 0.2, 0.0, np.inf])
+
+
+def test_validation_labels_must_be_those_of_y():
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    labels = np.array(["a", "b"])[(X[:, 0] > 0).astype(int)]
+    with pytest.raises(ValueError, match=r"y_val has labels that y does not have: \['c'\]"):
+        mlp_path(X, labels, l1s=[0.1], X_val=X[:3], y_val=["a", "b", "c"])
+
+
+@pytest.mark.parametrize("n_outputs", (1, 3))
+def test_the_path_of_groups_without_hidden_layers_ends_at_the_group_lasso(n_outputs):
+    A, b = load_diabetes(return_X_y=True)
+    A, b = scale(A), scale(b)
+    noise = np.random.RandomState(0).randn(b.size)
+    B = np.c_[b, A[:, 2] + b, noise][:, :n_outputs]
+    B = B if n_outputs > 1 else B.ravel()
+    path = mlp_path(A, B, group_l1s=[0.01, 0.05, 0.2], hidden_layer_sizes=(), random_state=0)
+    for strength, (coef,) in zip(path.strengths, path.coefs, strict=True):
+        lasso = MultiTaskLasso(strength * np.sqrt(n_outputs), tol=1e-10, max_iter=100_000)
+        expected = lasso.fit(A, B.reshape(b.size, n_outputs)).coef_.T
+        np.testing.assert_array_equal(coef != 0, expected != 0)
+        np.testing.assert_allclose(coef, expected, atol=1e-3)

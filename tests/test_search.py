@@ -89,6 +89,14 @@ def test_failures_name_candidate_and_folds():
     ]
 
 
+def test_a_failure_on_many_folds_names_the_first_ten():
+    ledger = ledger_of([[0.5] * 300])
+    for fold in range(300):
+        ledger.book(Outcome(0, fold, error="ValueError: too much"))
+    (sentence,) = ledger.failures()
+    assert "failed on fold 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 290 more and scores nan" in sentence
+
+
 def test_the_best_is_the_first_of_the_highest():
     assert choose(ledger_of([[0.5, 0.5], [0.9, 0.7], [0.7, 0.9], [np.nan, 1.0]]), "best") == 1
 

@@ -201,7 +201,7 @@ def test_a_generator_of_folds_is_read_once():
         search = MLPClassifierCV(**QUICK, l1s=[0.1], cv=KFold(3).split(X))
         with sklearn.config_context(enable_metadata_routing=routing):
             search.get_metadata_routing()
-            assert search.fit(X, Y, groups=Y if routing else None).n_splits_ == 3
+            assert search.fit(X, Y).n_splits_ == 3
             with pytest.raises(ValueError, match="a list of what a generator yields"):
                 search.fit(X, Y)
 
@@ -275,6 +275,12 @@ def test_a_strength_multiplies_the_pattern_of_its_parameter(given):
     plain = MLPRegressor(**network).set_params(group_l1=[search.group_l1_, 0], l1=[0.05, 0.2])
     expected = plain.fit(X[train], X[train, 0]).score(X[test], X[test, 0])
     assert search.cv_results_["split0_test_score"][search.best_index_] == expected
+
+
+def test_a_pattern_of_the_wrong_length_is_named_as_it_was_given():
+    search = MLPClassifierCV((3,), dropout=[1.0, 0.5], dropouts=[0.1])
+    with pytest.raises(ValueError, match=r"dropout=\[1.0, 0.5\] has 2 values, but .* 1 hidden"):
+        search.fit(X, Y)
 
 
 def test_dropout_has_a_pattern_per_hidden_layer():
