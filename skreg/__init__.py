@@ -19,3 +19,12 @@ __all__ = [
     "stability_selection",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name):
+    """Import `skreg.inspection` when it is first asked for: fits do without it."""
+    if name == "inspection":
+        import skreg.inspection  # binds the name in this module
+
+        return skreg.inspection
+    raise AttributeError(f"module 'skreg' has no attribute {name!r}")

@@ -15,7 +15,7 @@ from skreg._grids import spread
 from skreg._inputs import check_validation, encode_rows
 from skreg._job import Rows
 from skreg._regularization import refuse_combinations
-from skreg._search import Outcome
+from skreg._search import Outcome, describe
 from skreg._sklearn import safe_indexing
 from skreg._validation import check_scoring_name
 
@@ -188,6 +188,8 @@ def begin(trial, params, data, earlier=None):
     )
     refuse_combinations(network, sp.issparse(data.X))
     check_scoring_name(network.scoring)
+    if network.verbose:
+        print(f"Fold {fold.number}: {describe(params)}")
     rows = Rows(data.X, prepared.target, prepared.weight)
     mode = earlier is None, False
     return network, ((rows, prepared.index, data.y), prepared.own, (None, None), mode)

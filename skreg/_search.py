@@ -62,6 +62,11 @@ class Outcome(NamedTuple):
 MOST_NAMED = 10  # folds in a message
 
 
+def describe(params):
+    """Return the parameters of a candidate in words."""
+    return ", ".join(f"{name}={value:g}" for name, value in params.items())
+
+
 class Ledger:
     """All outcomes so far, the latest of each candidate on each fold.
 
@@ -101,12 +106,13 @@ class Ledger:
         for number, params in enumerate(self.candidates):
             folds = [fold for fold in range(self.n_splits) if (number, fold) in self.errors]
             if folds:
-                named = ", ".join(f"{name}={value:g}" for name, value in params.items())
                 reason, score = self.errors[number, folds[0]], self.score[number, folds[0]]
                 where = ", ".join(map(str, folds[:MOST_NAMED]))
                 if len(folds) > MOST_NAMED:
                     where += f" and {len(folds) - MOST_NAMED} more"
-                sentences.append(f"{named} failed on fold {where} and scores {score}: {reason}")
+                sentences.append(
+                    f"{describe(params)} failed on fold {where} and scores {score}: {reason}"
+                )
         return sentences
 
     def table(self, with_epochs=False):

@@ -633,3 +633,11 @@ def test_common_checks(estimator, check):
 @pytest.mark.parametrize("estimator, check", checks_of([CV() for CV in ESTIMATORS]))
 def test_common_checks_of_the_defaults(estimator, check):
     check(estimator)
+
+
+def test_verbose_says_which_candidate_and_fold_is_trained(capsys):
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    search = MLPRegressorCV((2,), l1s=[0.1, 0.5], cv=2, max_iter=1, verbose=True, refit=False)
+    search.fit(X, X[:, 0])
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Fold")]
+    assert said == ["Fold 0: l1=0.1", "Fold 1: l1=0.1", "Fold 0: l1=0.5", "Fold 1: l1=0.5"]

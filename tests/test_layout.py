@@ -1,6 +1,8 @@
 """The shape of the package: imports run one way, one decorator, small files and functions."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,13 @@ def test_private_names_of_scikit_learn_are_imported_in_one_place():
 def test_the_package_shows_its_public_names_only():
     assert set(skreg.__all__) >= {"MLPClassifier", "MLPRegressor"}
     assert all(hasattr(skreg, name) for name in skreg.__all__)
+
+
+def test_inspection_is_imported_when_it_is_asked_for():
+    program = (
+        "import sys, skreg\n"
+        "assert 'skreg.inspection' not in sys.modules\n"
+        "assert skreg.inspection.LossCurveDisplay.__module__.startswith('skreg')\n"
+        "assert not hasattr(skreg, 'no_such_name')\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
