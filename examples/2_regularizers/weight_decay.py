@@ -52,6 +52,7 @@ figure.colorbar(points, ax=axes, label="standard deviation of the pixel")
 plt.show()
 
 # %%
-# What to see: with sgd all pixels lie on the diagonal, up to rounding. With Adam pixels that are
-# seldom on have small gradients: Adam magnifies them, and with them the pull of ``l2``, which takes
-# these weights to nearly zero. The decay is the same for all, so there such weights stay large.
+# What to see: with sgd all pixels lie on the diagonal, up to rounding. With Adam, ``l2`` still ends
+# in the minimum of its objective, where pixels that are seldom on have weights of nearly zero. Their
+# gradients are small, and Adam magnifies them; the decay is the same for all weights and is not
+# magnified, so against it such weights stay large.
