@@ -53,6 +53,6 @@ plt.show()
 
 # %%
 # What to see: with sgd all pixels lie on the diagonal, up to rounding. With Adam, ``l2`` still ends
-# in the minimum of its objective, where pixels that are seldom on have weights of nearly zero. Their
-# gradients are small, and Adam magnifies them; the decay is the same for all weights and is not
-# magnified, so against it such weights stay large.
+# in the minimum of its objective, where pixels that are seldom on have weights of nearly zero.
+# Their gradients are small, and Adam magnifies them; the decay is the same for all weights and is
+# not magnified, so against it such weights stay large.

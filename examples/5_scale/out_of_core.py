@@ -25,11 +25,10 @@ path = Path(folder.name) / "table.npy"
 rng = np.random.default_rng(0)
 shape = (N_BLOCKS * N_ROWS, N_FEATURES + 1)
 table = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-for start in range(0, len(table), N_ROWS):
+for block in range(N_BLOCKS):
     X = rng.normal(size=(N_ROWS, N_FEATURES)).astype(np.float32)
-    noise = rng.normal(scale=0.5, size=N_ROWS)
-    table[start : start + N_ROWS, :-1] = X
-    table[start : start + N_ROWS, -1] = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + noise > 0
+    y = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + rng.normal(scale=0.5, size=N_ROWS) > 0
+    table[block * N_ROWS : (block + 1) * N_ROWS] = np.c_[X, y]
 del table
 
 
@@ -39,16 +38,11 @@ def read(block):
     return np.ascontiguousarray(rows[:, :-1]), np.array(rows[:, -1])
 
 
-def allow(megabytes):
-    """Allow this process so much more memory than it has now; return the limit it had before.
-
-    Files that are mapped into memory don't count: the system lends their pages.
-    """
-    before, status = resource.getrlimit(resource.RLIMIT_DATA), Path("/proc/self/status")
-    if status.exists():  # on Linux
-        words = status.read_text().split()
-        taken = 1024 * int(words[words.index("VmData:") + 1])
-        resource.setrlimit(resource.RLIMIT_DATA, (taken + megabytes * 2**20, before[1]))
+def allow(n_bytes):
+    """Allow this process so much more memory than it has now (on Linux); return its old limit."""
+    words = Path("/proc/self/status").read_text().split()
+    taken, before = words[words.index("VmData:") + 1], resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (1024 * int(taken) + n_bytes, before[1]))
     return before
 
 
@@ -56,36 +50,29 @@ def allow(megabytes):
 # Early stopping needs a validation set of one's own here. The first call compiles the kernels,
 # which takes memory of its own, so it comes before the memory is limited to a tenth of the table.
 X_val, y_val = read(N_BLOCKS - 1)
-network = MLPClassifier(
-    (64, 32), learning_rate_init=3e-3, early_stopping=True, scoring="loss", random_state=0,
-    n_jobs=1,
-)  # fmt: skip
-validation = {"X_val": X_val, "y_val": y_val}
-network.partial_fit(*read(0), classes=[0, 1], **validation)
-size = path.stat().st_size // 2**20
-before = allow(size // 10)
+network = MLPClassifier((64, 32), learning_rate_init=3e-3, early_stopping=True, scoring="loss",
+                        random_state=0, n_jobs=1)  # fmt: skip
+network.partial_fit(*read(0), classes=[0, 1], X_val=X_val, y_val=y_val)
+before = allow(path.stat().st_size // 10)
 try:
     np.array(np.load(path, mmap_mode="r"))
 except MemoryError:
-    print(f"{size} MB of data do not fit into {size // 10} MB; one block after the other does:")
+    print(f"{path.stat().st_size / 2**20:.0f} MB do not fit into a tenth of that. Block by block:")
 while not network.stopped_early_ and network.n_iter_ < 5 * (N_BLOCKS - 1):
-    network.partial_fit(*read(network.n_iter_ % (N_BLOCKS - 1)), **validation)
-
+    network.partial_fit(*read(network.n_iter_ % (N_BLOCKS - 1)), X_val=X_val, y_val=y_val)
 resource.setrlimit(resource.RLIMIT_DATA, before)
 print(f"{network.n_iter_} blocks, validation accuracy {network.score(X_val, y_val):.3f}")
 
 # %%
-loss, best = network.history_["validation_loss"], -network.best_validation_score_
+loss = network.history_["validation_loss"]
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-ax.plot(network.history_["loss"], label="training block")
-ax.plot(loss, label="validation rows")
-ax.plot(np.argmin(loss), best, "ko", label="weights that were kept")
+ax.plot(np.c_[network.history_["loss"], loss], label=["training block", "validation rows"])
+ax.plot(np.argmin(loss), loss.min(), "ko", label="weights that were kept")
 ax.set(xlabel="blocks seen", ylabel="log loss", title="Block after block from a file")
 ax.legend()
 plt.show()
 
 # %%
-# What to see: the loss on the validation rows falls while the network reads, block by block, a file
-# that is ten times larger than the memory it may take. Once it no longer falls, the best weights
-# come back.
+# What to see: the validation loss falls while the network reads, block by block, a file ten times
+# larger than the memory it may take. Once it no longer falls, the best weights come back.
 folder.cleanup()
