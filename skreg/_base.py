@@ -25,7 +25,7 @@ from skreg._parameters import activation_names, dropout_rates, fill_starting_val
 from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs
 from skreg._regularization import refuse_combinations, takes_sparse_rows
-from skreg._runs import StochasticRun
+from skreg._runs import Start, StochasticRun
 from skreg._sklearn import fit_context
 from skreg._validation import check_scoring_name, split_validation
 from skreg._warnings import warn
@@ -151,8 +151,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
                 "partial_fit does not support early_stopping=True without a validation set; give "
                 "X_val and y_val."
             )
-        data, mode = (train_rows, index, rows[1]), (first_pass, incremental)
-        fitted._run(data, own, starting, mode, watch)
+        start = Start(train_rows, index, rows[1], own, starting, first_pass, incremental)
+        fitted._run(start, watch)
         vars(self).update(vars(fitted))
         for name in before.difference(vars(fitted)):
             delattr(self, name)
@@ -168,27 +168,20 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         return Watch(self, n_begun, self._brake, X=X, y=y, metadata=metadata)
 
-    def _run(self, data, own, starting, mode, watch=SILENCE):
-        """Train on checked rows, keep what was learned, and return the run (see `_new_run`)."""
-        run, random_state = self._new_run(data, own, starting, mode)
+    def _run(self, start, watch=SILENCE):
+        """Train on checked rows, keep what was learned, and return the run."""
+        run, random_state = self._new_run(start)
         run.watch = watch
-        run.start(random_state, mode[1])
+        run.start(random_state, start.incremental)
         run.interrupted = watch.cut_short(run.interrupted)
         return run
 
-    def _new_run(self, data, own, starting, mode):
+    def _new_run(self, start):
         """Prepare a run on checked rows.
 
         Parameters
         ----------
-        data : tuple
-            `Rows`, the index of those to train on, and their targets as the user knows them.
-        own : Validation or None
-            A validation set of one's own.
-        starting : tuple
-            ``coef_init`` and ``intercept_init``.
-        mode : tuple of bool
-            Whether to begin with new weights, and whether this is `partial_fit`.
+        start : Start
 
         Returns
         -------
@@ -196,17 +189,17 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         random_state : RandomState
             What draws the order of the rows.
         """
-        (rows, index, y), (first_pass, incremental) = data, mode
+        rows, index, own = start.rows, start.index, start.own
         random_state = check_random_state(self.random_state)
         seed = _derived_seed(random_state)
-        units = self._units(rows, first_pass)
-        flat = self._starting_parameters(units, starting, first_pass, random_state, rows)
+        units = self._units(rows, start.is_new)
+        flat = self._starting_parameters(units, start, random_state)
         if own is None and self.early_stopping:
-            index, own = split_validation(self, rows, index, y, random_state)
+            index, own = split_validation(self, rows, index, start.y, random_state)
         run = StochasticRun if self.solver in SOLVERS else LbfgsRun
         run = run(self, self._network(units, seed), rows, index, own)
         clear_excluded(flat, units, run.penalties)
-        run.flat, run.anchor = flat, self._anchor_of(flat, run.penalties, incremental)
+        run.flat, run.anchor = flat, self._anchor_of(flat, run.penalties, start.incremental)
         return run, random_state
 
     def _units(self, rows, first_pass):
@@ -221,19 +214,19 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
                 )
         return units
 
-    def _starting_parameters(self, units, starting, first_pass, random_state, rows):
+    def _starting_parameters(self, units, start, random_state):
         """Return the flat vector that training starts from."""
-        dtype = rows.X.dtype
-        if first_pass:
+        dtype = start.rows.X.dtype
+        if start.is_new:
             flat = initial_parameters(units, self._glorot_factors(), random_state, dtype)
         else:
             flat = np.concatenate([np.ravel(w) for w in [*self.coefs_, *self.intercepts_]])
             flat = flat.astype(dtype, copy=False)
-        if first_pass or not hasattr(self, "history_"):  # the weights may have been set by hand
+        if start.is_new or not hasattr(self, "history_"):  # the weights may have been set by hand
             self.t_, self.n_iter_, self.history_ = 0, 0, None
             self._solver_state = self._progress_state = self._anchor = None
         for name, given, parts in zip(
-            ("coef_init", "intercept_init"), starting, views(flat, units), strict=True
+            ("coef_init", "intercept_init"), start.starting, views(flat, units), strict=True
         ):
             fill_starting_values(name, given, parts)
         return flat

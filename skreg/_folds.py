@@ -15,6 +15,7 @@ from skreg._grids import spread
 from skreg._inputs import check_validation, encode_rows
 from skreg._job import Rows
 from skreg._regularization import refuse_combinations
+from skreg._runs import Start
 from skreg._search import Outcome, describe
 from skreg._sklearn import safe_indexing
 from skreg._validation import check_scoring_name
@@ -170,12 +171,12 @@ def run_trial(trial, *data):
 
 def fit(trial, params, data, earlier=None):
     """Fit a candidate on its fold; return the fitted estimator and the run."""
-    network, arguments = begin(trial, params, data, earlier)
-    return network, network._run(*arguments, Watch(None, 0, data.brake))
+    network, start = begin(trial, params, data, earlier)
+    return network, network._run(start, Watch(None, 0, data.brake))
 
 
 def begin(trial, params, data, earlier=None):
-    """Return the estimator of a candidate and what its run is told.
+    """Return the estimator of a candidate and the `Start` of its run.
 
     The network is the one that a fit on copies of the rows would give, to the bit: training
     reads rows through an index in any case.
@@ -191,8 +192,8 @@ def begin(trial, params, data, earlier=None):
     if network.verbose:
         print(f"Fold {fold.number}: {describe(params)}")
     rows = Rows(data.X, prepared.target, prepared.weight)
-    mode = earlier is None, False
-    return network, ((rows, prepared.index, data.y), prepared.own, (None, None), mode)
+    start = Start(rows, prepared.index, data.y, prepared.own, is_new=earlier is None)
+    return network, start
 
 
 def rate(trial, number, network, data, fit_time):

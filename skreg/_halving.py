@@ -208,8 +208,8 @@ def run_leg(trial, paused, last, *data):
 
 def begin_leg(trial, params, data):
     """Return a run that has not begun, and its first leg."""
-    network, arguments = begin(trial, params, data)
-    run, random_state = network._new_run(*arguments)
+    network, start = begin(trial, params, data)
+    run, random_state = network._new_run(start)
     return run, run.leg(random_state, 0)
 
 

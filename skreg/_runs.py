@@ -3,6 +3,7 @@
 import copy
 import zlib
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -11,7 +12,7 @@ from skreg._architecture import n_parameters, views
 from skreg._callbacks import SILENCE
 from skreg._engine import MOMENT_SLOTS, Engine
 from skreg._history import History
-from skreg._job import NO_ROWS
+from skreg._job import NO_ROWS, Rows
 from skreg._kernels.losses import SQUARED_ERROR
 from skreg._kernels.shuffle import Shuffler
 from skreg._objective import Objective, polish, solver_metric
@@ -37,6 +38,18 @@ KEPT = (
 def digest(flat):
     """Return a number that tells parameters from others."""
     return zlib.crc32(np.ascontiguousarray(flat))
+
+
+class Start(NamedTuple):
+    """What a run begins with: checked rows, and whether it goes on from an earlier one."""
+
+    rows: Rows
+    index: np.ndarray  # those of them to train on
+    y: object  # their targets as the user knows them
+    own: object = None  # a `Validation` of the user's own
+    starting: tuple = (None, None)  # ``coef_init`` and ``intercept_init``
+    is_new: bool = True  # whether it begins with new weights
+    incremental: bool = False  # whether this is `partial_fit`
 
 
 class Leg:

@@ -357,6 +357,14 @@ needs_signals = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def heard_interrupts():
+    """Let SIGINT interrupt, even a job in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_at(monkeypatch, l1):
     """Let the user interrupt a search in two threads when both fit with the strength ``l1``."""
     original, both = skreg._folds.fit, threading.Barrier(2)
@@ -374,7 +382,7 @@ def interrupt_at(monkeypatch, l1):
 
 
 @needs_signals
-def test_an_interrupted_path_keeps_the_strengths_that_are_done(monkeypatch):
+def test_an_interrupted_path_keeps_the_strengths_that_are_done(monkeypatch, heard_interrupts):
     search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, warm_path=True, n_jobs=2, refit=False)
     expected = search.fit(IRIS_X, IRIS_Y).cv_results_["mean_test_score"]
     interrupt_at(monkeypatch, L1S.max())
@@ -384,7 +392,7 @@ def test_an_interrupted_path_keeps_the_strengths_that_are_done(monkeypatch):
 
 
 @needs_signals
-def test_no_fit_goes_on_behind_an_interrupt(monkeypatch):
+def test_no_fit_goes_on_behind_an_interrupt(monkeypatch, heard_interrupts):
     given = QUICK | {"max_iter": 10**7, "tol": 0.0, "n_iter_no_change": 10**7}
     interrupt_at(monkeypatch, 0.0)
     with pytest.raises(KeyboardInterrupt, match="before a candidate was done"):

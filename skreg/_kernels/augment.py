@@ -63,7 +63,7 @@ PARTNERS = 2**30  # the first of the draws that choose the other row of every ce
 
 
 @jit
-def augment(tid, team, job, n_rows, step):
+def augment(tid, team, job, n_rows, draw):
     """Change this member's rows of a batch; return False where the team was aborted.
 
     The same holds for the shorter programs below, which know some of the transforms only.
@@ -75,13 +75,13 @@ def augment(tid, team, job, n_rows, step):
     job : Job
     n_rows : int
         Of the batch, whose rows are divided as for gathering.
-    step : int
+    draw : int
         Numbers the draws.
     """
     rows = share(tid, team.n_threads, n_rows, ROWS)
     member = tid, team.n_threads, rows
     for t in range(count_transforms(job)):
-        code, parameters, key = transform(job, t, step)
+        code, parameters, key = transform(job, t, draw)
         if code == MIXUP or code == FEATURE_SWAP:
             if not keep_rows(team, job, n_rows, rows, t):
                 return False
@@ -94,22 +94,22 @@ def augment(tid, team, job, n_rows, step):
 
 
 @jit
-def augment_by_noise(tid, team, job, n_rows, step):
+def augment_by_noise(tid, team, job, n_rows, draw):
     """Add noise; see `augment`."""
     member = tid, team.n_threads, share(tid, team.n_threads, n_rows, ROWS)
     for t in range(count_transforms(job)):
-        _, parameters, key = transform(job, t, step)
+        _, parameters, key = transform(job, t, draw)
         add_noise(job, parameters, key, member)
     return True
 
 
 @jit
-def augment_by_others(tid, team, job, n_rows, step):
+def augment_by_others(tid, team, job, n_rows, draw):
     """Mix rows and swap cells; see `augment`."""
     rows = share(tid, team.n_threads, n_rows, ROWS)
     member = tid, team.n_threads, rows
     for t in range(count_transforms(job)):
-        code, parameters, key = transform(job, t, step)
+        code, parameters, key = transform(job, t, draw)
         if not keep_rows(team, job, n_rows, rows, t):
             return False
         take_from_others(job, code, parameters, key, n_rows, member)
@@ -117,11 +117,11 @@ def augment_by_others(tid, team, job, n_rows, step):
 
 
 @jit
-def augment_images(tid, team, job, n_rows, step):
+def augment_images(tid, team, job, n_rows, draw):
     """Change images; see `augment`."""
     member = tid, team.n_threads, share(tid, team.n_threads, n_rows, ROWS)
     for t in range(count_transforms(job)):
-        code, parameters, key = transform(job, t, step)
+        code, parameters, key = transform(job, t, draw)
         change_images(job, code, parameters, key, member)
     return True
 
@@ -166,11 +166,11 @@ def count_transforms(job):
 
 
 @jit
-def transform(job, t, step):
+def transform(job, t, draw):
     """Return code and parameters of transform ``t``, and the key of its draws."""
     parameters = part(doubles(job, TRANSFORMS), t * N_PARAMETERS, N_PARAMETERS)
     # Keys of dropout are those of the levels: after the last of them, nothing coincides.
-    key = dropout_key(job, step, job.layout.shape[1] + t)
+    key = dropout_key(job, draw, job.layout.shape[1] + t)
     return np.int64(parameters[0]), parameters, key
 
 
@@ -322,7 +322,7 @@ def add_noise(job, parameters, key, member):
 
 
 @jit
-def perturb(job, first, last, shift, step):
+def perturb(job, first, last, shift, draw):
     """Write batch rows ``first:last``, moved against the loss, to the rows ``shift`` further on.
 
     Every feature moves by ``epsilon`` in the direction in which the loss grows, the fast gradient
@@ -336,13 +336,13 @@ def perturb(job, first, last, shift, step):
     first, last : int
     shift : int
         The number of rows in the batch, rounded up to whole tiles.
-    step : int
+    draw : int
         Numbers the draws of dropout.
     """
     transforms = doubles(job, TRANSFORMS)
     epsilon = transforms[transforms.size - N_PARAMETERS + SCALE]
     for i in range(first, last):
-        ascend(job, i, shift, step, epsilon)
+        ascend(job, i, shift, draw, epsilon)
     n_targets = batch_targets(job, job.train)
     target, weight = numbers(job, TARGET), numbers(job, SAMPLE_WEIGHT)
     size = (last - first) * n_targets
@@ -355,7 +355,7 @@ def perturb(job, first, last, shift, step):
 
 
 @jit
-def ascend(job, i, shift, step, epsilon):
+def ascend(job, i, shift, draw, epsilon):
     """Write batch row ``i``, moved up the loss, to the row ``shift`` further on."""
     layout, number, memory = job.layout, job.kind.dtype.type, numbers(job, MEMORY)
     length = number(numbers(job, FACTORS)[0] * number(epsilon))
@@ -370,7 +370,7 @@ def ascend(job, i, shift, step, epsilon):
     threshold = np.uint32(layout[THRESHOLD, 0])
     if threshold > 0:  # what is dropped does not move
         row, goal = input_row(job, i), input_row(job, i + shift)
-        low, high = halves(mix(dropout_key(job, step, 0), i))
+        low, high = halves(mix(dropout_key(job, draw, 0), i))
         for j in range(row.size):
             goal[j] = goal[j] if bits(low, high, j) >= threshold else row[j]
 

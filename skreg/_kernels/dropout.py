@@ -24,18 +24,18 @@ from skreg._kernels.random import bits, halves, mix
 
 
 @jit
-def dropout_key(job, step, level):
-    """Return the key of the draws of a step at a level."""
-    return mix(mix(np.uint64(job.objective.seed), step), level)
+def dropout_key(job, draw, level):
+    """Return the key of a draw at a level."""
+    return mix(mix(np.uint64(job.objective.seed), draw), level)
 
 
 @jit
-def drop_inputs(job, source, step, first, last):
+def drop_inputs(job, source, draw, first, last):
     """Drop input features of batch rows ``first:last``, scaling the kept ones; a plug."""
     layout, memory = job.layout, numbers(job, MEMORY)
     if layout[THRESHOLD, 0] == 0:
         return True
-    key = dropout_key(job, step, 0)
+    key = dropout_key(job, draw, 0)
     threshold, factor = np.uint32(layout[THRESHOLD, 0]), numbers(job, FACTORS)[0]
     if source.row_step == 0:
         return call(plug(job, DROP_ENTRIES_PLUG), (job, key, threshold, factor, first, last))
@@ -50,10 +50,10 @@ def drop_inputs(job, source, step, first, last):
 
 
 @jit
-def drop_units(job, level, step, first, last):
+def drop_units(job, level, draw, first, last):
     """Drop hidden units of batch rows ``first:last``: their values and slopes alike; a plug."""
     layout, memory = job.layout, numbers(job, MEMORY)
-    key = dropout_key(job, step, level)
+    key = dropout_key(job, draw, level)
     threshold, factor = np.uint32(layout[THRESHOLD, level]), numbers(job, FACTORS)[level]
     zero = memory.dtype.type(0)
     lead, n_units = layout[LEAD, level], layout[UNITS, level]

@@ -135,18 +135,18 @@ def activate_level(job, level, first, last):
 
 
 @jit
-def forward_rows(job, source, step, first, last):
+def forward_rows(job, source, draw, first, last):
     """Take batch rows ``first:last`` from the input to the raw outputs, biases added.
 
-    ``step`` numbers the draws of dropout; a negative step is the plain network.
+    ``draw`` numbers the draws of dropout; a negative draw is the plain network.
     """
     layout = job.layout
     n_matrices = layout.shape[1] - 1
     for level in range(1, n_matrices + 1):
         forward(job, source, level, first, last)
         activate_level(job, level, first, last)
-        if step >= 0 and layout[THRESHOLD, level] > 0:
-            call(plug(job, DROP_UNITS_PLUG), (job, np.int64(level), step, first, last))
+        if draw >= 0 and layout[THRESHOLD, level] > 0:
+            call(plug(job, DROP_UNITS_PLUG), (job, np.int64(level), draw, first, last))
 
 
 @jit

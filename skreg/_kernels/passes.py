@@ -55,43 +55,43 @@ from skreg._kernels.team import meet, share
 
 
 @jit
-def rows_pass(tid, team, job, index, step, rows):
+def rows_pass(tid, team, job, index, draw, rows):
     """Take this member's ``rows`` of the batch ``index`` forward, through the loss and backward.
 
-    ``step`` numbers the draws of noise; a negative step is the plain network on plain rows.
+    ``draw`` numbers the draws of noise; a negative draw is the plain network on plain rows.
     """
     first, last = rows
     gather(job, job.train, index, first, last)
-    if step >= 0 and plug(job, AUGMENT_PLUG) != 0:
-        arguments = (tid, team, job, np.int64(index.size), step)
+    if draw >= 0 and plug(job, AUGMENT_PLUG) != 0:
+        arguments = (tid, team, job, np.int64(index.size), draw)
         if not call(plug(job, AUGMENT_PLUG), arguments):
             return
-    if step >= 0 and first < last and plug(job, DROP_INPUTS_PLUG) != 0:
-        call(plug(job, DROP_INPUTS_PLUG), (job, job.train, step, first, last))
+    if draw >= 0 and first < last and plug(job, DROP_INPUTS_PLUG) != 0:
+        call(plug(job, DROP_INPUTS_PLUG), (job, job.train, draw, first, last))
     if first == last:
         return
-    forward_backward(job, step, rows, job.lowest)
-    shift = batch_rows(job, index.size, step) - index.size
+    forward_backward(job, draw, rows, job.lowest)
+    shift = batch_rows(job, index.size, draw) - index.size
     if shift > 0:
-        call(plug(job, PERTURB_PLUG), (job, first, last, shift, step))
-        forward_backward(job, step, (first + shift, last + shift), max(job.lowest, 1))
+        call(plug(job, PERTURB_PLUG), (job, first, last, shift, draw))
+        forward_backward(job, draw, (first + shift, last + shift), max(job.lowest, 1))
 
 
 @jit
-def forward_backward(job, step, rows, lowest):
+def forward_backward(job, draw, rows, lowest):
     """Take batch rows forward, through the loss and backward to a level."""
-    forward_rows(job, job.train, step, rows[0], rows[1])
+    forward_rows(job, job.train, draw, rows[0], rows[1])
     loss_rows(job, job.train, rows[0], rows[1])
     backward_rows(job, lowest, rows[0], rows[1])
 
 
 @jit
-def batch_rows(job, n_rows, step):
+def batch_rows(job, n_rows, draw):
     """Return how many rows of the batch's memory hold a batch of ``n_rows``.
 
     Where inputs are perturbed, the perturbed rows follow the plain ones from a whole tile on.
     """
-    if step < 0 or plug(job, PERTURB_PLUG) == 0:
+    if draw < 0 or plug(job, PERTURB_PLUG) == 0:
         return n_rows
     return (n_rows + ROWS - 1) // ROWS * ROWS + n_rows
 
@@ -167,15 +167,15 @@ def evaluate(tid, team, job):
 
     A draw of at least 0 evaluates them with dropout, the masks of a chunk numbered from it on.
     """
-    rows, step = integers(job, VALID_ROWS), np.int64(job.report[DRAW])
+    rows, draw = integers(job, VALID_ROWS), np.int64(job.report[DRAW])
     for start in range(0, rows.size, job.chunk_size):
         index = part(rows, start, min(job.chunk_size, rows.size - start))
         first, last = share(tid, team.n_threads, index.size, ROWS)
         if first < last:
             gather(job, job.valid, index, first, last)
-            if step >= 0 and plug(job, DROP_INPUTS_PLUG) != 0:
-                call(plug(job, DROP_INPUTS_PLUG), (job, job.valid, step, first, last))
-            forward_rows(job, job.valid, step, first, last)
+            if draw >= 0 and plug(job, DROP_INPUTS_PLUG) != 0:
+                call(plug(job, DROP_INPUTS_PLUG), (job, job.valid, draw, first, last))
+            forward_rows(job, job.valid, draw, first, last)
             if job.valid.n_targets > 0:
                 loss_rows(job, job.valid, first, last)
             link_rows(job, first, last)
@@ -187,7 +187,7 @@ def evaluate(tid, team, job):
             report_loss(job, rows_loss(job, 0, index.size), weight)
         if not meet(team):
             return
-        step = step + 1 if step >= 0 else step
+        draw = draw + 1 if draw >= 0 else draw
 
 
 @jit

@@ -65,7 +65,7 @@ def train_replicas(tid, team, job):
 
 
 @jit
-def pass_parts(job, alone, index, step, place):
+def pass_parts(job, alone, index, draw, place):
     """Take parts of the batch through the network; sum gradients, loss and weight of each.
 
     ``place`` is the range of parts and their side of the exchange; below 0, gradients are added
@@ -74,7 +74,7 @@ def pass_parts(job, alone, index, step, place):
     (first, last), side = place
     begin, _ = share(first, job.n_parts, index.size, 1)
     _, end = share(last - 1, job.n_parts, index.size, 1)
-    rows_pass(0, alone, job, index, step, (begin, end))
+    rows_pass(0, alone, job, index, draw, (begin, end))
     for number in range(first, last):
         rows = share(number, job.n_parts, index.size, 1)
         goal = part_gradient(job, number, side)
