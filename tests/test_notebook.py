@@ -60,8 +60,8 @@ def test_the_model_shows_itself(notebook):
     assert "StandardScaler" in model["text/html"] and "MLPClassifier" in model["text/html"]
     text = re.sub(r"\s+", " ", network["text/plain"])
     assert text == (
-        "MLPClassifier(dropout=0.2, early_stopping=True, hidden_layer_sizes=(64,), l1=0.001, "
-        "random_state=0)"
+        "MLPClassifier(dropout=0.2, hidden_layer_sizes=(64,), l1=0.0005, learning_rate='cosine', "
+        "learning_rate_init=0.01, max_iter=60, random_state=0)"
     )
     assert "generated/skreg.MLPClassifier.html" in network["text/html"]
     attributes = re.search(r"Fitted attributes.*best_validation_score_", network["text/html"], re.S)
