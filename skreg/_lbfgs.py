@@ -238,9 +238,11 @@ class LbfgsRun(Run):
             if earlier is None:
                 result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
             elif self.objective.value(flat) > earlier.value * (1 + ROUNDING):
-                left = options._replace(max_iter=options.max_iter - earlier.nit)
+                left = options._replace(
+                    max_iter=options.max_iter - earlier.nit, max_fun=options.max_fun - earlier.nfev
+                )
                 result = minimize_lbfgs(self.objective, flat, left, self._after_iteration)
-                result.nit += earlier.nit
+                result.nit, result.nfev = result.nit + earlier.nit, result.nfev + earlier.nfev
             is_last = earlier is not None or not self._may_be_on_a_plateau(result, options)
             if is_last and len(self.history) == self.n_before and np.isfinite(result.fun):
                 self.objective.smooth(result.x)
