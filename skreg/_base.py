@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._architecture import initial_parameters, units_of, views
@@ -24,6 +23,7 @@ from skreg._lbfgs import LbfgsRun
 from skreg._parameters import activation_names, dropout_rates, fill_starting_values, hidden_units
 from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs
+from skreg._random_state import random_state_of
 from skreg._regularization import refuse_combinations, takes_sparse_rows
 from skreg._runs import Start, StochasticRun
 from skreg._sklearn import fit_context
@@ -190,7 +190,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
             What draws the order of the rows.
         """
         rows, index, own = start.rows, start.index, start.own
-        random_state = check_random_state(self.random_state)
+        random_state = random_state_of(self.random_state)
         seed = _derived_seed(random_state)
         units = self._units(rows, start.is_new)
         flat = self._starting_parameters(units, start, random_state)
