@@ -1,5 +1,6 @@
 """L-BFGS on all rows at once: the split of weights under an l1 penalty, the minimizer, its run."""
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
@@ -202,10 +203,14 @@ class LbfgsRun(Run):
     def _minimize(self, n_threads, flat, options):
         """Return what the minimizer found, None after an interrupt."""
         try:
-            result = self._descend(n_threads, flat, options)
+            with self._open(n_threads):
+                result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
             if self._may_be_on_a_plateau(result, options):
-                self.network = self.network._replace(parameter=np.inf)
-                result = self._descend(n_threads, result.x, options, result)
+                result = self._go_on_unclipped(n_threads, result, options)
+            if len(self.history) == self.n_before and np.isfinite(result.fun):
+                with self._open(n_threads):  # a run without an iteration is booked as one
+                    self.objective.smooth(result.x)
+                    self._after_iteration(result.x)
         except KeyboardInterrupt:
             self.interrupted = True
             warn("Training interrupted by user.")
@@ -217,6 +222,14 @@ class LbfgsRun(Run):
         self.latest = result.x
         return result
 
+    @contextlib.contextmanager
+    def _open(self, n_threads):
+        """Open an engine for the objective and the validation."""
+        with self.engine(n_threads, 1) as engine:
+            self.objective = Objective(engine, self.penalties, self.anchor)
+            self.validate = self.validator(engine)
+            yield
+
     def _may_be_on_a_plateau(self, result, options):
         """Return whether the minimizer has ended on a slope, as it does where losses are clipped.
 
@@ -226,27 +239,17 @@ class LbfgsRun(Run):
         is_over = result.nit >= options.max_iter or result.nfev >= options.max_fun
         return is_clipped and result.slope > options.tol and not (is_over or self.stopped)
 
-    def _descend(self, n_threads, flat, options, earlier=None):
-        """Minimize with an engine of its own; go on from an earlier result only where J is higher.
-
-        A run without an iteration is booked as one.
-        """
-        with self.engine(n_threads, 1) as engine:
-            self.objective = Objective(engine, self.penalties, self.anchor)
-            self.validate = self.validator(engine)
-            result = earlier
-            if earlier is None:
-                result = minimize_lbfgs(self.objective, flat, options, self._after_iteration)
-            elif self.objective.value(flat) > earlier.value * (1 + ROUNDING):
-                left = options._replace(
-                    max_iter=options.max_iter - earlier.nit, max_fun=options.max_fun - earlier.nfev
-                )
-                result = minimize_lbfgs(self.objective, flat, left, self._after_iteration)
-                result.nit, result.nfev = result.nit + earlier.nit, result.nfev + earlier.nfev
-            is_last = earlier is not None or not self._may_be_on_a_plateau(result, options)
-            if is_last and len(self.history) == self.n_before and np.isfinite(result.fun):
-                self.objective.smooth(result.x)
-                self._after_iteration(result.x)
+    def _go_on_unclipped(self, n_threads, earlier, options):
+        """Go on with losses that are not clipped, if any has been; return the latest result."""
+        self.network = self.network._replace(parameter=np.inf)
+        left = options._replace(
+            max_iter=options.max_iter - earlier.nit, max_fun=options.max_fun - earlier.nfev
+        )
+        with self._open(n_threads):
+            if self.objective.value(earlier.x) <= earlier.value * (1 + ROUNDING):
+                return earlier
+            result = minimize_lbfgs(self.objective, earlier.x, left, self._after_iteration)
+        result.nit, result.nfev = result.nit + earlier.nit, result.nfev + earlier.nfev
         return result
 
     def _after_iteration(self, flat):
