@@ -89,10 +89,10 @@ of the last round are what an uninterrupted fit would give.
 """,
 }
 JOBS = (  # what the plain estimators say of n_jobs
-    "Threads inside one fit; -1 takes one per core. None takes as many as the work pays for and",
-    "the surroundings leave. The result is the same, bit for bit.",
+    "Most threads inside one fit: -1 is one per core, None what the surroundings leave. It takes",
+    "fewer where a mini-batch is too little work. The result is the same, bit for bit.",
 )
-SEARCH_JOBS = (  # what the plain estimators say of n_jobs
+SEARCH_JOBS = (  # what the searching estimators say of it
     "Fits at a time, each in one thread; -1 takes one per core. None fits one at a time, in as",
     "many threads as the work pays for. The result is the same, bit for bit.",
 )

@@ -131,8 +131,8 @@ max_fun : int, default=15000
 dtype : {"float32", "float64"} or None, default=None
     What to compute in. None keeps float32 data in float32 and takes float64 otherwise.
 n_jobs : int or None, default=None
-    Threads inside one fit; -1 takes one per core. None takes as many as the work pays for and
-    the surroundings leave. The result is the same, bit for bit.
+    Most threads inside one fit: -1 is one per core, None what the surroundings leave. It takes
+    fewer where a mini-batch is too little work. The result is the same, bit for bit.
 """,
     "attributes": """
 coefs_ : list of arrays of shape (fan_in, fan_out)

@@ -53,10 +53,11 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
     n_rows, n_outputs = X.shape[0], network.units[-1]
     step = min(n_rows, max(1, BLOCK_OUTPUTS // (n_draws * n_outputs)))
     flops = 2.0 * n_parameters(network.units) * min(CHUNK_ROWS, step * n_draws)
+    dtype = parameters[0][0].dtype
     with (
-        Threads(n_jobs, flops) as n_threads,
+        Threads(n_jobs, flops, dtype) as n_threads,
         Engine(
-            network, parameters[0][0].dtype, valid=Rows(X), n_threads=n_threads,
+            network, dtype, valid=Rows(X), n_threads=n_threads,
             valid_index=np.tile(np.arange(step), n_draws), for_training=False,
         ) as engine,
     ):  # fmt: skip

@@ -326,7 +326,7 @@ class FittedMixin:
         network = checked._network(units, 0)
         flops = 2.0 * n_parameters(units) * min(index.size, CHUNK_ROWS)
         with (
-            Threads(self.n_jobs, flops) as n_threads,
+            Threads(self.n_jobs, flops, rows.X.dtype) as n_threads,
             Engine(network, rows.X.dtype, valid=rows, valid_index=index, n_threads=n_threads,
                    for_training=False) as engine,
         ):  # fmt: skip

@@ -36,7 +36,7 @@ def predict_outputs(network, parameters, X, n_jobs):
     flops = 2.0 * n_parameters(network.units) * CHUNK_ROWS
     dtype = parameters[0][0].dtype
     with (
-        Threads(n_jobs, flops if X.shape[0] > CHUNK_ROWS else 0) as n_threads,
+        Threads(n_jobs, flops if X.shape[0] > CHUNK_ROWS else 0, dtype) as n_threads,
         Engine(network, dtype, valid=Rows(X), n_threads=n_threads, for_training=False) as engine,
     ):
         engine.load_arrays(*parameters)

@@ -144,7 +144,8 @@ class Run:
 
     def threads(self, n_rows):
         """Return the threads for a step on ``n_rows`` rows."""
-        return Threads(self.estimator.n_jobs, 6.0 * n_rows * n_parameters(self.network.units))
+        flops = 6.0 * n_rows * n_parameters(self.network.units)
+        return Threads(self.estimator.n_jobs, flops, self.rows.X.dtype)
 
     def validator(self, engine):
         """Return a function that measures validation loss and score, or None."""

@@ -343,6 +343,7 @@ def test_adversarial_samples_need_a_network_and_targets():
 # Inside a fit.
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [*TRANSFORMS, "all"])
 def test_fits_have_the_same_bits_for_every_team(name, dtype):

@@ -98,6 +98,7 @@ def test_draws_are_those_of_numpy(n_rows, n_draws):
     assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("n_threads", [2, 3])
 def test_threads_change_no_bit(n_threads):
     model = make(y=OUTPUTS, input_dropout=0.2)

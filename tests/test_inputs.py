@@ -166,6 +166,7 @@ def test_series_of_strings(library):
     assert model.score(X, frames.Series(names)) > 0
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_unsorted_indices_of_wide_rows_in_every_thread(n_jobs):
     wide = np.hstack([np.roll(X, k, axis=0) for k in range(20)])

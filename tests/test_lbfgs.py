@@ -81,6 +81,7 @@ def test_lbfgs_that_has_nowhere_to_go_is_an_error(dtype, size, l1):
     assert not hasattr(network, "coefs_")
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("n_jobs", (1, 2))
 def test_lbfgs_goes_on_where_clipped_losses_are_level(n_jobs):
     X, y = load_breast_cancer(return_X_y=True)  # not scaled: most starting losses are clipped

@@ -426,6 +426,7 @@ def test_rows_of_weight_zero_change_no_bit(regularizer):
     np.testing.assert_array_equal(learned(more), learned(plain))
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_number_of_threads_changes_no_bit(regularizer, dtype):
     network = make(regularizer, hidden_layer_sizes=(33,), dtype=dtype, dropout=0.2, n_jobs=1)

@@ -232,6 +232,7 @@ def test_terms_of_an_epoch_of_one_step(name):
         assert anchor.history_[term][0] == pytest.approx(expected[term], rel=1e-12)
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("given", [{}, {"max_norm": 0.5}, {"max_norm": [None, 0.3]},
                                    {"solver": "sgd"}, {"solver": "sgd", "max_norm": 0.5},
                                    {"solver": "sgd", "nesterovs_momentum": False}],

@@ -42,6 +42,7 @@ CONFIGURATIONS = {
 }
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", CONFIGURATIONS)
@@ -59,6 +60,7 @@ def test_the_number_of_threads_changes_no_bit(name, dtype, sparse):
             np.testing.assert_array_equal(other.history_[key], column)
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_fits_side_by_side_have_the_bits_of_one_alone(dtype):
     X, y = make_data(dtype=dtype)

@@ -13,14 +13,17 @@ from threadpoolctl import threadpool_info
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg import _threads as threads
-from skreg._threads import FLOPS_PER_THREAD, OneBlasThread, Threads
+from skreg._kernels.simd import lanes
+from skreg._threads import VECTORS_PER_THREAD, OneBlasThread, Threads
 
-MUCH = 100 * FLOPS_PER_THREAD
+DTYPE = np.dtype("float64")
+ENOUGH_FOR_ONE = VECTORS_PER_THREAD * lanes(DTYPE)
+MUCH = 100 * ENOUGH_FOR_ONE
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="a team needs compiled kernels")
 
 
-def chosen(n_jobs=None, flops=MUCH):
-    with Threads(n_jobs, flops) as n_threads:
+def chosen(n_jobs=None, flops=MUCH, dtype=DTYPE):
+    with Threads(n_jobs, flops, dtype) as n_threads:
         return n_threads
 
 
@@ -32,12 +35,17 @@ def four_cores(monkeypatch):
 
 @pytest.mark.parametrize("flops, expected", [(0.0, 1), (1.9, 1), (2.0, 2), (3.5, 3), (100.0, 4)])
 def test_as_many_as_the_work_pays_for(four_cores, flops, expected):
-    assert chosen(flops=flops * FLOPS_PER_THREAD) == expected
+    assert chosen(flops=flops * ENOUGH_FOR_ONE) == expected
+    assert chosen(9, flops=flops * ENOUGH_FOR_ONE) == min(9, max(1, int(flops)))
+
+
+def test_vectors_count_not_the_numbers_in_them(four_cores):
+    assert chosen(flops=4 * ENOUGH_FOR_ONE, dtype=np.dtype("float32")) == 2
 
 
 @pytest.mark.parametrize("n_jobs, expected", [(1, 1), (3, 3), (7, 7), (-1, 4), (-2, 3), (-9, 1)])
-def test_as_many_as_asked_for(four_cores, n_jobs, expected):
-    assert chosen(n_jobs, 0.0) == expected
+def test_never_more_than_asked_for(four_cores, n_jobs, expected):
+    assert chosen(n_jobs) == expected
 
 
 @pytest.mark.parametrize("n_jobs", [np.int32(2), np.uint8(2), np.int64(-3), True, None])
@@ -48,13 +56,13 @@ def test_the_number_of_threads_is_a_plain_int(four_cores, n_jobs):
 
 def test_no_threads_at_all_cannot_be():
     with pytest.raises(ValueError, match="n_jobs=0 has no meaning; give None"):
-        Threads(0, MUCH)
+        Threads(0, MUCH, DTYPE)
 
 
 def test_fits_side_by_side_share_the_machine(four_cores):
-    with Threads(3, 0.0), Threads(None, MUCH) as second:
+    with Threads(3, MUCH, DTYPE), Threads(None, MUCH, DTYPE) as second:
         assert second == 1
-    with Threads(None, 2 * FLOPS_PER_THREAD), Threads(None, MUCH) as second:
+    with Threads(None, 2 * ENOUGH_FOR_ONE, DTYPE), Threads(None, MUCH, DTYPE) as second:
         assert second == 2
     assert chosen() == 4
     assert threads._in_use == 0
@@ -89,7 +97,7 @@ def test_never_more_than_the_machine():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside other libraries' threads
 def test_a_fork_forgets_the_threads_of_its_parent():
     context = multiprocessing.get_context("fork")
-    with Threads(3, 0.0), context.Pool(1) as pool:
+    with Threads(3, MUCH, DTYPE), context.Pool(1) as pool:
         assert pool.apply(in_use) == 0
         pool.close()
         pool.join()
@@ -112,6 +120,7 @@ def data(n=60):
     return rng.normal(size=(n, 6)), rng.integers(0, 2, n)
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_nothing_is_left_running(solver):
     X, y = data()
@@ -126,6 +135,7 @@ def test_nothing_is_left_running(solver):
     assert threads._in_use == 0
 
 
+@pytest.mark.usefixtures("whole_teams")
 def test_nothing_is_left_running_after_a_divergence():
     X, y = data()
     before = threading.enumerate()
@@ -136,6 +146,7 @@ def test_nothing_is_left_running_after_a_divergence():
     assert not hasattr(network, "coefs_")
 
 
+@pytest.mark.usefixtures("whole_teams")
 def test_many_teams_on_few_cores_come_to_an_end():
     X, y = data()
     network = MLPClassifier((5,), n_jobs=3, max_iter=5, random_state=0)

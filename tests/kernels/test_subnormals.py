@@ -68,6 +68,7 @@ def test_other_bits_of_the_register_stay():
     assert before & FLUSH == 0
 
 
+@pytest.mark.usefixtures("whole_teams")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("dtype, n_steps", [("float32", 900), ("float64", 6850)])
 @pytest.mark.parametrize("units", [(3, 4), (200, 300)])  # a copy for every member, and one for all
