@@ -105,8 +105,9 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
         The network; a clone of it is fitted. None takes a regressor for floating-point numbers of
         more than two values and a classifier otherwise, with ``l2=0``: Adam with
         ``learning_rate="cosine"``, ``learning_rate_init=0.01`` and ``max_iter=100``. Without
-        hidden layers it is ``solver="lbfgs"`` with ``tol=1e-6`` for l1 and l2, and for group_l1
-        Adam with ``learning_rate_init=0.05``, ``max_iter=400`` and ``polish=200``.
+        hidden layers it is ``solver="lbfgs"`` with ``tol=1e-6`` and ``max_iter=1000`` for l1 and
+        l2, and for group_l1 Adam with ``learning_rate_init=0.05``, ``max_iter=400`` and
+        ``polish=200``.
     X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
         Validation rows, scored after each fit by the estimator's ``scoring``, or by its ``score``
         where that is None. Early stopping, if it is on, uses them.

@@ -129,7 +129,7 @@ ENDS = {
     ],
 }
 # Of each, the average by torch.optim.swa_utils.get_ema_multi_avg_fn(0.9), which begins at the
-# starting weights; Keras' ema_momentum=0.9 is the same recursion:
+# starting weights when it is called with them first; Keras' ema_momentum=0.9 is the same recursion:
 # average <- momentum average + (1 - momentum) weights.
 AVERAGES = {
     "adamw": [

@@ -58,5 +58,5 @@ right.set(xlabel="feature importance")
 plt.show()
 
 # %%
-# What to see: the loss falls to almost nothing, and most of what remains are penalties. Inputs that
-# are not worth their price have an importance of exactly zero.
+# What to see: the loss falls to less than a tenth, and most of what remains are penalties. Inputs
+# that are not worth their price have an importance of exactly zero.

@@ -1,6 +1,6 @@
 """
-Over-fitting, and what stops it
-===============================
+Overfitting, and what stops it
+==============================
 
 100 points and a network of 10,000 weights: it learns every single point by heart. The same network
 is trained again with one regularizer at a time.
@@ -30,7 +30,7 @@ def fit(regularizer):
     settings = {"l2": 0.0, "random_state": 0} | regularizer
     network = MLPClassifier(
         (100, 100), batch_size=50, learning_rate="cosine", learning_rate_init=3e-3, max_iter=300,
-        n_iter_no_change=np.inf, **settings,
+        **settings,
     )  # fmt: skip
     return network.fit(X_train, y_train, X_val=X_val, y_val=y_val)
 

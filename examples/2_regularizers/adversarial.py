@@ -23,7 +23,7 @@ def fit(augmentation):
     """Train for 100 epochs."""
     network = MLPClassifier(
         (100,), augmentation=augmentation, learning_rate="cosine", learning_rate_init=0.01,
-        max_iter=100, n_iter_no_change=np.inf, random_state=0,
+        max_iter=100, random_state=0,
     )  # fmt: skip
     return network.fit(X_train, y_train)
 

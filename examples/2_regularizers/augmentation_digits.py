@@ -34,7 +34,7 @@ def accuracy(augmentation, seed):
     )
     network = MLPClassifier(
         (100,), augmentation=augmentation, learning_rate="cosine", learning_rate_init=0.01,
-        batch_size=50, max_iter=300, n_iter_no_change=np.inf, random_state=seed,
+        batch_size=50, max_iter=300, random_state=seed,
     )  # fmt: skip
     return network.fit(X_train, y_train).score(X_test, y_test)
 

@@ -27,7 +27,7 @@ def fit(dropout):
     """Train for 80 epochs and watch the loss on digits whose labels are right."""
     network = MLPClassifier(
         (128, 128), dropout=dropout, l2=0.0, batch_size=50, learning_rate="cosine",
-        learning_rate_init=0.003, max_iter=80, n_iter_no_change=np.inf, random_state=0,
+        learning_rate_init=0.003, max_iter=80, random_state=0,
     )  # fmt: skip
     return network.fit(X_train, y_noisy, X_val=X_val, y_val=y_val)
 

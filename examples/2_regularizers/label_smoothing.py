@@ -27,7 +27,7 @@ def fit(label_smoothing):
     """Train for 60 epochs on labels of which some are wrong."""
     network = MLPClassifier(
         (128,), label_smoothing=label_smoothing, batch_size=50, learning_rate="cosine",
-        learning_rate_init=0.01, max_iter=60, n_iter_no_change=np.inf, random_state=0,
+        learning_rate_init=0.01, max_iter=60, random_state=0,
     )  # fmt: skip
     return network.fit(X_train, y_noisy)
 

@@ -25,7 +25,7 @@ def accuracy(max_norm, learning_rate, seed):
     network = MLPClassifier(
         (100, 100), solver="sgd", momentum=0.95, dropout=0.5, input_dropout=0.2, l2=0.0,
         max_norm=max_norm, learning_rate="cosine", learning_rate_init=learning_rate, batch_size=50,
-        max_iter=30, n_iter_no_change=np.inf, random_state=seed,
+        max_iter=30, random_state=seed,
     )  # fmt: skip
     return network.fit(X_train, y_train).score(X_test, y_test)
 

@@ -21,8 +21,7 @@ def fit(**settings):
     """Train a linear model, whose best weights are unique where ``l2`` is above zero."""
     settings = {"l2": 0.0} | settings
     network = MLPClassifier(
-        (), learning_rate="cosine", batch_size=50, n_iter_no_change=np.inf, random_state=0,
-        **settings,
+        (), learning_rate="cosine", batch_size=50, random_state=0, **settings,
     )  # fmt: skip
     return network.fit(X, y)
 

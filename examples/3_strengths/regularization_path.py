@@ -33,8 +33,9 @@ for title, place in {"weakest": 0, "best": best, "strongest": -1}.items():
     print(f" validation R2 {path.validation_score[place]:.3f}")
 
 # %%
-# The strength at which each feature dies ranks them. Strong penalties leave little but straight
-# lines, so the parabola, which has no slope, dies no later than noise that has one by chance.
+# The strength at which each feature dies ranks them; the last ones die together, with the network.
+# Strong penalties leave little but straight lines, so the parabola, which has no slope, dies no
+# later than noise that has one by chance.
 deaths = feature_importances_from_path(path)
 for j in np.argsort(-deaths, kind="stable")[:8]:
     print(f"{names[j]:<14}{deaths[j]:.3f}")
@@ -50,5 +51,5 @@ figure.legend(loc="outside upper center", ncols=5)
 plt.show()
 
 # %%
-# What to see: up to the dotted line it is the noise, in grey, that shrinks to nearly nothing, and
-# the validation score rises. Beyond, the features that matter fade, and the score falls.
+# What to see: up to the dotted line all norms shrink, those of the noise, in grey, to nearly
+# nothing, and the validation score rises. Beyond, the features that matter fade, and it falls.

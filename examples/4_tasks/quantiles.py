@@ -31,8 +31,7 @@ scaler = StandardScaler().fit(X)
 networks = {
     quantile: MLPRegressor(
         (32, 32), loss="quantile", quantile=quantile, activation="tanh", batch_size=50,
-        learning_rate="cosine", learning_rate_init=0.01, max_iter=150, n_iter_no_change=150,
-        random_state=0,
+        learning_rate="cosine", learning_rate_init=0.01, max_iter=150, random_state=0,
     ).fit(scaler.transform(X), y)
     for quantile in (0.05, 0.5, 0.95)
 }  # fmt: skip

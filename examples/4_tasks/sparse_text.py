@@ -21,8 +21,9 @@ for _, thing in all_functions() + all_estimators():
     part = thing.__module__.split(".")[1]
     if part in parts:
         lines = thing.__doc__.splitlines()
-        # Lines that name modules would make it too easy.
-        texts.append("\n".join(line for line in lines if "sklearn" not in line))
+        # Lines that name modules, or link to examples of theirs, would make it too easy.
+        lines = [line for line in lines if "sklearn" not in line and "sphx_glr" not in line]
+        texts.append("\n".join(lines))
         y.append(part)
 vectorizer = TfidfVectorizer(
     sublinear_tf=True, stop_words="english", min_df=3, token_pattern="[a-z]{3,}"

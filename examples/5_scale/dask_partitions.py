@@ -44,8 +44,9 @@ print("R2 on the validation partition after each pass:", np.round(scores, 3))
 
 # %%
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-ax.plot(network.history_["validation_loss"])
-for end in (11, 22):
+loss = network.history_["validation_loss"]
+ax.plot(range(1, loss.size + 1), loss)
+for end in (11.5, 22.5):
     ax.axvline(end, color="0.8", zorder=0)
 ax.set(xlabel="partitions seen", ylabel="validation loss", yscale="log", title="Three passes")
 plt.show()

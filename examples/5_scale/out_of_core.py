@@ -66,8 +66,9 @@ print(f"{network.n_iter_} blocks, validation accuracy {network.score(X_val, y_va
 # %%
 loss = network.history_["validation_loss"]
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-ax.plot(np.c_[network.history_["loss"], loss], label=["training block", "validation rows"])
-ax.plot(np.argmin(loss), loss.min(), "ko", label="weights that were kept")
+seen = np.arange(1, loss.size + 1)
+ax.plot(seen, np.c_[network.history_["loss"], loss], label=["training block", "validation rows"])
+ax.plot(seen[np.argmin(loss)], loss.min(), "ko", label="weights that were kept")
 ax.set(xlabel="blocks seen", ylabel="log loss", title="Block after block from a file")
 ax.legend()
 plt.show()
