@@ -137,6 +137,11 @@ def _places(sizes):
     return ends - sizes, int(ends[-1])
 
 
+def flat_parameters(coefs, intercepts):
+    """Return weights and biases, one array per layer, as a new flat vector."""
+    return np.concatenate([np.ravel(part) for part in (*coefs, *intercepts)])
+
+
 def units_of(coefs):
     """Return the units of all levels of a network with these weight matrices."""
     return (coefs[0].shape[0], *(coef.shape[1] for coef in coefs))

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skreg._architecture import initial_parameters, units_of, views
+from skreg._architecture import flat_parameters, initial_parameters, units_of, views
 from skreg._callbacks import SILENCE, CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
@@ -25,7 +25,7 @@ from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs
 from skreg._random_state import random_state_of
 from skreg._regularization import refuse_combinations, takes_sparse_rows
-from skreg._runs import Start, StochasticRun
+from skreg._runs import Start, StochasticRun, latest_parameters
 from skreg._sklearn import fit_context
 from skreg._validation import check_scoring_name, split_validation
 from skreg._warnings import warn
@@ -200,6 +200,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         run = run(self, self._network(units, seed), rows, index, own)
         clear_excluded(flat, units, run.penalties)
         run.flat, run.anchor = flat, self._anchor_of(flat, run.penalties, start.incremental)
+        if not start.is_new and all(given is None for given in start.starting):
+            run.latest = latest_parameters(self)
         return run, random_state
 
     def _units(self, rows, first_pass):
@@ -220,8 +222,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         if start.is_new:
             flat = initial_parameters(units, self._glorot_factors(), random_state, dtype)
         else:
-            flat = np.concatenate([np.ravel(w) for w in [*self.coefs_, *self.intercepts_]])
-            flat = flat.astype(dtype, copy=False)
+            flat = flat_parameters(self.coefs_, self.intercepts_).astype(dtype, copy=False)
         if start.is_new or not hasattr(self, "history_"):  # the weights may have been set by hand
             self.t_, self.n_iter_, self.history_ = 0, 0, None
             self._solver_state = self._progress_state = self._anchor = None
@@ -238,6 +239,9 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         elif not (incremental and self._solver_state and self._solver_state["incremental"]
                   and self._anchor is not None):  # fmt: skip
             self._anchor = flat.copy()
+        elif penalties.factors is not None:
+            self._anchor = self._anchor.copy()
+            clear_excluded(self._anchor, units_of(self.coefs_), penalties)
         return self._anchor
 
     def _glorot_factors(self):

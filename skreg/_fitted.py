@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._architecture import n_parameters, units_of
+from skreg._architecture import flat_parameters, n_parameters, units_of
 from skreg._compression import compress_network
 from skreg._draws import check_n_draws, draw_blocks
 from skreg._engine import Engine
@@ -309,7 +309,7 @@ class FittedMixin:
                 "give both, or neither for the penalties alone."
             )
         units = units_of(self.coefs_)
-        flat = np.concatenate([np.ravel(w) for w in [*self.coefs_, *self.intercepts_]])
+        flat = flat_parameters(self.coefs_, self.intercepts_)
         anchor = getattr(self, "_anchor", None)
         terms = Terms(units, network_penalties(self, len(units) - 1), anchor)
         values = terms.values(flat.astype(np.float64))

@@ -110,6 +110,14 @@ def clear_excluded(flat, units, penalties):
         views(flat, units)[0][0][np.isinf(penalties.factors)] = 0
 
 
+def shorten(flat, units, penalties):
+    """Scale the incoming weights of units that are longer than ``max_norm`` to it, in place."""
+    for coef, largest in zip(views(flat, units)[0], penalties.max_norm, strict=True):
+        if np.isfinite(largest):
+            norms = np.sqrt((coef.astype(np.float64) ** 2).sum(axis=0))
+            coef *= largest / np.maximum(norms, largest)
+
+
 def group_penalty(coefs, penalties):
     """Return the value of the group terms at the weight matrices ``coefs``."""
     total = 0.0

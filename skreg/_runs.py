@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg._architecture import n_parameters, views
+from skreg._architecture import flat_parameters, n_parameters, views
 from skreg._callbacks import SILENCE
 from skreg._engine import MOMENT_SLOTS, Engine
 from skreg._history import History
@@ -16,7 +16,7 @@ from skreg._job import NO_ROWS, Rows
 from skreg._kernels.losses import SQUARED_ERROR
 from skreg._kernels.shuffle import Shuffler
 from skreg._objective import Objective, polish, solver_metric
-from skreg._penalties import clear_excluded, movable
+from skreg._penalties import clear_excluded, movable, shorten
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
 from skreg._stopping import Patience
@@ -38,6 +38,18 @@ KEPT = (
 def digest(flat):
     """Return a number that tells parameters from others."""
     return zlib.crc32(np.ascontiguousarray(flat))
+
+
+def latest_parameters(estimator):
+    """Return what training ended with where its average predicts, and None otherwise.
+
+    None as well if somebody has changed the weights that predict, since these count then.
+    """
+    state = estimator._solver_state
+    if not state or "weights" not in state:
+        return None
+    average = flat_parameters(estimator.coefs_, estimator.intercepts_)
+    return state["weights"] if digest(average) == state["average"] else None
 
 
 class Start(NamedTuple):
@@ -107,6 +119,8 @@ class Run:
     ----------
     flat : array of shape (n_parameters,)
         Parameters to start from; set before `start`, given up there.
+    latest : array of shape (n_parameters,) or None
+        What training goes on from where ``flat`` is an average; set before `start`.
     anchor : array of shape (n_parameters,) or None
         What ``l2_anchor`` pulls the weights to; set before `start`.
     interrupted : bool
@@ -117,6 +131,7 @@ class Run:
         Whether the validation score ends the run.
     """
 
+    latest = None
     interrupted = False
     watch = SILENCE
 
@@ -222,9 +237,9 @@ class StochasticRun(Run):
                 self._polish(engine, progress, validate)
             engine.release()
             if not pauses:
-                self._keep_state(engine, progress, incremental)
+                self._keep_state(engine, progress, incremental, diverged)
             flat = engine.parameters()
-            if engine.keeps_average and not pauses:
+            if latest is not None and not pauses:
                 state = {"weights": latest, "average": digest(flat)}
                 estimator._solver_state.update(state)
         self.interrupted = progress.interrupted
@@ -269,19 +284,31 @@ class StochasticRun(Run):
             leg.restore(engine)
             return
         engine.n_seen = self.estimator.t_
-        state = self.estimator._solver_state
-        # Predictions come from the average; training goes on from where the solver was, unless
-        # somebody has changed the weights in between.
-        goes_on = engine.keeps_average and state and state.get("average") == digest(self.flat)
-        weights = self.flat
-        if goes_on:  # frozen layers are those that predict
-            may_move = movable(self.network.units, self.penalties) != 0
-            weights = np.where(may_move, state["weights"], weights)
-        engine.load(weights)
-        engine.set_average(self.flat)
-        self.flat = None
+        state, average = self.estimator._solver_state, self.flat
+        # Predictions come from the average; training goes on from where the solver was.
+        goes_on = engine.keeps_average and self.latest is not None
+        engine.load(average)
+        if goes_on:
+            engine.load(self._obedient(self.latest, engine))
+        if engine.keeps_average:  # of weights within the bounds, if it begins there
+            shorten(average, self.network.units, self.penalties)
+            engine.set_average(average)
+        self.flat = self.latest = None
         if state is not None and state["solver"] == self.estimator.solver:
             engine.load_moments(self._without_excluded(state))
+
+    def _obedient(self, flat, engine):
+        """Return parameters of an earlier epoch as the constraints of this run want them.
+
+        What may not move is what the engine has.
+        """
+        units, penalties = self.network.units, self.penalties
+        if penalties.frozen.any() or penalties.factors is not None:
+            flat = np.where(movable(units, penalties) != 0, flat, engine.parameters())
+        if np.isfinite(penalties.max_norm).any():
+            flat = flat.copy()
+            shorten(flat, units, penalties)
+        return flat.astype(engine.dtype, copy=False)
 
     def _without_excluded(self, moments):
         """Return the moments of the solver, zero where features are excluded by now."""
@@ -296,7 +323,7 @@ class StochasticRun(Run):
     def _end(self, engine, progress, outcome, incremental):
         """Restore the best weights, or report a divergence.
 
-        Return what training ended with where an average of the weights predicts, else None.
+        Return what training goes on from where that is not what predicts, else None.
         """
         estimator = self.estimator
         n_epochs, diverged = outcome
@@ -307,10 +334,11 @@ class StochasticRun(Run):
             warn(message, ConvergenceWarning)
         estimator.stopped_early_ = self.stops_early and progress.patience.exhausted
         over = diverged or not incremental or progress.patience.exhausted
-        latest = engine.parameters() if engine.keeps_average else None
+        latest = None
         if progress.best is not None and over:
-            engine.load(progress.best)
+            engine.load(self._obedient(progress.best, engine))
         elif engine.keeps_average:
+            latest = engine.parameters()
             engine.load(engine.average())
         if incremental and progress.patience.exhausted:
             progress.patience.count = 0
@@ -337,12 +365,13 @@ class StochasticRun(Run):
         elif self.stops_early:
             progress.patience.best = score
 
-    def _keep_state(self, engine, progress, incremental):
+    def _keep_state(self, engine, progress, incremental, diverged):
         """Write down what a warm start or the next `partial_fit` goes on from."""
         estimator = self.estimator
-        moments = engine.moments(give_up=True)
-        solver, state = estimator.solver, {"incremental": incremental}
-        estimator._solver_state = {"solver": solver, **state, **moments}
+        solver, moments = estimator.solver, engine.moments(give_up=True)
+        if diverged:  # the moments are no numbers either
+            solver, moments = None, {}
+        estimator._solver_state = {"solver": solver, "incremental": incremental, **moments}
         estimator._progress_state = progress.as_dict()
         if self.stops_early and not incremental:  # scores of its validation rows bind no other call
             fresh = self._progress(False).as_dict()

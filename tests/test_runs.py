@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor, _runs
@@ -51,6 +52,131 @@ def test_what_is_known_of_excluded_features_is_the_callers_own():
     kept = network._solver_state
     network.set_params(feature_penalty=[1, np.inf, 1, 1, 1, 1]).fit(X, Y)
     np.testing.assert_array_equal(kept["first"], moments)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_features_excluded_in_a_series_are_no_longer_anchored(solver):
+    network = MLPRegressor((4,), l2_anchor=0.5, solver=solver, random_state=0)
+    for _ in range(3):
+        network.partial_fit(X, Y)
+    anchor = network._anchor
+    before = anchor.copy()
+    network.set_params(feature_penalty=[1, np.inf, 1, 1, 1, 1])
+    for _ in range(3):
+        network.partial_fit(X, Y)
+    assert not network.coefs_[0][1].any()
+    np.testing.assert_array_equal(anchor, before)  # a failed call would leave it as it was
+    distance = network.coefs_[0] - np.where(
+        [[1], [0], [1], [1], [1], [1]], before[:24].reshape(6, 4), 0
+    )
+    upper = network.coefs_[1].ravel() - before[24:28]
+    expected = 0.25 * ((distance**2).sum() + (upper**2).sum())
+    assert network.penalty_breakdown()["l2_anchor"] == pytest.approx(expected, rel=1e-12)
+
+
+DIVERGING = {"solver": "sgd", "learning_rate": "one_cycle", "learning_rate_init": 0.5}
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+@pytest.mark.parametrize("incremental", [False, True])
+def test_training_goes_on_after_a_divergence(averaging, incremental):
+    network = MLPRegressor(
+        (8,), max_iter=50, early_stopping=True, warm_start=True, batch_size=10, random_state=0,
+        weight_averaging=averaging, **DIVERGING,
+    )  # fmt: skip
+    validation = {"X_val": X[:50], "y_val": Y[:50]}
+    with pytest.warns(ConvergenceWarning, match="diverged after"):
+        network.fit(X, 3 * X[:, 0], X_val=X[:50], y_val=3 * X[:50, 0])
+    network.set_params(learning_rate="constant", learning_rate_init=1e-3)
+    before = network.score(X[:50], Y[:50])
+    for _ in range(20):
+        network.partial_fit(X, Y, **validation) if incremental else network.fit(X, Y, **validation)
+    assert network.score(X[:50], Y[:50]) > max(before, 0)
+
+
+# Training behind an average of the weights.
+
+
+def series(types, **given):
+    network = MLPRegressor((8,), weight_averaging=0.99, batch_size=20, shuffle=False, **STEADY)
+    network.set_params(**given)
+    for i in range(40):
+        network.partial_fit(X.astype(types[i % len(types)]), X[:, 0])
+    return network
+
+
+def test_other_types_of_blocks_do_not_lose_what_was_trained():
+    mixed, plain = series([np.float64, np.float32]), series([np.float64])
+    assert mixed.score(X, X[:, 0]) == pytest.approx(plain.score(X, X[:, 0]), abs=1e-4)
+    assert plain.score(X, X[:, 0]) > 0.95
+
+
+def test_an_excluded_feature_does_not_lose_what_was_trained_on_the_others():
+    network = series([np.float64])
+    before = network._solver_state["weights"][:48].reshape(6, 8)
+    assert np.abs(before - network.coefs_[0]).max() > 0.02  # the average lags behind
+    network.set_params(feature_penalty=[1, np.inf, 1, 1, 1, 1], learning_rate_init=1e-9)
+    after = network.partial_fit(X, X[:, 0])._solver_state["weights"][:48].reshape(6, 8)
+    np.testing.assert_allclose(np.delete(after, 1, axis=0), np.delete(before, 1, axis=0), atol=1e-6)
+    assert not after[1].any()
+
+
+def test_weights_to_start_from_are_not_those_behind_the_average():
+    network = series([np.float64], warm_start=True, max_iter=1, learning_rate_init=1e-9)
+    coefs, intercepts = [2 * coef for coef in network.coefs_], network.intercepts_
+    network.fit(X, X[:, 0], coef_init=coefs, intercept_init=intercepts)
+    latest = network._solver_state["weights"][:48].reshape(6, 8)
+    np.testing.assert_allclose(latest, coefs[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_training_goes_on_from_the_best_weights(averaging):
+    network = stopped(weight_averaging=averaging)
+    validation = {"X_val": X[:50], "y_val": X[:50, 0]}
+    before = network.score(X[:50], X[:50, 0])
+    assert before > 0.99
+    network.set_params(learning_rate_init=1e-9).partial_fit(X, X[:, 0], **validation)
+    assert network.score(X[:50], X[:50, 0]) == pytest.approx(before, abs=1e-6)
+
+
+def stopped(between=None, **given):
+    """Learn a line in blocks, then its opposite until the validation rows bring the line back."""
+    network = MLPRegressor((8,), early_stopping=True, learning_rate_init=0.02, n_iter_no_change=3,
+                           random_state=0, batch_size=20, **given)  # fmt: skip
+    validation = {"X_val": X[:50], "y_val": X[:50, 0]}
+    for i in range(32):
+        network.partial_fit(X, X[:, 0] if i < 30 else -X[:, 0], **validation)
+    network.set_params(**(between or {}))
+    while not network.stopped_early_:
+        network.partial_fit(X, -X[:, 0], **validation)
+    return network
+
+
+# Constraints.
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.99, 0.999])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_averages_obey_the_largest_norm(decay, early_stopping):
+    network = MLPRegressor((50,), max_norm=0.5, weight_averaging=decay, max_iter=20, random_state=0,
+                           early_stopping=early_stopping).fit(X, Y)  # fmt: skip
+    for coef in network.coefs_:
+        assert np.linalg.norm(coef, axis=0).max() <= 0.5 * (1 + 1e-12)
+    network.set_params(max_norm=0.3).partial_fit(X, Y, X_val=X, y_val=Y)
+    for coef in network.coefs_:
+        assert np.linalg.norm(coef, axis=0).max() <= 0.3 * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_the_best_weights_come_back_within_the_constraints_set_since(averaging):
+    excluded = stopped({"feature_penalty": [1, 1, np.inf, 1, 1, 1]}, weight_averaging=averaging)
+    assert not excluded.coefs_[0][2].any()
+    short = stopped({"max_norm": 0.3}, weight_averaging=averaging)
+    assert max(np.linalg.norm(coef, axis=0).max() for coef in short.coefs_) <= 0.3 * (1 + 1e-12)
+    free = stopped(weight_averaging=averaging)
+    frozen = stopped({"frozen_layers": [1]}, weight_averaging=averaging)
+    assert np.abs(frozen.coefs_[1] - free.coefs_[1]).max() > 1e-3  # where it was when it froze
+    np.testing.assert_array_equal(frozen.coefs_[0], free.coefs_[0])
 
 
 # The norm of a gradient.
