@@ -55,7 +55,7 @@ class Transform(DocLinkMixin, BaseEstimator):
         if y is None:
             return self._transformed(X, np.empty((X.shape[0], 0)), names, random_state)[0]
         check_consistent_length(X, y)
-        target = self._blended_target(y)
+        target = None if self._is_off() else self._blended_target(y)
         if target is None:
             return self.sample(X, random_state=random_state), y
         X, flat = self._transformed(X, target.reshape(X.shape[0], -1), names, random_state)

@@ -1,6 +1,8 @@
 """What both estimators share: from parameters and data to an engine and back."""
 
 import copy
+import json
+import operator
 import zlib
 from abc import ABC, abstractmethod
 
@@ -41,6 +43,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
     _columns = None  # those that a compressed network reads; None reads all
     _history_room = None  # arrays of which those of `history_` are the beginning
     _brake = None  # a `Brake` where one of several fits in a row may be cut short
+    _checked = None  # values of the parameters, in their order, when they were checked last
 
     # What the two kinds of estimators answer differently.
 
@@ -49,8 +52,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         """Learn the outputs from ``y`` and return targets (n_samples, n_targets)."""
 
     @abstractmethod
-    def _encode_validation(self, y_val, dtype=np.float64):
-        """Return the targets of an own validation set, which ``dtype`` has to hold."""
+    def _encode_validation(self, y_val, dtype=np.float64, name="y_val"):
+        """Return the targets of rows that are not trained on, which ``dtype`` has to hold."""
 
     @abstractmethod
     def _loss(self):
@@ -79,7 +82,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
     def __getstate__(self):
         """Return what is pickled and copied: no room for more epochs, which has one owner."""
         state = dict(super().__getstate__())
-        state.pop("_history_room", None)
+        for name in ("_history_room", "_checked"):
+            state.pop(name, None)
         return state
 
     # Public methods.
@@ -125,7 +129,20 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
 
     def _partial_fit(self, rows, validation, learned=()):
         self._check_solver()
-        return self._fit(rows, validation, (None, None), True, learned)
+        values = [getattr(self, name) for name in self._parameter_constraints]
+        self._check_changed(values)
+        self._fit(rows, validation, (None, None), True, learned)
+        self._checked = values
+        return self
+
+    def _check_changed(self, values):
+        """Check the parameters if one was set since the last call: scikit-learn checks the first.
+
+        To check them every time would take a sixth of a call on few rows.
+        """
+        before = self._checked
+        if before is None or not all(map(operator.is_, values, before)):
+            self._validate_params()
 
     def _check_solver(self):
         if self.solver not in SOLVERS:
@@ -145,7 +162,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         fitted, before = copy.copy(self), set(vars(self))  # this one changes only if all goes well
         vars(fitted).update(learned, _history_room=self._history_room)
         train_rows, index = check_rows(fitted, rows, first_pass, incremental)
-        own = check_validation(fitted, validation)
+        own = check_validation(fitted, validation, train_rows.X.dtype)
         if incremental and self.early_stopping and own is None:
             raise ValueError(
                 "partial_fit does not support early_stopping=True without a validation set; give "
@@ -325,8 +342,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
 
 def _derived_seed(random_state):
     """Return a seed for the counter-based generator without drawing from ``random_state``."""
-    state = random_state.get_state()
-    if isinstance(state, dict):  # of any bit generator but the usual one
-        return zlib.crc32(repr(state).encode())
-    _, key, position, *_ = state
+    state = random_state.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        return zlib.crc32(json.dumps(state, default=np.ndarray.tolist, sort_keys=True).encode())
+    key, position = state["state"]["key"], state["state"]["pos"]
     return zlib.crc32(np.asarray(key).tobytes() + int(position).to_bytes(4, "little"))

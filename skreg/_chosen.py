@@ -7,6 +7,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._docs import attribute_text
+from skreg._grids import spread
 
 
 def of_chosen(name, text=None):
@@ -40,7 +41,10 @@ class IfRefitted:
 def without_refit(estimator, what):
     """Return what to say where there is no refitted network."""
     found = getattr(estimator, "best_params_", None)
-    other = f", or fit {estimator._plain.__name__} with best_params_={found}" if found else ""
+    other = ""
+    if found:
+        found = spread(estimator._plain_estimator(), found)  # of a pattern every strength
+        other = f", or fit {estimator._plain.__name__} with the chosen {found}"
     return (
         f"{what} needs the network that is refitted on all rows, but refit=False; fit with "
         f"refit=True{other}."

@@ -22,6 +22,7 @@ from skreg._labels import (
     classes_of,
     label_codes,
     label_type,
+    refuse_unseen,
     unseen_labels,
     weighted_by_class,
 )
@@ -230,8 +231,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "classes=classes, y=y) and give them as a dict."
             )
         probe, learned = copy.copy(self), {}  # this estimator changes only when all has gone well
+        if classes is not None and not np.size(classes):
+            raise ValueError("classes is empty; give all labels that any call will see.")
         if check_partial_fit_first_call(probe, classes):
-            kind = label_type(check_labels("y", y))
+            kind = label_type(check_labels("y", y, warns=False))
             kind = kind if kind == MULTILABEL else label_type(probe.classes_)
             learned = {"classes_": probe.classes_, "_label_type": kind}
             learned["_sparse_labels"] = sp.issparse(y)
@@ -358,15 +361,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
         check_same_kind("y", y, self.classes_, self._label_type)
 
-    def _encode_validation(self, y_val, dtype=np.float64):
-        y_val = check_labels("y_val", y_val)
-        check_same_kind("y_val", y_val, self.classes_, self._label_type)
-        unseen = unseen_labels(y_val, self.classes_)
-        if unseen.size:
-            raise ValueError(
-                f"y_val has labels that y does not have: {unseen}. Labels of y: {self.classes_}; "
-                "give validation rows of the same classes."
-            )
+    def _encode_validation(self, y_val, dtype=np.float64, name="y_val"):
+        y_val = check_labels(name, y_val)
+        check_same_kind(name, y_val, self.classes_, self._label_type)
+        refuse_unseen(name, y_val, self.classes_)
         return label_codes(y_val, self.classes_, self._label_type).astype(dtype, copy=False)
 
     def _class_weights(self, target, weight):

@@ -29,6 +29,7 @@ from skreg._kernels.solvers import SOLVERS
 from skreg._parallel import Brake, check_n_jobs
 from skreg._parameters import hidden_units, per_layer, strengths
 from skreg._regularization import batch_augmentation, network_penalties, refuse_combinations
+from skreg._scores import takes_weights
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
 from skreg._walk import NullOnDemand
@@ -47,13 +48,6 @@ SEARCH_CONSTRAINTS = {
     "refit": ["boolean"],
     "early_stopping_scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
 }  # fmt: skip
-
-
-def takes_weights(scorer):
-    """Return whether a scorer accepts sample weights, as GridSearchCV asks."""
-    if hasattr(scorer, "_accept_sample_weight"):
-        return scorer._accept_sample_weight()
-    return "sample_weight" in inspect.signature(scorer).parameters
 
 
 class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
@@ -185,7 +179,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         vars(probe).update(spread(network, dict.fromkeys(axes, 0.0)))
         refuse_combinations(probe, sp.issparse(data.X))
         target, *_ = encode_rows(probe, data.y, data.weight, True, False)
-        check_validation(probe, validation)
+        check_validation(probe, validation, data.X.dtype)
         probe._network((data.X.shape[1], *hidden, probe._n_outputs(target)), 0)
         network_penalties(probe, len(hidden) + 1)
         batch_augmentation(probe)
@@ -261,7 +255,9 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             weight = sample_weight
             if weight is not None:
                 weight = self._weight_for(check_scoring(network, scoring=self.scoring), weight)
-        return keywords, None if weight is None else np.asarray(weight)
+        # Of a list, scores would differ from those of an array by bits, as in GridSearchCV.
+        is_list = weight is None or isinstance(weight, list | tuple)
+        return keywords, weight if is_list else np.asarray(weight)
 
     def _weight_for(self, scorer, weight):
         """Return the weights, or None with a warning where the scorer does not accept them."""
@@ -345,8 +341,12 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         for params in visited:
             best.set_params(**spread(given, params), warm_start=True,
                             random_state=copy.deepcopy(given.random_state))  # fmt: skip
-            best.fit(X, y, sample_weight, X_val=X_val, y_val=y_val,
-                     sample_weight_val=sample_weight_val)  # fmt: skip
+            try:
+                best.fit(X, y, sample_weight, X_val=X_val, y_val=y_val,
+                         sample_weight_val=sample_weight_val)  # fmt: skip
+            except Exception:  # whatever it is, the path goes on, as in the search
+                if params is visited[-1]:
+                    raise
             if brake.pulled:  # the user has had enough, wherever the path is
                 best.set_params(**spread(given, self.best_params_))
                 break

@@ -118,7 +118,8 @@ validation_fraction : float, default=0.1
     [0, 1); stratified by class where every class is large enough.
 scoring : str, callable or None, default=None
     The validation score: None takes {score}, "loss" minus the validation loss; otherwise the
-    name of a scorer or a callable ``scorer(estimator, X, y)``.
+    name of a scorer or a callable ``scorer(estimator, X, y)``, which is given ``sample_weight``
+    where rows have weights and it takes them.
 beta_1 : float, default=0.9
     Decay of Adam's first moment, in [0, 1).
 beta_2 : float, default=0.999

@@ -1,8 +1,6 @@
 """Fits on some rows of one shared array, and their scores on others."""
 
-import contextlib
 import copy
-import numbers
 import time
 from typing import NamedTuple
 
@@ -16,6 +14,7 @@ from skreg._inputs import check_validation, encode_rows
 from skreg._job import Rows
 from skreg._regularization import refuse_combinations
 from skreg._runs import Start
+from skreg._scores import as_number
 from skreg._search import Outcome, describe
 from skreg._sklearn import safe_indexing
 from skreg._validation import check_scoring_name
@@ -89,7 +88,7 @@ class Fold:
             )
         target, weight, index = encode_rows(network, data.y[self.train], weight, True, False)
         target = data.target if self._is_alike(target, data) else self._spread(target, data)
-        own = check_validation(network, self._validation)
+        own = check_validation(network, self._validation, data.X.dtype)
         rows = self.train if index.size == self.train.size else self.train[index]
         return Prepared(network, target, self._spread(weight, data), rows, own)
 
@@ -115,7 +114,7 @@ class Fold:
         """Return X, y and the scorer's keywords of the rows to score."""
         keywords = {}
         if data.score_weight is not None:
-            keywords = {"sample_weight": data.score_weight[self.test]}
+            keywords = {"sample_weight": safe_indexing(data.score_weight, self.test)}
         if data.shown is None:
             return data.X[self.test], data.y[self.test], keywords
         X, y = safe_indexing(data.shown, self.test), safe_indexing(data.shown_y, self.test)
@@ -204,10 +203,7 @@ def rate(trial, number, network, data, fit_time):
     try:
         X, y, keywords = trial.fold.scored(data)
         score = (trial.scoring or default_score)(probe, X, y, **keywords)
-        with contextlib.suppress(AttributeError, ValueError):
-            score = score.item()  # of an array that holds one number
-        if not isinstance(score, numbers.Number):
-            raise ValueError(f"scoring returned {score!r}; it must return a number.")
+        score = as_number(score, "scoring")
     except Exception as error:  # whatever it is, the search goes on
         return failure(trial, number, error, start)._replace(fit_time=fit_time)
     error = ""
@@ -217,7 +213,7 @@ def rate(trial, number, network, data, fit_time):
             "these are too few for it, or their targets too large"
         )
     times = fit_time, time.perf_counter() - start
-    return Outcome(number, trial.fold.number, float(score), *times, network.n_iter_, error)
+    return Outcome(number, trial.fold.number, score, *times, network.n_iter_, error)
 
 
 def default_score(network, X, y, sample_weight=None):

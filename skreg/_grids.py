@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.optimize import brentq
 from sklearn.utils import gen_batches
 
@@ -31,6 +32,7 @@ from skreg._kernels.solvers import SOLVERS
 from skreg._parameters import hidden_units
 from skreg._penalties import Penalties
 from skreg._regularization import NEEDS_BATCHES, network_penalties
+from skreg._threads import OneBlasThread
 
 LARGEST_DROPOUT = 0.8  # of an automatic grid
 TINY = np.finfo(np.float32).tiny  # frequencies below are those of classes without weight
@@ -98,8 +100,17 @@ def null_model(estimator, X, y, sample_weight=None):
     """
     probe = copy.copy(estimator)
     rows, _ = check_rows(probe, (X, y, sample_weight), first_pass=True, incremental=False)
+    n_matrices = len(hidden_units(probe.hidden_layer_sizes)) + 1
+    patterns = {name: pattern_of(probe, name) for name in ("l1", "l2", "group_l1")}
+    with OneBlasThread():  # several would sum in another order
+        intercept, gradient = _fit_intercepts(probe, rows)
+    return NullModel(intercept, gradient, network_penalties(probe, n_matrices), patterns)
+
+
+def _fit_intercepts(probe, rows):
+    """Return the best intercepts, and the gradient of a linear model that has only them."""
     code, parameter = probe._loss()
-    target = np.asarray(rows.target, dtype=np.float64)
+    target = np.ascontiguousarray(rows.target, dtype=np.float64)
     if code in (LOG_LOSS, SOFT_LOG_LOSS):
         target = np.eye(probe.classes_.size)[target[:, 0].astype(np.intp)]
     share = np.ones(len(target)) if rows.weight is None else rows.weight.astype(np.float64)
@@ -112,10 +123,7 @@ def null_model(estimator, X, y, sample_weight=None):
         delta = np.column_stack([slope for _, slope in fits])
     # Of targets that do not vary nothing but rounding would be left.
     delta[:, np.ptp(target[share > 0], axis=0) == 0] = 0.0
-    gradient = _cross_product(rows.X, share[:, None] * delta)
-    n_matrices = len(hidden_units(probe.hidden_layer_sizes)) + 1
-    patterns = {name: pattern_of(probe, name) for name in ("l1", "l2", "group_l1")}
-    return NullModel(intercept, gradient, network_penalties(probe, n_matrices), patterns)
+    return intercept, _cross_product(rows.X, share[:, None] * delta)
 
 
 def _smoothed(target, smoothing, code):
@@ -126,10 +134,14 @@ def _smoothed(target, smoothing, code):
 
 
 def _cross_product(X, delta):
-    """Return ``X' delta`` in double precision without a converted copy of all of X."""
+    """Return ``X' delta`` in double precision without a converted copy of all of X.
+
+    The same bits for rows in any order of memory.
+    """
     total = np.zeros((X.shape[1], delta.shape[1]))
     for rows in gen_batches(X.shape[0], ROWS_AT_A_TIME):
-        total += X[rows].T.astype(np.float64) @ delta[rows]
+        order = {} if sp.issparse(X) else {"order": "C"}
+        total += X[rows].astype(np.float64, **order).T @ delta[rows]
     return total
 
 

@@ -8,7 +8,7 @@ from skreg._job import Rows
 from skreg._sklearn import check_sample_weight
 from skreg._validation import Validation
 
-SMALL_WEIGHT = 2.0**-30  # where the largest of the sample weights is no larger, all are scaled up
+SMALL_WEIGHT, LARGE_WEIGHT = 2.0**-30, 2.0**30  # the largest is between them, or all are scaled
 
 
 def compute_dtype(estimator):
@@ -96,11 +96,12 @@ def encode_rows(estimator, y, weight, first_pass, incremental):
 
 
 def lift(weight):
-    """Return weights times a power of two that takes very small ones into the middle of the range.
+    """Return weights times a power of two that takes extreme ones into the middle of the range.
 
-    Their scale does not matter, but products with them would count as zero in training.
+    Their scale does not matter, but products with very small ones would count as zero in training,
+    and very large ones are no numbers in single precision.
     """
-    if weight is None or weight.max() > SMALL_WEIGHT:
+    if weight is None or SMALL_WEIGHT < weight.max() <= LARGE_WEIGHT:
         return weight
     return np.ldexp(weight, -np.frexp(weight.max())[1])
 
@@ -147,8 +148,11 @@ def _with_shape(y_val):
         raise ValueError(f"y_val: {error}") from error
 
 
-def check_validation(estimator, validation):
-    """Validate a validation set of one's own; return a `Validation` or None."""
+def check_validation(estimator, validation, dtype):
+    """Validate a validation set of one's own; return a `Validation` or None.
+
+    ``dtype`` is that of all computations, whatever the validation rows have.
+    """
     X_val, y_val, sample_weight_val = validation
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
@@ -159,8 +163,7 @@ def check_validation(estimator, validation):
         raise ValueError(f"{given} was given without {missing}; give both or neither.")
     try:
         X = validate_data(
-            estimator, X_val, accept_sparse=["csr", "csc"], dtype=compute_dtype(estimator),
-            reset=False,
+            estimator, X_val, accept_sparse=["csr", "csc"], dtype=dtype, reset=False
         )  # fmt: skip
     except ValueError as error:
         raise ValueError(f"X_val: {error}") from error
@@ -175,4 +178,4 @@ def check_validation(estimator, validation):
     weight = check_weight("sample_weight_val", sample_weight_val, X)
     X = read_columns(estimator, X.tocsr() if sp.issparse(X) else X)
     target = estimator._encode_validation(y_val, X.dtype)
-    return Validation(Rows(X, target, weight), None, y_val)
+    return Validation(Rows(X, target, lift(weight)), None, y_val)

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import (
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
 
 
-def check_labels(name, y):
+def check_labels(name, y, warns=True):
     """Return labels as an array (n_samples,), or (n_samples, n_labels) if multilabel.
 
     Parameters
@@ -22,13 +22,15 @@ def check_labels(name, y):
         What the user calls them: "y" or "y_val".
     y : array-like or sparse matrix
         A single column is flattened.
+    warns : bool
+        Whether to warn where it is.
     """
     if sp.issparse(y):
         y = y.tocsr() if y.shape[1] > 1 else y.toarray()
     else:
         y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(y, warn=warns)
     if y.dtype == object:
         y = _plain(name, y)
     if _is_plain_column(y):
@@ -120,6 +122,16 @@ def unseen_labels(y, classes):
     return found[classes[places] != found]
 
 
+def refuse_unseen(name, y, classes):
+    """Refuse labels of rows that are not trained on where training has none of them."""
+    known, unseen = "y" if name == "y_val" else "the network", unseen_labels(y, classes)
+    if unseen.size:
+        raise ValueError(
+            f"{name} has labels that {known} does not have: {unseen}. Labels of {known}: "
+            f"{classes}; give rows of the same classes."
+        )
+
+
 def weighted_by_class(class_weight, target, weight, classes, kind):
     """Return the sample weights times the class weights.
 
@@ -145,10 +157,23 @@ def weighted_by_class(class_weight, target, weight, classes, kind):
         factors = np.zeros(classes.size)
         factors[seen] = counts.sum() / (seen.sum() * counts[seen])
     else:
-        factors = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+        try:
+            factors = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"class_weight={class_weight!r}, for the classes {classes}: {error}; give a "
+                "number for each label, by the labels as they are in y."
+            ) from None
         if not np.isfinite(factors).all() or (factors < 0).any():
             raise ValueError(
                 f"class_weight={class_weight!r} must be finite and >= 0 for every class; "
                 "0 leaves a class out."
             )
-    return factors[codes] * (1.0 if weight is None else weight)
+    with np.errstate(over="ignore"):
+        product = factors[codes] * (1.0 if weight is None else weight)
+        if not np.isfinite(product.sum()):
+            raise ValueError(
+                f"class_weight={class_weight!r} times sample_weight adds up to {product.sum()} "
+                "over the rows; give finite weights of about 1: their scale does not matter."
+            )
+    return product

@@ -15,6 +15,7 @@ from skreg._grids import refuse_solver, strength_grid
 from skreg._inputs import check_data, check_validation, encode_rows
 from skreg._parallel import Brake
 from skreg._regressor import MLPRegressor
+from skreg._scores import as_number
 from skreg._walk import NullOnDemand, walk
 from skreg._warnings import warn
 
@@ -298,10 +299,12 @@ def default_estimator(axis, y, parameters):
 def _check_validation(model, rows, validation):
     """Refuse validation rows that do not fit, before anything is trained."""
     probe = copy.copy(model)
+    dtype = None
     if any(given is not None for given in validation.values()):
-        _, y = check_data(probe, *rows[:2], True)
+        X, y = check_data(probe, *rows[:2], True)
         encode_rows(probe, y, None, True, False)
-    check_validation(probe, tuple(validation.values()))
+        dtype = X.dtype
+    check_validation(probe, tuple(validation.values()), dtype)
 
 
 def _validation_score(model, validation):
@@ -309,12 +312,12 @@ def _validation_score(model, validation):
     X, y, weight = validation.values()
     if X is None:
         return np.nan
-    if model.scoring == "loss":
-        return -model.penalty_breakdown(X, y, weight)["loss"]
+    if model.scoring == "loss":  # of the labels as they are
+        plain = copy.copy(model)
+        vars(plain).update(label_smoothing=0.0, class_weight=None)
+        return -plain.penalty_breakdown(X, y, weight)["loss"]
     if isinstance(weight, numbers.Number):  # the weight of every row
         weight = np.full(len(y), weight)
     keywords = {} if weight is None else {"sample_weight": weight}
     score = check_scoring(model, scoring=model.scoring)(model, X, y, **keywords)
-    if np.ndim(score) or not isinstance(score, numbers.Number | np.ndarray):
-        raise ValueError(f"scoring={model.scoring!r} returned {score!r}; it must return a number.")
-    return float(score)
+    return as_number(score, f"scoring={model.scoring!r}")

@@ -273,15 +273,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.n_outputs_ = target.shape[1]
         return target
 
-    def _encode_validation(self, y_val, dtype=np.float64):
+    def _encode_validation(self, y_val, dtype=np.float64, name="y_val"):
         with np.errstate(over="ignore", invalid="ignore"):  # check_array refuses what overflows
-            target = check_array(y_val, ensure_2d=False, dtype=np.float64, input_name="y_val")
+            target = check_array(y_val, ensure_2d=False, dtype=np.float64, input_name=name)
         target = target.reshape(target.shape[0], -1)
+        known = "y" if name == "y_val" else "the network"
         if target.shape[1] != self.n_outputs_:
             raise ValueError(
-                f"y_val has {target.shape[1]} outputs, but y has {self.n_outputs_}; give as many."
+                f"{name} has {target.shape[1]} outputs, but {known} has {self.n_outputs_}; give as "
+                "many."
             )
-        self._check_range("y_val", target, dtype)
+        self._check_range(name, target, dtype)
         return target
 
     def _check_range(self, name, target, dtype):

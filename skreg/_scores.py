@@ -1,10 +1,30 @@
-"""The scores that early stopping watches by default, from raw outputs, in microseconds.
+"""Scores: those that early stopping watches by default, and what scorers of the user's return.
 
-They equal ``accuracy_score`` and ``r2_score``, whose input checks would cost more than an epoch on
-a small table.
+The former come from raw outputs, in microseconds. They equal ``accuracy_score`` and ``r2_score``,
+whose input checks would cost more than an epoch on a small table.
 """
 
+import contextlib
+import inspect
+import numbers
+
 import numpy as np
+
+
+def takes_weights(scorer):
+    """Return whether a scorer accepts sample weights, as GridSearchCV asks."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return scorer._accept_sample_weight()
+    return "sample_weight" in inspect.signature(scorer).parameters
+
+
+def as_number(score, shown):
+    """Return what a scorer, ``shown`` so in errors, has returned as a float."""
+    with contextlib.suppress(AttributeError, ValueError):
+        score = score.item()  # of an array that holds one number
+    if not isinstance(score, numbers.Real):
+        raise ValueError(f"{shown} returned {score!r}; it must return a number.")
+    return float(score)
 
 
 def accuracy(raw, target, weight=None):

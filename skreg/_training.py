@@ -39,6 +39,7 @@ class Progress:
     def __init__(self, patience):
         self.patience = patience
         self.divisions = 0  # of the adaptive learning rate
+        self.n_calls = 0  # of `partial_fit` in a row, which are one run to a planned schedule
         self.best = None  # flat parameters of the best validation score
         self.stopped = False  # whether the run has ended before its last epoch
         self.interrupted = False  # whether the user has ended it
@@ -49,13 +50,15 @@ class Progress:
             "score": self.patience.best,
             "count": self.patience.count,
             "divisions": self.divisions,
+            "calls": self.n_calls,
             "best": self.best,
         }
 
     def restore(self, state):
         """Take what `as_dict` has returned."""
         self.patience.best, self.patience.count = state["score"], state["count"]
-        self.divisions, self.best = state["divisions"], state["best"]
+        self.divisions, self.n_calls = state["divisions"], state["calls"]
+        self.best = state["best"]
 
 
 class Pace:
@@ -114,22 +117,23 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
     shuffles = shuffler is not None and draws == NO_DRAWS  # or epochs do it themselves
     looks = shuffles or validation is not None or plan.verbose or watch.listens
     pace = Pace(1 if looks else plan.max_iter)
+    _warn_beyond_the_plan(plan, progress)
     try:
         while n_epochs < plan.max_iter:
             if shuffles:
                 shuffler.shuffle(engine.order)  # what the last epoch left
             watch.begin("epoch")
             n = pace.n_epochs(min(plan.max_iter - n_epochs, _epochs_until_stop(plan, progress)))
-            epoch = len(history) if plan.incremental else n_epochs
+            epoch = progress.n_calls if plan.incremental else n_epochs
             with pace:
                 engine.train_epochs(_rates(engine, plan, progress, (epoch, n)), draws)
             records += engine.take_records()
             while records:
-                row = _row(engine, records.pop(0))
+                row = _row(records.pop(0))
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
                 if not diverged:
                     _judge(engine, plan, progress, row, (n_epochs + 1, validation))
-                history.append(**row)
+                _book(row, engine, history)
                 n_epochs += 1
             asked = watch.end()
             exhausted = progress.patience.exhausted and not _is_planned(plan)
@@ -140,10 +144,11 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
     except KeyboardInterrupt:
         records += engine.take_records()
         for record in records if validation is None else ():  # epochs that are over
-            history.append(**_row(engine, record))
+            _book(_row(record), engine, history)
             n_epochs += 1
         progress.stopped = progress.interrupted = True
         warn("Training interrupted by user.")
+    progress.n_calls += plan.incremental
     return n_epochs, diverged
 
 
@@ -170,14 +175,19 @@ def _rates(engine, plan, progress, place):
     ]
 
 
-def _row(engine, record):
-    """Return the row of the history for an epoch that is over, and count its samples."""
+def _row(record):
+    """Return the row of the history for an epoch that is over."""
     rate, loss, terms, counts = record
     penalty = sum(terms)
-    engine.n_seen += engine.order.size
     row = dict(zip(TERMS, terms, strict=True))
     row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
     return row | nonzeros(counts)
+
+
+def _book(row, engine, history):
+    """Write down an epoch and count its samples."""
+    history.append(**row)
+    engine.n_seen += engine.order.size
 
 
 def observe(row, number, patience, validate, verbose):
@@ -232,6 +242,17 @@ def _stops(plan, progress, n_seen):
     if plan.verbose:
         print(f"{message} {ending}")
     return True
+
+
+def _warn_beyond_the_plan(plan, progress):
+    schedule = plan.schedule
+    if plan.incremental and schedule.name in PLANNED and progress.n_calls >= schedule.n_epochs:
+        rate = learning_rate(schedule, progress.n_calls, 0, 0)
+        warn(
+            f"learning_rate={schedule.name!r} is planned for max_iter={schedule.n_epochs} calls of "
+            f"partial_fit, which are over: at its last rate, {rate:g}, little or nothing is "
+            "learned. Raise max_iter, or choose another learning_rate for an endless series."
+        )
 
 
 def _warn_at_the_end(plan, n_epochs):

@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from skreg._architecture import views
 from skreg._job import Rows
+from skreg._scores import as_number, takes_weights
 from skreg._warnings import warn
 
 
@@ -117,15 +118,21 @@ def score_function(estimator, validation, rows):
         return lambda engine, raw, loss: -loss
     scorer = check_scoring(estimator, scoring=estimator.scoring)
     X, keywords = all_columns(estimator, own.X[index]), {}
-    if weight is not None:
+    if weight is not None and takes_weights(scorer):
         keywords["sample_weight"] = weight
+    elif weight is not None:
+        warn(
+            f"scoring={estimator.scoring!r} does not accept sample_weight: early stopping goes by "
+            "scores without weights. Choose a scorer that accepts weights."
+        )
     probe = copy.copy(estimator)  # it predicts with the weights of each epoch
     vars(probe).pop("feature_names_in_", None)
     probe._set_outputs(target)
 
     def score(engine, raw, loss):
         probe.coefs_, probe.intercepts_ = views(engine.parameters(), engine.network.units)
-        return float(scorer(probe, X, validation.labels, **keywords))
+        value = scorer(probe, X, validation.labels, **keywords)
+        return as_number(value, f"scoring={estimator.scoring!r}")
 
     return score
 

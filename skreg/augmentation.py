@@ -8,6 +8,7 @@ in every step; validation and prediction never see them. `Transform.sample` show
 from numbers import Real
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -120,6 +121,8 @@ class Mixup(Transform):
         return {0: batch.MIXUP, augment.TABLE_AT: plan.add_table(beta_quantiles(self.alpha))}
 
     def _blended_target(self, y):
+        if sp.issparse(y):
+            raise ValueError("Mixup blends targets, but y is sparse; give y.toarray().")
         try:
             return np.asarray(y).astype(np.float64)
         except (TypeError, ValueError):
@@ -266,7 +269,7 @@ class Adversarial(Transform):
         plan = plan_augmentation(self, X.shape[1])
         if plan is not None:
             columns = slice(None) if estimator._columns is None else estimator._columns
-            target = estimator._encode_validation(np.asarray(y))
+            target = estimator._encode_validation(np.asarray(y), name="y")
             X[:, columns] = sample_adversary(plan, X[:, columns], target, estimator)
         return X, y
 

@@ -7,6 +7,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.preprocessing import scale
 from sklearn.svm import l1_min_c
+from threadpoolctl import threadpool_limits
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg._grids import null_model, strength_grid, top_strength
@@ -172,3 +173,17 @@ def test_constant_targets_have_no_grid():
     null = null_model(MLPRegressor(), draw()[0], np.ones(120))
     with pytest.raises(ValueError, match="l1s=4 asks for an automatic grid.*give an array"):
         strength_grid("l1", 4, lambda: null, 1e-2)
+
+
+@pytest.mark.parametrize("load, network", [(load_wine, MLPClassifier()), (draw, MLPRegressor())])
+def test_the_order_of_memory_and_the_threads_of_blas_change_no_bit(load, network):
+    X, y = load(return_X_y=True) if load is load_wine else load(2)
+    X, y = np.tile(X, (150, 1)), np.tile(y, (150, *([1] * (y.ndim - 1))))  # enough for threads
+    expected = null_model(network, X, y)
+    for rows in (X, np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2]):
+        for targets in (y, np.asfortranarray(y)):
+            for n_threads in (1, 2):
+                with threadpool_limits(n_threads, user_api="blas"):
+                    found = null_model(network, rows, targets)
+                np.testing.assert_array_equal(found.gradient, expected.gradient)
+                np.testing.assert_array_equal(found.intercept, expected.intercept)

@@ -341,3 +341,22 @@ def test_the_path_of_groups_without_hidden_layers_ends_at_the_group_lasso(n_outp
         expected = lasso.fit(A, B.reshape(b.size, n_outputs)).coef_.T
         np.testing.assert_array_equal(coef != 0, expected != 0)
         np.testing.assert_allclose(coef, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"label_smoothing": 0.3}, {"class_weight": "balanced"}, {"class_weight": {0: 5}}]
+)
+def test_the_loss_of_validation_rows_is_that_of_their_labels(given):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 4))
+    y = np.digitize(X[:, 0] + rng.normal(size=90), [-0.5, 1.0])
+    own = {"X_val": X[:30], "y_val": y[:30]}
+    network = MLPClassifier((4,), scoring="loss", max_iter=50, learning_rate="cosine",
+                            learning_rate_init=0.01, random_state=0, **given)  # fmt: skip
+    path = mlp_path(X, y, l1s=[0.0, 1e-3], estimator=network, **own)
+    for score, coefs, intercepts in zip(
+        path.validation_score, path.coefs, path.intercepts, strict=True
+    ):
+        network.fit(X, y)
+        network.coefs_, network.intercepts_ = coefs, intercepts
+        assert score == pytest.approx(-log_loss(y[:30], network.predict_proba(X[:30])), rel=1e-12)

@@ -1,11 +1,15 @@
 """Generators of a seed are scikit-learn's, to the bit and in their errors."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
+from numpy.random import RandomState
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from skreg import MLPRegressor
 from skreg._random_state import random_state_of
 
 
@@ -33,3 +37,20 @@ def test_seeds_out_of_range_are_refused(seed):
         random_state_of(seed)
     with pytest.raises(ValueError, match="cannot be used to seed"):
         random_state_of("seed")
+
+
+def test_generators_of_all_kinds_seed_what_is_drawn_by_number():
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    for kind in (np.random.PCG64, np.random.Philox, np.random.SFC64, np.random.MT19937):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            first, same, other = (
+                MLPRegressor((5,), dropout=0.5, max_iter=2, random_state=RandomState(kind(seed)))
+                for seed in (0, 0, 1)
+            )
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            first.fit(X, X[:, 0])
+        with np.printoptions(threshold=2, linewidth=5, edgeitems=1):
+            same.fit(X, X[:, 0]), other.fit(X, X[:, 0])
+        np.testing.assert_array_equal(first.coefs_[0], same.coefs_[0])
+        assert not np.array_equal(first.coefs_[0], other.coefs_[0])

@@ -117,3 +117,19 @@ def test_planned_schedules_run_to_their_end_unless_validation_stops_them(data, n
     assert network.n_iter_ == 40
     stopped = MLPClassifier((3,), early_stopping=True, random_state=0, **parameters).fit(X, y > 0)
     assert stopped.n_iter_ == 4
+
+
+@pytest.mark.parametrize("name", ["cosine", "one_cycle"])
+def test_calls_of_partial_fit_in_a_row_are_one_run(data, name):
+    X, y = data
+    network = MLPRegressor((3,), learning_rate=name, max_iter=4, random_state=0).fit(X, y)
+    expected = [learning_rate(Schedule(name, 0.001, 0.5, 4), call, 0, 0) for call in range(5)]
+    for _ in range(4):
+        network.partial_fit(X, y)
+    np.testing.assert_allclose(network.history_["learning_rate"], [*expected[:4], *expected[:4]])
+    last = f"learning_rate='{name}' is planned for max_iter=4 calls of partial_fit, which are over"
+    with pytest.warns(UserWarning, match=last):
+        network.partial_fit(X, y)
+    np.testing.assert_allclose(network.history_["learning_rate"][-1], expected[4], atol=1e-20)
+    network.fit(X, y).partial_fit(X, y)  # a fit begins anew
+    np.testing.assert_allclose(network.history_["learning_rate"], [*expected[:4], expected[0]])

@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 from sklearn.datasets import load_iris
-from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.model_selection import KFold
+from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
+from sklearn.model_selection import GridSearchCV, KFold
 
 import skreg._folds
 from skreg import MLPClassifierCV, MLPRegressor, MLPRegressorCV
@@ -257,7 +257,47 @@ def test_rows_that_cannot_be_taken_are_a_failing_candidate(monkeypatch):
         MLPClassifierCV(**QUICK, l1s=[0.0, 0.1], cv=2).fit(X, Y)
 
 
+def test_weights_in_a_list_score_as_in_a_grid_search():
+    rows, weight = X.astype("float32"), np.linspace(0.1, 2, Y.size).tolist()
+    targets = rows[:, 0] + rows[:, 1] * rows[:, 2]
+    given = {"hidden_layer_sizes": (), "random_state": 0, "max_iter": 5}
+    for kind in (list, tuple, np.asarray):
+        ours = MLPRegressorCV(**given, l2s=[0.1, 1.0], cv=3).fit(rows, targets, kind(weight))
+        grid = GridSearchCV(MLPRegressor(**given), {"l2": [0.1, 1.0]}, cv=3)
+        theirs = grid.fit(rows, targets, sample_weight=kind(weight))
+        for key in ("mean_test_score", "split0_test_score", "std_test_score"):
+            np.testing.assert_array_equal(ours.cv_results_[key], theirs.cv_results_[key])
+
+
+def test_a_complex_score_is_a_failing_candidate():
+    search = MLPClassifierCV(**QUICK, l2s=[0.1], cv=2, scoring=lambda *_: 1j)
+    with pytest.raises(ValueError, match="All 1 candidate.*scoring returned 1j; it must return"):
+        search.fit(X, Y)
+
+
+def test_a_refit_skips_strengths_of_the_path_that_fail():
+    rng = np.random.default_rng(0)
+    rows = 100 * rng.normal(size=(60, 4))
+    targets = rows[:, 0] + rng.normal(size=60)
+    search = MLPRegressorCV(
+        (8,), solver="sgd", learning_rate_init=1e-3, max_iter=60, random_state=0, cv=3, polish=0,
+        warm_path=True, l1s=[0, 1e6],
+    )  # fmt: skip
+    with pytest.warns(FitFailedWarning, match="l1=0"):
+        search.fit(rows, targets)
+    assert search.l1_ == 1e6 and np.isnan(search.cv_results_["mean_test_score"][0])
+    plain = MLPRegressor((8,), solver="sgd", learning_rate_init=1e-3, max_iter=60, random_state=0,
+                         polish=0, l1=1e6).fit(rows, targets)  # fmt: skip
+    np.testing.assert_array_equal(search.coefs_[0], plain.coefs_[0])
+
+
 # Strengths that are patterns.
+
+
+def test_what_to_fit_instead_names_every_strength_of_a_pattern():
+    search = MLPClassifierCV(**QUICK, l1=[1, 0], l1s=[0.05], cv=2, refit=False).fit(X, Y)
+    with pytest.raises(AttributeError, match=r"the chosen {'l1': \[0.05, 0.0\]}"):
+        search.predict(X)
 
 
 @pytest.mark.parametrize("given", [{}, {"halving": True}, {"warm_path": True}, {"n_jobs": 2}])

@@ -247,6 +247,36 @@ def test_partial_fit_restores_the_best_weights_when_patience_ends(classes):
     assert network.score(X[:50], y[:50]) == network.best_validation_score_ == scores.max()
 
 
+def test_each_exhausted_patience_is_told_once(classes):
+    X, y = classes
+    network = MLPClassifier((8,), early_stopping=True, n_iter_no_change=2, random_state=0,
+                            learning_rate_init=1e-9)  # fmt: skip
+    stopped = []
+    for _ in range(12):  # the first score is the best, and nothing changes it
+        network.partial_fit(X[50:], y[50:], classes=[0, 1, 2], X_val=X[:50], y_val=y[:50])
+        stopped.append(network.stopped_early_)
+    assert stopped == [False, False, False, True] + [False, False, True] * 2 + [False] * 2
+
+
+def test_an_interrupted_score_is_that_of_no_epoch(diabetes):
+    n_scores = iter(range(4))
+
+    def scorer(network, X, y):
+        if next(n_scores) == 3:
+            raise KeyboardInterrupt
+        return 0.5
+
+    X, y = diabetes
+    network = MLPRegressor((4,), scoring=scorer, random_state=0, weight_averaging=0.9)
+    with pytest.warns(UserWarning, match="interrupted"):
+        network.fit(X[:90], y[:90], X_val=X, y_val=y)
+    assert network.n_iter_ == len(network.loss_curve_) == 3
+    assert network.t_ == 3 * 90
+    # The average, which the scorer has seen, predicts.
+    same = MLPRegressor((4,), random_state=0, weight_averaging=0.9, max_iter=4).fit(X[:90], y[:90])
+    np.testing.assert_array_equal(network.coefs_[0], same.coefs_[0])
+
+
 # Epochs in a row.
 
 

@@ -609,3 +609,136 @@ def test_an_error_in_a_scorer_reaches_the_caller():
     with pytest.raises(RuntimeError, match="no score today"):
         model.set_params(scoring=scorer, early_stopping=True).fit(X, Y)
     assert_array_equal(model.predict(X), expected)
+
+
+# Validation rows are computed with like the rows of the fit.
+
+
+def test_validation_rows_are_checked_in_the_dtype_of_the_fit():
+    single = X.astype("float32")
+    rows = {"X_val": X, "y_val": Y}
+    too_large = {"X_val": changed(X, 1e39, (1, 2)), "y_val": Y}
+    with np.errstate(over="ignore"):  # scikit-learn's conversion
+        assert_refused(regressor(), "X_val: Input X contains infinity", single, Y, **too_large)
+    message = "Input y_val contains 1e[+]60, which is too large for dtype[(]'float32'"
+    assert_refused(regressor(), message, single, Y, X_val=X, y_val=changed(Y, 1e60))
+    message = "sample_weight_val: Input sample_weight contains infinity"
+    assert_refused(regressor(), message, single, Y, **rows, sample_weight_val=np.full(50, 1e200))
+    # In double precision these are numbers, whatever the validation rows come in.
+    model = regressor().fit(X, Y, X_val=single, y_val=changed(Y, 1e39))
+    assert np.isfinite(model.history_["validation_loss"]).all()
+    model = regressor().fit(X, Y, X_val=single, y_val=Y, sample_weight_val=np.full(50, 1e38))
+    expected = regressor().fit(X, Y, X_val=single, y_val=Y)
+    np.testing.assert_allclose(
+        model.history_["validation_loss"], expected.history_["validation_loss"], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weight", [1e-37, 1e35])
+def test_the_scale_of_validation_weights_does_not_matter(weight, dtype):
+    model = regressor(dtype=dtype, early_stopping=True, scoring="loss")
+    expected = model.fit(X, Y, X_val=X, y_val=Y).history_["validation_loss"]
+    model.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=np.full(50, weight))
+    np.testing.assert_allclose(model.history_["validation_loss"], expected, rtol=1e-5)
+
+
+# Scorers.
+
+
+def test_a_scorer_that_takes_no_weights_gets_none():
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(len(y))
+        return estimator.score(X, y)
+
+    model = classifier(early_stopping=True, scoring=scorer, validation_fraction=0.2)
+    for class_weight, weight in (("balanced", None), (None, np.ones(50))):
+        with pytest.warns(UserWarning, match="does not accept sample_weight: early stopping goes"):
+            model.set_params(class_weight=class_weight).fit(X, LABELS, weight)
+    assert seen == [10] * 6
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.set_params(class_weight=None).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("score", [None, "good", {"score": 1}, 1j, np.ones(2)], ids=str)
+def test_scores_must_be_numbers(score):
+    model = classifier(early_stopping=True, scoring=lambda *_: score, validation_fraction=0.2)
+    assert_refused(model, "scoring=.* returned .*; it must return a number", X, LABELS)
+
+
+# Class weights.
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({0: "a"}, "class_weight={0: 'a'}, for the classes .*0 1 2.*; give a number for each"),
+        ({0: 2, 9: 3}, "class_weight={0: 2, 9: 3}, for the classes .*; give a number for each"),
+        ({0: 1e308, 1: 1e308}, "class_weight=.* times sample_weight adds up to inf over the rows"),
+    ],
+)
+def test_bad_class_weights(given, message):
+    assert_refused(classifier(class_weight=given), message, X, LABELS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_scale_of_class_weights_does_not_matter(dtype):
+    expected = classifier(class_weight={0: 2}, dtype=dtype).fit(X, LABELS)
+    large = classifier(class_weight=dict(enumerate([2.0**101, 2.0**100, 2.0**100])), dtype=dtype)
+    assert_array_equal(large.fit(X, LABELS).coefs_[0], expected.coefs_[0])
+
+
+def test_empty_classes():
+    with pytest.raises(ValueError, match="classes is empty; give all labels"):
+        classifier().partial_fit(X, LABELS, classes=[])
+
+
+def test_a_column_of_labels_brings_one_warning():
+    with pytest.warns(UserWarning, match="column-vector y was passed") as caught:
+        classifier().partial_fit(X, LABELS[:, None], classes=[0, 1, 2])
+    assert len(caught) == 1
+
+
+# Parameters that change between calls of partial_fit.
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"activation": "foo"},
+        {"loss": "foo"},
+        {"dtype": "float16"},
+        {"n_jobs": "a"},
+        {"learning_rate": "foo"},
+        {"learning_rate_init": -1.0},
+        {"batch_size": 0},
+        {"input_dropout": 1.0},
+        {"clip_norm": -1},
+        {"scoring": 5},
+    ],
+    ids=str,
+)
+def test_parameters_set_in_a_series_are_checked(given):
+    (name,) = given
+    model = regressor().partial_fit(X, Y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of MLPRegressor must be"):
+        model.set_params(**given).partial_fit(X, Y)
+    assert_array_equal(
+        model.set_params(**{name: regressor().get_params()[name]}).predict(X), before
+    )
+    model.partial_fit(X, Y)
+
+
+def test_parameters_are_checked_once(monkeypatch):
+    model, calls = regressor().partial_fit(X, Y), []
+    monkeypatch.setattr(MLPRegressor, "_validate_params", lambda self: calls.append(1))
+    for _ in range(3):
+        model.partial_fit(X, Y)
+    model.set_params(l2=0.5).partial_fit(X, Y).partial_fit(X, Y)
+    assert len(calls) == 1
+    assert "_checked" not in model.__getstate__()
