@@ -101,8 +101,9 @@ def make_layout(units, activations, dtype, n_rows, is_sparse=False, has_input_de
 @lru_cache(maxsize=128)  # the fits of a search share it
 def _layout(units, activations, dtype, n_rows, is_sparse, has_input_delta):
     width = lanes(dtype)
-    fan_in, fan_out = np.array(units[:-1]), np.array(units[1:])
-    lead = np.array([_lead(n, dtype) for n in units])
+    units = np.array(units, dtype=np.int64)
+    fan_in, fan_out = units[:-1], units[1:]
+    lead = np.array([_lead(int(n), dtype) for n in units], dtype=np.int64)
     level_sizes = lead * _round_up(n_rows, ROWS)
     values, n_values = _places(np.append(0 if is_sparse else level_sizes[0], level_sizes[1:]))
     deltas, n_deltas = _places(np.append(level_sizes[0] * has_input_delta, level_sizes[1:]))
@@ -113,14 +114,14 @@ def _layout(units, activations, dtype, n_rows, is_sparse, has_input_delta):
     turned_sizes[0] *= has_input_delta
     turned, n_turned = _places(turned_sizes)
     tiles, n_tiles = _places(rows // ROWS)
-    table = np.zeros((job.N_FIELDS, len(units)), dtype=np.int64)
+    table = np.zeros((job.N_FIELDS, units.size), dtype=np.int64)
     table[job.UNITS] = units
     table[job.ACTIVATION, 1:] = activations
     table[job.LEAD], table[job.VALUES], table[job.DELTAS] = lead, values, n_values + deltas
     table[job.PANELS, :-1], table[job.ROWS_OF, :-1] = panels, rows
     table[job.WEIGHTS_AT, :-1], table[job.BIASES_AT, :-1] = weights, n_weights + biases
     table[job.TURNED_AT, :-1], table[job.TILES_AT] = turned, np.append(tiles, n_tiles)
-    notes, n_notes = _places(n_rows * _round_up(np.array(units), WORD) // WORD)
+    notes, n_notes = _places(n_rows * _round_up(units, WORD) // WORD)
     column_notes, n_column_notes = _places(rows * _round_up(n_rows, WORD) // WORD)
     table[job.SKIPS] = job.NEVER
     table[job.NOTES_AT], table[job.COLUMN_NOTES_AT, :-1] = notes, column_notes

@@ -58,7 +58,7 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
         Threads(n_jobs, flops, dtype) as n_threads,
         Engine(
             network, dtype, valid=Rows(X), n_threads=n_threads,
-            valid_index=np.tile(np.arange(step), n_draws), for_training=False,
+            valid_index=_tiled(0, step, n_draws), for_training=False,
         ) as engine,
     ):  # fmt: skip
         engine.load_arrays(*parameters)
@@ -66,11 +66,16 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
         number = 0  # of the masks of the next chunk
         for start in range(0, n_rows, step):
             stop = min(start + step, n_rows)
-            index = np.tile(np.arange(start, stop), n_draws)
+            index = _tiled(start, stop, n_draws)
             engine.table.put(slots.VALID_ROWS, index)
             outputs = engine.evaluate(draw=number)[0][: index.size]
             number += -(-index.size // engine.job.chunk_size)
             yield slice(start, stop), outputs.reshape(n_draws, stop - start, n_outputs)
+
+
+def _tiled(start, stop, n_draws):
+    """Return the numbers of rows ``start:stop``, once for every draw."""
+    return np.tile(np.arange(start, stop, dtype=np.int64), n_draws)
 
 
 def _make_room(engine, X, n_distinct):
@@ -80,4 +85,4 @@ def _make_room(engine, X, n_distinct):
         n_times = -(-size // n_distinct) + 1  # at most, of each row in a chunk
         n_entries = n_times * most_entries(X, slice(None), min(size, n_distinct))
         engine.table.new(slots.SPARSE, n_entries)
-        engine.table.new(slots.COLUMNS, n_entries, np.int32)
+        engine.table.new(slots.COLUMNS, n_entries)

@@ -139,7 +139,7 @@ class Engine:
                 state[name] = np.empty(n_parameters(self.network.units), self.dtype)
                 unpack_parameters(self.job.layout, packed, state[name])
             if give_up:
-                self.table.put(slot, np.empty(0, self.dtype))
+                self.table.new(slot, 0)
                 del packed
         return state
 
@@ -174,7 +174,7 @@ class Engine:
         """Give back the memory of batches and gradients: nothing is trained any more."""
         for table in (self.table, *self._replicas):
             for slot in (slots.GRADIENT, slots.TURNED, slots.MEMORY):
-                table.put(slot, np.empty(0, self.dtype))
+                table.new(slot, 0)
 
     def turn(self):
         """Write the transposed copies of all weights, which backward reads."""

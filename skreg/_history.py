@@ -61,8 +61,11 @@ class History:
 
     def __init__(self, n_layers, earlier=None):
         earlier = earlier or {}
-        unknown = [np.nan] * len(earlier.get("loss", ()))
-        arrays = {key: _array(key, earlier.get(key, unknown)) for key in history_keys(n_layers)}
+        n_epochs = len(earlier.get("loss", ()))
+        arrays = {
+            key: _array(key, earlier.get(key, _unknown(key, n_epochs)))
+            for key in history_keys(n_layers)
+        }
         self._columns = {key: Column(array, array.size) for key, array in arrays.items()}
         self._rows, self._given, self._curve = [], None, []
 
@@ -114,6 +117,11 @@ class History:
 def _array(key, numbers):
     """Return a column of a history as a new array."""
     return np.array(numbers, np.int64 if "nonzero" in key else np.float64)
+
+
+def _unknown(key, n_epochs):
+    """Return a column of what was not written down."""
+    return [0 if "nonzero" in key else np.nan] * n_epochs
 
 
 def nonzeros(counts):

@@ -23,7 +23,8 @@ class Network(NamedTuple):
     """What a network computes: its units, codes of activations, loss and link, dropout rates.
 
     ``units`` and ``activations`` are as in `make_layout`; ``dropout`` has one rate per level but
-    the last, the first being that of the input. ``smoothing`` of labels is for training alone.
+    the last, the first being that of the input. ``smoothing`` of labels is part of the objective
+    and not of a validation loss.
     """
 
     units: tuple
@@ -119,12 +120,20 @@ class Table:
         self.addresses = np.zeros((slots.N_SLOTS, 2), dtype=np.int64)
         self.arrays = {}
 
+    def dtype_of(self, slot):
+        """Return the dtype in which kernels open a slot."""
+        return slots.SLOT_DTYPES.get(slot, self.dtype)
+
     def put(self, slot, array):
+        """Enter a vector, which kernels read and write by its address."""
+        if array.dtype != self.dtype_of(slot) or not array.flags.c_contiguous:
+            raise TypeError(f"slot {slot} is of {self.dtype_of(slot)}, not of {array.dtype}")
         self.arrays[slot] = array
         self.addresses[slot] = array.ctypes.data if array.size else 0, array.size
 
-    def new(self, slot, size, dtype=None):
-        dtype = self.dtype if dtype is None else dtype
+    def new(self, slot, size):
+        """Enter a vector of zeros."""
+        dtype = self.dtype_of(slot)
         self.put(slot, aligned_zeros(size, dtype) if size else np.empty(0, dtype))
 
     def replica(self):
@@ -133,7 +142,7 @@ class Table:
         copy.arrays, copy.addresses = dict(self.arrays), self.addresses.copy()
         for slot in WRITTEN_SLOTS:
             if slot in self.arrays:
-                copy.new(slot, self.arrays[slot].size, self.arrays[slot].dtype)
+                copy.new(slot, self.arrays[slot].size)
         return copy
 
     def refresh(self, original):
@@ -148,11 +157,16 @@ class Table:
         arrays[one], arrays[other] = arrays[other], arrays[one]
         self.addresses[[one, other]] = self.addresses[[other, one]]
 
+    def put_vector(self, slot, numbers):
+        """Enter numbers of any shape and type; what fits is not copied."""
+        vector = np.ascontiguousarray(numbers, dtype=self.dtype_of(slot)).reshape(-1)
+        self.put(slot, vector)
+
     def put_groups(self, starts, members, groups):
         """Enter groups of numbers: where each begins, and its members."""
         sizes = [len(group) for group in groups]
-        self.put(starts, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
-        self.put(members, np.concatenate(groups).astype(np.int64))
+        self.put_vector(starts, np.concatenate([[0], np.cumsum(sizes)]))
+        self.put_vector(members, np.concatenate(groups))
 
     def plug(self, slot, function, *examples):
         """Enter the address of a function that takes arguments like the examples."""
@@ -162,24 +176,21 @@ class Table:
         """Enter rows; arrays of the right dtype and contiguous in either order are not copied."""
         X, target, weight = rows
         n_targets = 0 if target is None else target.shape[1]
-        self.put(slot + slots.Y, self._vector([] if target is None else target))
-        self.put(slot + slots.Y_WEIGHT, self._vector([] if weight is None else weight))
+        self.put_vector(slot + slots.Y, [] if target is None else target)
+        self.put_vector(slot + slots.Y_WEIGHT, [] if weight is None else weight)
         steps = self._sparse(slot, X) if sp.issparse(X) else self._dense(slot, X)
         return Source(slot, *steps, n_targets, int(weight is not None), 0.0)
 
-    def _vector(self, array, dtype=None):
-        return np.ascontiguousarray(array, dtype=dtype or self.dtype).reshape(-1)
-
     def _dense(self, slot, X):
         by_columns = X.flags.f_contiguous and not X.flags.c_contiguous
-        self.put(slot + slots.X, self._vector(X.T if by_columns else X))
+        self.put_vector(slot + slots.X, X.T if by_columns else X)
         return (1, X.shape[0]) if by_columns else (max(X.shape[1], 1), 1)
 
     def _sparse(self, slot, X):
         X = X if X.has_sorted_indices else X.sorted_indices()
-        self.put(slot + slots.X, self._vector(X.data))
-        self.put(slot + slots.X_COLUMNS, self._vector(X.indices, np.int32))
-        self.put(slot + slots.X_STARTS, self._vector(X.indptr, np.int64))
+        self.put_vector(slot + slots.X, X.data)
+        self.put_vector(slot + slots.X_COLUMNS, X.indices)
+        self.put_vector(slot + slots.X_STARTS, X.indptr)
         return 0, 0
 
 
@@ -194,7 +205,8 @@ def most_entries(X, index, n_rows):
 
 
 def _index(index, n_rows):
-    return np.arange(n_rows) if index is None else np.array(index, dtype=np.int64)
+    index = np.arange(n_rows, dtype=np.int64) if index is None else index
+    return np.array(index, dtype=np.int64)  # a copy: an epoch shuffles it in place
 
 
 def build_job(task, team):
@@ -270,13 +282,13 @@ def _put_entries(table, sources, n_rows):
     """Make room for the entries of the fullest batch of sparse rows."""
     n_entries = max(most_entries(X, index, n_rows) for X, index in sources)
     table.new(slots.SPARSE, n_entries)
-    table.new(slots.COLUMNS, n_entries, np.int32)
+    table.new(slots.COLUMNS, n_entries)
 
 
 def _put_dropout(table, network, layout):
     rates = np.array(network.dropout, dtype=np.float64)
     layout[slots.THRESHOLD, : rates.size] = np.minimum(np.rint(rates * 2.0**32), 2**32 - 1)
-    table.put(slots.FACTORS, (1.0 / (1.0 - rates)).astype(table.dtype))
+    table.put_vector(slots.FACTORS, 1.0 / (1.0 - rates))
 
 
 def _put_parameters(table, task, sizes):
@@ -293,9 +305,10 @@ def _put_parts(table, task, sizes):
     """Make room for what members exchange, and return the number of parts of a batch."""
     n_parts = count_parts(task, sizes.parameters)
     n_places = SIDES * n_parts if n_parts > 1 else 0
+    # The gradients of sparse rows are no products of tiles, which add to what is there.
     adds_in_place = task.n_threads == 1 and not sp.issparse(task.train.X)
     table.new(slots.PART_GRADIENTS, 0 if adds_in_place else n_places * sizes.parameters)
-    table.new(slots.PART_SUMS, n_places * (CACHE_LINE // 8), np.float64)
+    table.new(slots.PART_SUMS, n_places * (CACHE_LINE // 8))
     return n_parts
 
 
@@ -303,15 +316,15 @@ def _put_batch(table, sizes, n_targets):
     table.new(slots.MEMORY, sizes.memory + WORD)  # zeros are noted by whole words
     table.new(slots.TARGET, sizes.rows * n_targets)
     table.new(slots.SAMPLE_WEIGHT, sizes.rows)
-    table.new(slots.ROW_LOSSES, sizes.rows, np.float64)
-    table.new(slots.STARTS, sizes.rows + 1, np.int64)
+    table.new(slots.ROW_LOSSES, sizes.rows)
+    table.new(slots.STARTS, sizes.rows + 1)
 
 
 def _put_penalties(table, task, penalties, layout, sizes):
     n_terms = slots.N_TERMS if penalties.is_structured else 2  # l1 and l2 come first
     table.new(slots.SUMS, n_terms * sizes.tiles * lanes(table.dtype))
     clips = task.rule.clip_norm > 0
-    table.new(slots.SQUARES, sizes.tiles if clips else 0, np.float64)
+    table.new(slots.SQUARES, sizes.tiles if clips else 0)
     fan_out = layout[slots.UNITS, 1:]
     has_factors = (np.arange(fan_out.size) == 0) & (penalties.factors is not None)
     for slot, strengths in {
@@ -322,15 +335,15 @@ def _put_penalties(table, task, penalties, layout, sizes):
         slots.GROUP_L1: penalties.group_l1 * np.sqrt(fan_out),
         slots.MAX_NORM: penalties.max_norm,
     }.items():
-        table.put(slot, strengths.astype(table.dtype))
+        table.put_vector(slot, strengths)
     if penalties.factors is not None:
         padded = np.zeros(layout[slots.ROWS_OF, 0])
         padded[: penalties.factors.size] = penalties.factors
-        table.put(slots.ROW_FACTORS, padded.astype(table.dtype))
-        table.put(slots.L1_ROWS, _times(penalties.l1[0], padded).astype(table.dtype))
+        table.put_vector(slots.ROW_FACTORS, padded)
+        table.put_vector(slots.L1_ROWS, _times(penalties.l1[0], padded))
     if penalties.groups is not None:
         table.put_groups(slots.GROUP_STARTS, slots.GROUP_ROWS, penalties.groups)
-        table.new(slots.GROUP_SUMS, len(penalties.groups), np.float64)
+        table.new(slots.GROUP_SUMS, len(penalties.groups))
     table.new(slots.ANCHOR, sizes.parameters if penalties.l2_anchor.any() else 0)
     has_norms = np.isfinite(penalties.max_norm).any()
     table.new(slots.COLUMN_SQUARES, sizes.weights // ROWS if has_norms else 0)
@@ -347,9 +360,9 @@ def _put_augmentation(table, task, sizes, n_targets):
         return
     n_numbers = sizes.input + sizes.rows * (n_targets + 1)  # values, targets, weight of every row
     table.new(slots.BEFORE, n_numbers)
-    table.put(slots.TABLES, augmentation.tables.astype(table.dtype))
+    table.put_vector(slots.TABLES, augmentation.tables)
     room = _round_up(augmentation.room, lanes(table.dtype))
     table.new(slots.ROOM, room * task.n_threads)
-    table.put(slots.TRANSFORMS, np.ascontiguousarray(augmentation.transforms).reshape(-1))
+    table.put_vector(slots.TRANSFORMS, augmentation.transforms)
     if augmentation.groups is not None:
         table.put_groups(slots.SWAP_STARTS, slots.SWAP_COLUMNS, augmentation.groups)

@@ -63,6 +63,7 @@ def _outputs_of_few(network, parameters, X):
         width = -(-intercept.size // lanes(dtype)) * lanes(dtype)
         bias, out = np.zeros(width, dtype), np.zeros(n_rows * width, dtype)
         bias[: intercept.size] = intercept
+        coef = coef if coef.flags.writeable else coef.copy()  # as for X: of a memory map, say
         layer_of_few(values, lead, np.ascontiguousarray(coef), bias, code, out)
         values, lead = out, width
     n_outputs = network.units[-1]

@@ -103,8 +103,8 @@ def _input_density(task):
 def _make_room(table, sizes, trains, waits):
     """Make room for notes, and for sums that wait where products go back or parts are added."""
     goes_back, has_parts = waits
-    table.new(slots.NOTES, sizes.notes, np.uint64)
-    table.new(slots.DELTA_NOTES, sizes.notes if goes_back else 0, np.uint64)
-    table.new(slots.COLUMN_NOTES, sizes.column_notes if trains else 0, np.uint64)
+    table.new(slots.NOTES, sizes.notes)
+    table.new(slots.DELTA_NOTES, sizes.notes if goes_back else 0)
+    table.new(slots.COLUMN_NOTES, sizes.column_notes if trains else 0)
     n_sums = -(-sizes.rows // WORD) * WORD * MOST_PANELS * lanes(table.dtype)
     table.new(slots.PARTIAL_SUMS, n_sums if goes_back or has_parts else 0)

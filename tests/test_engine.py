@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import scipy.sparse as sp
 
 from skreg._architecture import views
 from skreg._engine import Engine
-from skreg._job import MOST_BYTES_OF_REPLICAS, Rows, Task, count_parts
+from skreg._job import MOST_BYTES_OF_REPLICAS, Rows, Task, count_parts, most_entries
 from skreg._kernels import epoch
+from skreg._kernels.job import GRADIENT, MEMORY, TURNED, WEIGHTS
 from skreg._kernels.losses import POISSON
 from skreg._kernels.solvers import ADAM, Rule
 from skreg._penalties import make_penalties
@@ -255,3 +257,31 @@ def test_prox_forgets_what_an_infinite_loss_has_left(spoiled):
         reached = engine.prox(flat.copy(), np.full(flat.size, 1e-3))
     assert np.isfinite(reached).all()
     assert 0 < np.linalg.norm(reached) < np.linalg.norm(flat)
+
+
+# Memory.
+
+
+def test_what_is_trained_no_more_gives_its_memory_back():
+    with engine_of(rule=ADAM_RULE, batch_size=8) as engine:
+        engine.load(starting_weights(UNITS))
+        engine.train_epoch(0.01)
+        held = {slot: array.size for slot, array in engine.table.arrays.items()}
+        engine.release()
+        for slot in (GRADIENT, TURNED, MEMORY):
+            assert held[slot] > 0
+            assert engine.table.arrays[slot].size == 0 == engine.table.addresses[slot].sum()
+        assert engine.table.arrays[WEIGHTS].size == held[WEIGHTS]
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 4, 9, 10, 50])
+def test_the_fullest_batch_has_room(n_rows):
+    rng = np.random.default_rng(0)
+    counts = np.append(rng.integers(0, 3, 9), 7)  # the fullest row comes last
+    X = sp.csr_array((np.ones(counts.sum()), np.concatenate([np.arange(n) for n in counts]),
+                      np.append(0, np.cumsum(counts))), shape=(10, 8))  # fmt: skip
+    index = rng.permutation(10)[:9]
+    index[0] = 9
+    expected = max(sum(counts[list(batch)]) for batch in combinations(index, min(n_rows, 9)))
+    assert most_entries(X, index, n_rows) == expected
+    assert most_entries(X.toarray(), index, n_rows) == 0

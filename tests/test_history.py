@@ -31,6 +31,12 @@ def test_history_keeps_what_it_was_given():
         np.testing.assert_array_equal(history.as_arrays()[key], [7, 5])
 
 
+def test_what_was_not_written_down_is_unknown():
+    history = History(2, {"loss": np.array([1.0, 2.0])}).as_arrays()
+    assert history["loss"].tolist() == [1.0, 2.0] and np.isnan(history["l1"]).all()
+    assert history["n_nonzero"].tolist() == history["n_nonzero_1"].tolist() == [0, 0]
+
+
 def test_columns_grow_and_leave_what_they_gave():
     column, expected = Column(np.array([5.0]), 1), [5.0]
     given = [column.numbers()]

@@ -2,11 +2,13 @@
 
 from types import SimpleNamespace
 
+import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from skreg import MLPClassifier, MLPRegressor, _prediction
+from skreg._kernels.few import layer_of_few
 from skreg._prediction import FEW_PRODUCTS, FEW_ROWS, NOT_MANY_ROWS
 
 RNG = np.random.default_rng(0)
@@ -55,3 +57,14 @@ def test_sparse_rows_and_columns_first_get_the_same_bits(monkeypatch):
 def test_which_rows_are_few(n_rows, units, is_few):
     network = SimpleNamespace(units=units)
     assert _prediction._are_few(np.empty((n_rows, units[0])), network) is is_few
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+def test_weights_that_are_read_only_need_no_program_of_their_own():
+    network = MLPClassifier((17, 5), max_iter=2, random_state=0).fit(X, np.arange(len(X)) % 3)
+    expected = network.predict_proba(X[:3])
+    n_programs = len(layer_of_few.overloads)
+    for part in network.coefs_ + network.intercepts_:  # as of a memory map
+        part.flags.writeable = False
+    np.testing.assert_array_equal(network.predict_proba(X[:3]), expected)
+    assert len(layer_of_few.overloads) == n_programs

@@ -17,6 +17,8 @@ from skreg._kernels.plugs import call
 from skreg._kernels.shuffle import shuffle
 from skreg._kernels.team import COMMAND
 
+COUNTED_AT_A_TIME = 2**20  # weights, whole vectors: lanes of float32 count no further than 2**24
+
 
 class Records(NamedTuple):
     """What is noted of each epoch."""
@@ -66,8 +68,11 @@ def train_epochs(team, job, run, draws, bounds, records):
 @jit
 def count_nonzero(weights, start, stop):
     """Return how many weights from ``start`` to ``stop``, whole vectors, are not zero."""
-    zero = alive = load_first(weights, 0, 0, 0.0)
+    zero, n_nonzero = load_first(weights, 0, 0, 0.0), 0
     one = zero + 1.0
-    for at in range(start, stop, count(weights)):
-        alive = alive + where(load(weights, at) == 0.0, zero, one)
-    return np.int64(total(widened(alive)))
+    for first in range(start, stop, COUNTED_AT_A_TIME):
+        alive = zero
+        for at in range(first, min(first + COUNTED_AT_A_TIME, stop), count(weights)):
+            alive = alive + where(load(weights, at) == 0.0, zero, one)
+        n_nonzero += np.int64(total(widened(alive)))
+    return n_nonzero

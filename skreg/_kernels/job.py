@@ -8,6 +8,7 @@ read-only arrays and memory maps need no code of their own, and nothing writes t
 """
 
 import ctypes
+import itertools
 from typing import NamedTuple
 
 import numba
@@ -22,41 +23,99 @@ from skreg._kernels.reference import Referenced, read_field
 from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.solvers import Rule
 
-# Slots of the compute dtype: parameters and what the solver remembers, in the packed layout.
-WEIGHTS, FIRST, SECOND, GRADIENT, TURNED = range(5)
-# One batch: values and deltas of all levels; targets and weights; entries of sparse rows.
-MEMORY, TARGET, SAMPLE_WEIGHT, SPARSE = range(5, 9)
-# Lane sums per tile of each penalty; of float64, squared gradients by tiles; strengths per matrix;
-# dropout factors per level; predictions of the validation rows.
-SUMS, SQUARES, L1, L2, FACTORS, OUTPUTS = range(9, 15)
-# Of float64, int64 and int32: losses of a batch's rows; row numbers; CSR structure of a batch.
-ROW_LOSSES, ORDER, VALID_ROWS, STARTS, COLUMNS = range(15, 20)
-# The rows to learn from and those to validate on: slots relative to `Source.slot`.
-X, X_COLUMNS, X_STARTS, Y, Y_WEIGHT = range(5)
-TRAIN_SLOT, VALID_SLOT = 20, 25
-# Structure of the penalties, see `skreg._kernels.structure`: strengths per matrix; factors per
-# row of the first matrix; packed averages and anchors of the parameters; squares of columns tile
-# by tile; l1 per row of the first matrix. Of float64 and int64: values of the groups; where
-# groups begin, and their rows.
-GROUP_L1, MAX_NORM, PULL, ANCHOR_PULL, ROW_FACTORS, AVERAGE, ANCHOR, COLUMN_SQUARES = range(30, 38)
-L1_ROWS = 38
-GROUP_SUMS, GROUP_STARTS, GROUP_ROWS = range(39, 42)
-# Augmentation, see `skreg._kernels.augment`: a copy of the batch; tables of the transforms; room
-# for every thread. Of float64 and int64: parameters; where groups begin, and their columns.
-BEFORE, TABLES, ROOM, TRANSFORMS, SWAP_STARTS, SWAP_COLUMNS = range(42, 48)
+_slots, SLOT_DTYPES = itertools.count(), {}
+
+
+def _slot(*dtypes):
+    """Return the number of a new slot, the first of as many in a row as there are dtypes.
+
+    They are of the compute dtype where `SLOT_DTYPES` has none.
+    """
+    found = {next(_slots): kind for kind in dtypes or (None,)}
+    SLOT_DTYPES.update({slot: np.dtype(kind) for slot, kind in found.items() if kind})
+    return min(found)
+
+
+# Parameters and what the solver remembers, in the packed layout.
+WEIGHTS = _slot()  # with biases
+FIRST = _slot()  # first moments, or momentum
+SECOND = _slot()  # second moments
+GRADIENT = _slot()
+TURNED = _slot()  # transposed weights, which backward reads
+AVERAGE = _slot()  # of the parameters: what predicts
+ANCHOR = _slot()  # what ``l2_anchor`` pulls to
+
+# The rows to learn from and those to validate on.
+TRAIN_SLOT, VALID_SLOT = (_slot(None, np.int32, np.int64, None, None) for _ in range(2))
+X, X_COLUMNS, X_STARTS, Y, Y_WEIGHT = range(5)  # relative to one of these
+ORDER = _slot(np.int64)  # numbers of the rows to learn from
+VALID_ROWS = _slot(np.int64)  # numbers of the rows to validate on
+OUTPUTS = _slot()  # predictions of these
+
+# One batch.
+MEMORY = _slot()  # values and deltas of all levels
+TARGET = _slot()
+SAMPLE_WEIGHT = _slot()
+ROW_LOSSES = _slot(np.float64)
+SPARSE = _slot()  # stored entries of sparse rows
+COLUMNS = _slot(np.int32)  # of these entries
+STARTS = _slot(np.int64)  # where rows begin among them
+FACTORS = _slot()  # of what dropout keeps, per level
+
+# Strengths per matrix, and lane sums of each penalty tile by tile.
+L1 = _slot()
+L2 = _slot()
+SUMS = _slot()
+SQUARES = _slot(np.float64)  # of the gradient, tile by tile
+
+# Structure of the penalties, see `skreg._kernels.structure`.
+GROUP_L1 = _slot()  # strengths per matrix, as are the next three
+MAX_NORM = _slot()
+PULL = _slot()  # l2 where features have factors
+ANCHOR_PULL = _slot()
+ROW_FACTORS = _slot()  # per row of the first matrix
+L1_ROWS = _slot()  # l1 times these factors
+COLUMN_SQUARES = _slot()  # tile by tile
+GROUP_SUMS = _slot(np.float64)  # values of the groups
+GROUP_STARTS = _slot(np.int64)  # where groups begin
+GROUP_ROWS = _slot(np.int64)  # the rows that they hold
+
+# Augmentation, see `skreg._kernels.augment`.
+BEFORE = _slot()  # a copy of the batch
+TABLES = _slot()  # of the transforms
+ROOM = _slot()  # for every thread
+TRANSFORMS = _slot(np.float64)  # codes and parameters
+SWAP_STARTS = _slot(np.int64)  # where groups of columns begin
+SWAP_COLUMNS = _slot(np.int64)  # the columns that they hold
+
+# What members with parameters of their own exchange, see `skreg._kernels.replicas`.
+PART_GRADIENTS = _slot()
+PART_SUMS = _slot(np.float64)  # losses and weights
+
+# Zeros that products skip, see `skreg._kernels.zeros`.
+NOTES = _slot(np.uint64)  # which values of a batch are not zero, row by row
+DELTA_NOTES = _slot(np.uint64)  # which deltas
+COLUMN_NOTES = _slot(np.uint64)  # which values, column by column
+PARTIAL_SUMS = _slot()  # of products that are not complete
+
 # Addresses of functions, see `skreg._kernels.plugs`.
-AUGMENT_PLUG, PERTURB_PLUG, LOSS_PLUG, PULL_PLUG, UPDATE_PLUG, SETTLE_PLUG = range(48, 54)
-# What members with parameters of their own exchange, see `skreg._kernels.replicas`: gradients of
-# the parts of a batch; of float64, their losses and weights.
-PART_GRADIENTS, PART_SUMS = range(54, 56)
-# More plugs: of sparse rows, see `skreg._kernels.sparse`; of targets that are probabilities; of
-# clipping and of dropout.
-GATHER_PLUG, DROP_ENTRIES_PLUG, PRODUCT_PLUG, GRADIENT_PLUG = range(56, 60)
-LABELS_PLUG, CLIP_PLUG, DROP_INPUTS_PLUG, DROP_UNITS_PLUG = range(60, 64)
-# Of words of 64 bits: which values and deltas of a batch are not zero, by rows and by columns;
-# products that are not complete; see `skreg._kernels.zeros`.
-NOTES, DELTA_NOTES, COLUMN_NOTES, PARTIAL_SUMS, SKIP_PLUG, CHOICE_PLUG = range(64, 70)
-N_SLOTS = 70
+AUGMENT_PLUG = _slot()
+PERTURB_PLUG = _slot()
+LOSS_PLUG = _slot()  # of targets that are probabilities
+LABELS_PLUG = _slot()  # which gathers them
+PULL_PLUG = _slot()
+UPDATE_PLUG = _slot()
+SETTLE_PLUG = _slot()
+CLIP_PLUG = _slot()
+DROP_INPUTS_PLUG = _slot()
+DROP_UNITS_PLUG = _slot()
+GATHER_PLUG = _slot()  # of sparse rows, as are the next three
+DROP_ENTRIES_PLUG = _slot()
+PRODUCT_PLUG = _slot()
+GRADIENT_PLUG = _slot()
+SKIP_PLUG = _slot()  # of products without zeros
+CHOICE_PLUG = _slot()  # of these products
+N_SLOTS = next(_slots)
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
 UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS, SKIPS, NOTES_AT = range(8)  # per level

@@ -14,10 +14,12 @@ from skreg._jit import jit
 from skreg._kernels.job import (
     FROZEN,
     ORDER,
+    PART_GRADIENTS,
     RATE,
     ROWS_OF,
     STEPS,
     integers,
+    numbers,
     part,
 )
 from skreg._kernels.learn import learn
@@ -39,9 +41,8 @@ from skreg._kernels.team import Team, meet, share
 def train_replicas(tid, team, job):
     """Run through all rows in mini-batches; ``job`` holds the member's own parameters."""
     order, alone = integers(job, ORDER), Team(team.flags, 1)
-    # One member alone adds the gradients of all parts as they come, but for those from sparse
-    # rows, which are no products of tiles.
-    adds_in_place = team.n_threads == 1 and job.train.row_step != 0
+    # Where nothing is exchanged, one member adds the gradients of all parts as they come.
+    adds_in_place = numbers(job, PART_GRADIENTS).size == 0
     t, side = np.int64(job.report[STEPS]), -1 if adds_in_place else 0
     mine, rate = share(tid, team.n_threads, job.n_parts, 1), job.report[RATE]
     for start in range(0, order.size, job.batch_size):

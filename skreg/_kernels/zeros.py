@@ -39,7 +39,6 @@ from skreg._kernels.job import (
     part,
     words,
 )
-from skreg._kernels.lanes import load_first, store
 from skreg._kernels.matmul import (
     ADD,
     MULTIPLY,
@@ -110,7 +109,7 @@ def skip_in_columns(job, known, k, column, task):
 
     From ``column`` on, these are taken 64 at a time; their zeros are ``known`` by rows.
     """
-    width, stride = lanes_of(job), job.layout[ROWS_OF, k]
+    stride = job.layout[ROWS_OF, k]
     noted = words(job, COLUMN_NOTES)
     for start in range(0, task.n_rows, WORD):
         n_rows = min(WORD, task.n_rows - start)
@@ -124,7 +123,6 @@ def skip_in_columns(job, known, k, column, task):
         c = Panels(c.values, c.start + start * c.row, c.row, c.panel)
         shape = n_rows, task.depth, task.n_columns
         skipping_product(a, notes, task.b, c, shape, task.mode, partial_rows(job, 0))
-        clear_padding(c, n_rows, task.n_columns, width)
 
 
 @jit
@@ -240,16 +238,6 @@ def partial_rows(job, first):
     width = lanes_of(job)
     row = MOST_PANELS * width
     return Panels(numbers(job, PARTIAL_SUMS), first * row, row, width)
-
-
-@jit
-def clear_padding(c, n_rows, n_columns, width):
-    """Set what lies beyond the last column to zero: deltas hold slopes there."""
-    n_last = n_columns % width
-    if n_last > 0:
-        at = c.start + n_columns // width * c.panel
-        for i in range(at, at + n_rows * c.row, c.row):
-            store(c.values, i, load_first(c.values, i, n_last, 0.0))
 
 
 @jit

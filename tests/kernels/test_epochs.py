@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skreg._jit import jit
-from skreg._kernels.epochs import count_nonzero
+from skreg._kernels.epochs import COUNTED_AT_A_TIME, count_nonzero
 from skreg._kernels.shuffle import NO_DRAWS, Shuffler
 from skreg._kernels.simd import lanes
 from skreg._kernels.solvers import ADAM
@@ -34,6 +34,16 @@ def test_zeros_are_counted_between_bounds(dtype):
     for start, stop in ((0, 9), (0, 3), (3, 8), (4, 4)):
         part = weights[start * width : stop * width]
         assert _count(weights, start * width, stop * width) == np.count_nonzero(part)
+
+
+def test_lanes_that_are_full_lose_no_weight():
+    # A lane of float32 that counts one by one stops at 2**24: blocks are summed in integers.
+    n = COUNTED_AT_A_TIME
+    weights = np.ones(3 * n, np.float32)
+    weights[:: lanes(np.dtype("float32")) * 1000] = 0
+    assert n // lanes(np.dtype("float32")) <= 2**24 and n % lanes(np.dtype("float64")) == 0
+    assert _count(weights, 0, weights.size) == np.count_nonzero(weights)
+    assert _count(weights, n - 64, 2 * n + 64) == np.count_nonzero(weights[n - 64 : 2 * n + 64])
 
 
 def records(X, in_a_row, n_threads=1):
