@@ -68,8 +68,15 @@ def test_a_slot_opens_the_memory_of_its_array(engine):
     assert engine.order[1] == 2**40
 
 
-@pytest.mark.parametrize("slot, dtype", [(ORDER, np.int32), (ROW_LOSSES, np.float32),
-                                         (COLUMNS, np.int64), (TRAIN_SLOT + Y, np.int64)])  # fmt: skip
+WRONG_TYPES = (
+    (ORDER, np.int32),
+    (ROW_LOSSES, np.float32),
+    (COLUMNS, np.int64),
+    (TRAIN_SLOT + Y, np.int64),
+)
+
+
+@pytest.mark.parametrize("slot, dtype", WRONG_TYPES)
 def test_a_slot_refuses_numbers_of_another_type(engine, slot, dtype):
     with pytest.raises(TypeError, match=f"slot {slot} is of .*, not of {np.dtype(dtype)}"):
         engine.table.put(slot, np.zeros(3, dtype))
