@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._kernels import job
-from skreg._kernels.matmul import ROWS, pack, unpack
+from skreg._kernels.matmul import TILE_ROWS, pack, unpack
 from skreg._kernels.simd import lanes
 from skreg._kernels.skipping import WORD
 
@@ -51,7 +51,7 @@ def _lead(n_units, dtype):
     all fall on the same few sets.
     """
     line = CACHE_LINE // dtype.itemsize
-    n_lines = _round_up(n_units, max(ROWS, line)) // line
+    n_lines = _round_up(n_units, max(TILE_ROWS, line)) // line
     return line * (n_lines + (n_lines % 2 == 0))
 
 
@@ -60,7 +60,7 @@ class Sizes(NamedTuple):
 
     weights: int  # parameters without biases
     parameters: int
-    turned: int
+    transposed: int
     memory: int
     tiles: int
     rows: int  # of a batch
@@ -104,29 +104,29 @@ def _layout(units, activations, dtype, n_rows, is_sparse, has_input_delta):
     units = np.array(units, dtype=np.int64)
     fan_in, fan_out = units[:-1], units[1:]
     lead = np.array([_lead(int(n), dtype) for n in units], dtype=np.int64)
-    level_sizes = lead * _round_up(n_rows, ROWS)
+    level_sizes = lead * _round_up(n_rows, TILE_ROWS)
     values, n_values = _places(np.append(0 if is_sparse else level_sizes[0], level_sizes[1:]))
     deltas, n_deltas = _places(np.append(level_sizes[0] * has_input_delta, level_sizes[1:]))
-    panels, rows = _round_up(fan_out, width) // width, _round_up(fan_in, ROWS)
+    panels, rows = _round_up(fan_out, width) // width, _round_up(fan_in, TILE_ROWS)
     weights, n_weights = _places(panels * width * rows)
     biases, n_biases = _places(panels * width)
-    turned_sizes = _round_up(fan_in, width) * fan_out
-    turned_sizes[0] *= has_input_delta
-    turned, n_turned = _places(turned_sizes)
-    tiles, n_tiles = _places(rows // ROWS)
+    transposed_sizes = _round_up(fan_in, width) * fan_out
+    transposed_sizes[0] *= has_input_delta
+    transposed, n_transposed = _places(transposed_sizes)
+    tiles, n_tiles = _places(rows // TILE_ROWS)
     table = np.zeros((job.N_FIELDS, units.size), dtype=np.int64)
     table[job.UNITS] = units
     table[job.ACTIVATION, 1:] = activations
     table[job.LEAD], table[job.VALUES], table[job.DELTAS] = lead, values, n_values + deltas
-    table[job.PANELS, :-1], table[job.ROWS_OF, :-1] = panels, rows
+    table[job.PANELS, :-1], table[job.PADDED_FAN_IN, :-1] = panels, rows
     table[job.WEIGHTS_AT, :-1], table[job.BIASES_AT, :-1] = weights, n_weights + biases
-    table[job.TURNED_AT, :-1], table[job.TILES_AT] = turned, np.append(tiles, n_tiles)
+    table[job.TRANSPOSED_AT, :-1], table[job.TILES_AT] = transposed, np.append(tiles, n_tiles)
     notes, n_notes = _places(n_rows * _round_up(units, WORD) // WORD)
     column_notes, n_column_notes = _places(rows * _round_up(n_rows, WORD) // WORD)
     table[job.SKIPS] = job.NEVER
     table[job.NOTES_AT], table[job.COLUMN_NOTES_AT, :-1] = notes, column_notes
     return table, Sizes(
-        weights=n_weights, parameters=n_weights + n_biases, turned=n_turned,
+        weights=n_weights, parameters=n_weights + n_biases, transposed=n_transposed,
         memory=n_values + n_deltas, tiles=n_tiles, rows=n_rows, input=int(level_sizes[0]),
         notes=n_notes, column_notes=n_column_notes,
     )  # fmt: skip
@@ -169,7 +169,7 @@ def pack_parameters(layout, flat, packed):
     """Write the parameters of ``flat`` into the packed vector; padding is left as it is."""
     coefs, intercepts = views(flat, layout[job.UNITS].tolist())
     for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
-        pack(coef, packed, layout[job.WEIGHTS_AT, k], layout[job.ROWS_OF, k])
+        pack(coef, packed, layout[job.WEIGHTS_AT, k], layout[job.PADDED_FAN_IN, k])
         packed[layout[job.BIASES_AT, k] :][: intercept.size] = intercept
 
 
@@ -177,7 +177,7 @@ def unpack_parameters(layout, packed, flat):
     """Write the parameters of the packed vector into ``flat``."""
     coefs, intercepts = views(flat, layout[job.UNITS].tolist())
     for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
-        unpack(packed, layout[job.WEIGHTS_AT, k], layout[job.ROWS_OF, k], coef)
+        unpack(packed, layout[job.WEIGHTS_AT, k], layout[job.PADDED_FAN_IN, k], coef)
         intercept[:] = packed[layout[job.BIASES_AT, k] :][: intercept.size]
 
 

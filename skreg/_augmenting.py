@@ -17,7 +17,7 @@ from skreg._kernels.activations import IDENTITY
 from skreg._kernels.augment import QUANTILE_BITS, program_for
 from skreg._kernels.batch import ADVERSARIAL, N_PARAMETERS
 from skreg._kernels.images import Shape
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.team import new_team
 from skreg._parameters import column_groups, read_groups
 from skreg._sklearn import Interval
@@ -91,7 +91,7 @@ def beta_quantiles(alpha):
     return betaincinv(alpha, alpha, probabilities)
 
 
-class Plan:
+class TransformPlan:
     """The numbers that transforms become, collected one transform after the other.
 
     Parameters
@@ -115,7 +115,7 @@ class Plan:
         self.n_features = n_columns if columns is None else columns.size
         self._n_columns, self._columns = n_columns, columns
         self._default_groups, self._names = feature_groups, feature_names
-        self._rows, self._tables, self._groups, self._room = [], [], [], 0
+        self._rows, self._tables, self._groups, self._scratch = [], [], [], 0
 
     def add(self, parameters):
         """Add a transform, given as a dict of its parameters by their places."""
@@ -123,9 +123,9 @@ class Plan:
         row[list(parameters)] = list(parameters.values())
         self._rows.append(row)
 
-    def reserve(self, room):
+    def reserve(self, n_numbers):
         """Ask for scratch."""
-        self._room = max(self._room, room)
+        self._scratch = max(self._scratch, n_numbers)
 
     def add_table(self, table):
         """Add a table; return where it begins."""
@@ -172,7 +172,7 @@ class Plan:
             transforms=np.array(self._rows),
             tables=np.concatenate([np.zeros(0), *self._tables]),
             groups=tuple(self._groups) or None,
-            room=self._room,
+            scratch=self._scratch,
             is_adversarial=self._rows[-1][0] == ADVERSARIAL,
         )
 
@@ -212,10 +212,10 @@ def plan_augmentation(
     Returns
     -------
     plan : Augmentation or None
-        None where nothing is to be done; what is turned off is left out.
+        None where nothing is to be done; what is transposed off is left out.
     """
     transforms = as_list(augmentation)
-    plan = Plan(n_features, feature_groups, feature_names, columns)
+    plan = TransformPlan(n_features, feature_groups, feature_names, columns)
     for place, transform in enumerate(transforms):
         if not isinstance(transform, Transform):
             raise ValueError(
@@ -257,9 +257,9 @@ def sample_adversary(plan, X, target, estimator):
     rows = Rows(X, target)
     with Engine(network, X.dtype, train=rows, augmentation=plan, batch_size=n_rows) as engine:
         engine.load_arrays(estimator.coefs_, estimator.intercepts_)
-        engine.turn()
+        engine.transpose_weights()
         engine.train_epoch(0.0)
-        shift = -(-n_rows // ROWS) * ROWS
+        shift = -(-n_rows // TILE_ROWS) * TILE_ROWS
         return _input_rows(engine.job, engine.table, shift, n_rows).copy()
 
 

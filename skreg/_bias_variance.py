@@ -62,7 +62,7 @@ class BiasVariance(NamedTuple):
         return self.variance_unbiased - self.variance_biased
 
 
-class Task(NamedTuple):
+class Bootstrap(NamedTuple):
     """What every bootstrap sample is used for."""
 
     estimator: object
@@ -161,7 +161,7 @@ def bias_variance(estimator, X, y, *, param_name=None, param_range=None, X_test=
     X, y, X_test, y_test = _split(X, y, X_test, y_test, test_size, classifies, rng)
     target = _check_targets(y, y_test)
     classes = np.unique(np.concatenate([_as_columns(y), target])) if classifies else None
-    task = Task(estimator, param_name, values, (X, y), X_test, classes)
+    task = Bootstrap(estimator, param_name, values, (X, y), X_test, classes)
     predictions = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(_predict)(task, seed) for seed in rng.randint(LARGEST_SEED, size=n_bootstraps)
     )

@@ -159,7 +159,7 @@ class Engine:
         """Take the parameters of the flat vector."""
         self._touch()
         pack_parameters(self.job.layout, flat, self.weights)
-        self.turn()
+        self.transpose_weights()
 
     def load_arrays(self, coefs, intercepts):
         """Take parameters given as one array per layer."""
@@ -167,19 +167,19 @@ class Engine:
         layout = self.job.layout
         for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
             coef = np.ascontiguousarray(coef, dtype=self.dtype)
-            pack(coef, self.weights, layout[slots.WEIGHTS_AT, k], layout[slots.ROWS_OF, k])
+            pack(coef, self.weights, layout[slots.WEIGHTS_AT, k], layout[slots.PADDED_FAN_IN, k])
             self.weights[layout[slots.BIASES_AT, k] :][: intercept.size] = intercept
 
     def release(self):
         """Give back the memory of batches and gradients: nothing is trained any more."""
         for table in (self.table, *self._replicas):
-            for slot in (slots.GRADIENT, slots.TURNED, slots.MEMORY):
+            for slot in (slots.GRADIENT, slots.TRANSPOSED, slots.MEMORY):
                 table.new(slot, 0)
 
-    def turn(self):
+    def transpose_weights(self):
         """Write the transposed copies of all weights, which backward reads."""
-        if self.table.arrays[slots.TURNED].size:
-            self._command(epoch.DO_TURN)
+        if self.table.arrays[slots.TRANSPOSED].size:
+            self._command(epoch.DO_TRANSPOSE)
 
     def store(self, flat):
         """Write the parameters into the flat vector."""

@@ -88,7 +88,7 @@ class ImageTransform(OfImages):
 
     def _enter(self, plan):
         shape = plan.image(self)
-        plan.reserve(images.warp_room(shape))
+        plan.reserve(images.warp_scratch_size(shape))
         vertical, horizontal = self._shifts()
         vertical_flip = images.FLIP_VERTICAL * bool(self.flip_vertical)
         return {

@@ -154,7 +154,7 @@ class UncountedLowering(NativeLowering):
     """Numba's translation to LLVM's language, without the counting of references to arrays.
 
     A kernel keeps no array beyond its call: those of its arguments are kept alive by the caller,
-    and the room that it works in comes from `skreg._kernels.room`.
+    and the room that it works in comes from `skreg._kernels.scratch`.
     """
 
     _name = "uncounted_lowering"
@@ -162,7 +162,7 @@ class UncountedLowering(NativeLowering):
     def run_pass(self, state):
         for call, signature in state.calltypes.items():
             if _makes_array(call, signature, state.typemap):
-                message = "A kernel makes no array; take heap_room of skreg._kernels.room."
+                message = "A kernel makes no array; take heap_array of skreg._kernels.scratch."
                 raise errors.UnsupportedError(message, loc=call.loc)
         state.targetctx = state.targetctx.subtarget(enable_nrt=False)
         return super().run_pass(state)

@@ -9,7 +9,7 @@ from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, Objective, Source
 from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.parts import SIDES
 from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import lanes
@@ -48,7 +48,7 @@ class Augmentation(NamedTuple):
     transforms: np.ndarray  # (n_transforms, N_PARAMETERS)
     tables: np.ndarray  # numbers that transforms look up
     groups: tuple | None  # arrays of columns that change together
-    room: int  # numbers that every thread needs to work with
+    scratch: int  # numbers that every thread needs to work with
     is_adversarial: bool
 
 
@@ -69,7 +69,7 @@ CHUNK_ROWS = 256  # rows at a time where no update follows: enough to fill tiles
 
 # What an epoch reads of the one before, and what else it writes: members with parameters of their
 # own have arrays of their own for both.
-STATE_SLOTS = slots.WEIGHTS, slots.FIRST, slots.SECOND, slots.TURNED, slots.AVERAGE
+STATE_SLOTS = slots.WEIGHTS, slots.FIRST, slots.SECOND, slots.TRANSPOSED, slots.AVERAGE
 WRITTEN_SLOTS = (
     *STATE_SLOTS, slots.GRADIENT, slots.MEMORY, slots.TARGET, slots.SAMPLE_WEIGHT, slots.SPARSE,
     slots.COLUMNS, slots.STARTS, slots.ROW_LOSSES, slots.SUMS, slots.SQUARES, slots.GROUP_SUMS,
@@ -107,7 +107,7 @@ def count_parts(task, n_parameters):
     n_bytes = n_parameters * task.dtype.itemsize
     if task.augmentation is not None or n_bytes > MOST_BYTES_OF_REPLICAS:
         return 1
-    if not task.for_training or task.batch_size < 2 * ROWS:
+    if not task.for_training or task.batch_size < 2 * TILE_ROWS:
         return 1
     return min(max(task.batch_size // ROWS_OF_PART, 2), MOST_PARTS)
 
@@ -220,7 +220,7 @@ def build_job(task, team):
     lowest = 0 if task.is_adversarial else penalties.lowest
     layout, sizes = make_layout(
         network.units, network.activations, task.dtype,
-        _round_up(n_rows, ROWS) + (n_rows if task.is_adversarial else ROWS),
+        _round_up(n_rows, TILE_ROWS) + (n_rows if task.is_adversarial else TILE_ROWS),
         _is_sparse(task.train, valid), lowest == 0,
     )  # fmt: skip
     layout[slots.FROZEN, :-1] = penalties.frozen
@@ -297,7 +297,7 @@ def _put_parameters(table, task, sizes):
     table.new(slots.FIRST, full)
     table.new(slots.SECOND, full if task.rule.solver == ADAM else 0)
     table.new(slots.GRADIENT, full)
-    table.new(slots.TURNED, sizes.turned if task.for_training else 0)
+    table.new(slots.TRANSPOSED, sizes.transposed if task.for_training else 0)
     table.new(slots.AVERAGE, full if task.rule.averaging > 0 else 0)
 
 
@@ -330,14 +330,14 @@ def _put_penalties(table, task, penalties, layout, sizes):
     for slot, strengths in {
         slots.L1: penalties.l1,
         slots.L2: np.where(has_factors, 0.0, penalties.l2),
-        slots.PULL: np.where(has_factors, penalties.l2, 0.0),
-        slots.ANCHOR_PULL: penalties.l2_anchor,
+        slots.L2_BY_FEATURE: np.where(has_factors, penalties.l2, 0.0),
+        slots.L2_ANCHOR: penalties.l2_anchor,
         slots.GROUP_L1: penalties.group_l1 * np.sqrt(fan_out),
         slots.MAX_NORM: penalties.max_norm,
     }.items():
         table.put_vector(slot, strengths)
     if penalties.factors is not None:
-        padded = np.zeros(layout[slots.ROWS_OF, 0])
+        padded = np.zeros(layout[slots.PADDED_FAN_IN, 0])
         padded[: penalties.factors.size] = penalties.factors
         table.put_vector(slots.ROW_FACTORS, padded)
         table.put_vector(slots.L1_ROWS, _times(penalties.l1[0], padded))
@@ -346,7 +346,7 @@ def _put_penalties(table, task, penalties, layout, sizes):
         table.new(slots.GROUP_SUMS, len(penalties.groups))
     table.new(slots.ANCHOR, sizes.parameters if penalties.l2_anchor.any() else 0)
     has_norms = np.isfinite(penalties.max_norm).any()
-    table.new(slots.COLUMN_SQUARES, sizes.weights // ROWS if has_norms else 0)
+    table.new(slots.COLUMN_SQUARES, sizes.weights // TILE_ROWS if has_norms else 0)
 
 
 def _times(strength, factors):
@@ -361,8 +361,8 @@ def _put_augmentation(table, task, sizes, n_targets):
     n_numbers = sizes.input + sizes.rows * (n_targets + 1)  # values, targets, weight of every row
     table.new(slots.BEFORE, n_numbers)
     table.put_vector(slots.TABLES, augmentation.tables)
-    room = _round_up(augmentation.room, lanes(table.dtype))
-    table.new(slots.ROOM, room * task.n_threads)
+    scratch = _round_up(augmentation.scratch, lanes(table.dtype))
+    table.new(slots.SCRATCH, scratch * task.n_threads)
     table.put_vector(slots.TRANSFORMS, augmentation.transforms)
     if augmentation.groups is not None:
         table.put_groups(slots.SWAP_STARTS, slots.SWAP_COLUMNS, augmentation.groups)

@@ -12,7 +12,7 @@ from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.matmul import Panels
 from skreg._kernels.network import soft_loss_rows
 from skreg._kernels.solvers import Step
-from skreg._kernels.structure import pull, settle, update_structured
+from skreg._kernels.structure import add_penalty_gradients, finish, update_structured
 
 
 def plug_in(table, task, penalties, shared):
@@ -36,10 +36,10 @@ def plug_in(table, task, penalties, shared):
     if 0 in (job.train.row_step, job.valid.row_step):
         _plug_in_sparse(table, job, index)
     if penalties.is_structured:
-        table.plug(slots.PULL_PLUG, pull, job, n, (n, n), step)
+        table.plug(slots.PENALTY_PLUG, add_penalty_gradients, job, n, (n, n), step)
         table.plug(slots.UPDATE_PLUG, update_structured, job, n, (n, n), step)
     if penalties.is_structured or task.rule.averaging > 0:
-        table.plug(slots.SETTLE_PLUG, settle, n, team, job, step)
+        table.plug(slots.FINISH_PLUG, finish, n, team, job, step)
 
 
 def _plug_in_sparse(table, job, index):

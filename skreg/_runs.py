@@ -21,7 +21,7 @@ from skreg._regularization import batch_augmentation, network_penalties, solver_
 from skreg._schedules import Schedule
 from skreg._stopping import Patience
 from skreg._threads import Threads
-from skreg._training import Plan, Progress, train
+from skreg._training import Progress, RunPlan, train
 from skreg._validation import score_function
 from skreg._warnings import warn
 
@@ -252,7 +252,7 @@ class StochasticRun(Run):
 
     def _plan(self, incremental):
         estimator = self.estimator
-        return Plan(
+        return RunPlan(
             schedule=Schedule(
                 estimator.learning_rate,
                 float(estimator.learning_rate_init),

@@ -17,7 +17,7 @@ from skreg._warnings import warn
 LONGEST = 0.02  # seconds of epochs in a row
 
 
-class Plan(NamedTuple):
+class RunPlan(NamedTuple):
     """What a run of the stochastic loop is told."""
 
     schedule: Schedule
@@ -94,7 +94,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
     ----------
     engine : Engine
         Loaded with the weights and moments to start from.
-    plan : Plan
+    plan : RunPlan
     progress : Progress
         Changed in place.
     history : History

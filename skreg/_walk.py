@@ -56,7 +56,7 @@ def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None
     """
     keywords = validation if validation and model.early_stopping else {}
     warm_max_iter = warm_epochs(model, warm_max_iter)
-    step, empty, has_warned = Step(model, axis, rows, keywords), None, False
+    step, empty, has_warned = StrengthFit(model, axis, rows, keywords), None, False
     for place, strength in enumerate(strengths):
         step.to(strength)
         step.fit()
@@ -80,7 +80,7 @@ def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None
         yield *step.terms, 0
 
 
-class Step:
+class StrengthFit:
     """The fits at one strength.
 
     Parameters

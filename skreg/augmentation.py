@@ -23,7 +23,7 @@ from skreg._augmenting import (
 )
 from skreg._image_transforms import CutOut, ImageTransform
 from skreg._kernels import augment, batch
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.noise import MOST_LANES, N_GAPS
 from skreg._sklearn import Interval
 
@@ -177,7 +177,7 @@ class FeatureSwap(Transform):
 
     def _enter(self, plan):
         first_group, n_groups = plan.add_groups(self.feature_groups)
-        plan.reserve(ROWS * (n_groups or plan.n_features) + N_GAPS)
+        plan.reserve(TILE_ROWS * (n_groups or plan.n_features) + N_GAPS)
         with np.errstate(divide="ignore"):  # 1 / log(0) is what a rate of 1 needs
             gap_scale = 1.0 / np.log1p(-float(self.rate))
         return {

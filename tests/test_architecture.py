@@ -21,7 +21,7 @@ from skreg._architecture import (
     views,
 )
 from skreg._kernels import job
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.simd import lanes
 
 NETWORKS = [(1, 1), (3, 2), (5, 4, 3), (37, 20, 33, 1), (8, 16, 8, 4, 2)]
@@ -59,11 +59,14 @@ def test_nothing_overlaps_in_a_layout(units, dtype):
     dtype, n_rows, n = np.dtype(dtype), 10, len(units)
     layout, sizes = make_layout(units, [0] * (n - 1), dtype, n_rows)
     np.testing.assert_array_equal(layout[job.UNITS], units)
-    width, tall = lanes(dtype), -(-n_rows // ROWS) * ROWS
+    width, tall = lanes(dtype), -(-n_rows // TILE_ROWS) * TILE_ROWS
     for k in range(n - 1):
         assert layout[job.PANELS, k] * width >= units[k + 1]
-        assert layout[job.ROWS_OF, k] >= units[k] and layout[job.ROWS_OF, k] % ROWS == 0
-    weight_sizes = layout[job.PANELS, :-1] * width * layout[job.ROWS_OF, :-1]
+        assert (
+            layout[job.PADDED_FAN_IN, k] >= units[k]
+            and layout[job.PADDED_FAN_IN, k] % TILE_ROWS == 0
+        )
+    weight_sizes = layout[job.PANELS, :-1] * width * layout[job.PADDED_FAN_IN, :-1]
     disjoint(layout[job.WEIGHTS_AT, :-1], weight_sizes, sizes.weights)
     disjoint(layout[job.BIASES_AT, :-1], layout[job.PANELS, :-1] * width, sizes.parameters)
     assert layout[job.BIASES_AT, 0] == sizes.weights

@@ -13,7 +13,7 @@ from skreg._architecture import views
 from skreg._engine import Engine
 from skreg._job import MOST_BYTES_OF_REPLICAS, Rows, Task, count_parts, most_entries
 from skreg._kernels import epoch
-from skreg._kernels.job import GRADIENT, MEMORY, TURNED, WEIGHTS
+from skreg._kernels.job import GRADIENT, MEMORY, TRANSPOSED, WEIGHTS
 from skreg._kernels.losses import POISSON
 from skreg._kernels.solvers import ADAM, Rule
 from skreg._penalties import make_penalties
@@ -268,7 +268,7 @@ def test_what_is_trained_no_more_gives_its_memory_back():
         engine.train_epoch(0.01)
         held = {slot: array.size for slot, array in engine.table.arrays.items()}
         engine.release()
-        for slot in (GRADIENT, TURNED, MEMORY):
+        for slot in (GRADIENT, TRANSPOSED, MEMORY):
             assert held[slot] > 0
             assert engine.table.arrays[slot].size == 0 == engine.table.addresses[slot].sum()
         assert engine.table.arrays[WEIGHTS].size == held[WEIGHTS]

@@ -106,6 +106,14 @@ def test_files_and_functions_are_small(path):
             assert code_lines(node) <= 45, f"{node.name} is long"
 
 
+@pytest.mark.parametrize("path", (PACKAGE / "_kernels").glob("*.py"), ids=lambda path: path.stem)
+def test_kernels_have_few_arguments(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            decorators = {ast.unparse(one) for one in node.decorator_list}
+            assert "intrinsic" in decorators or len(node.args.args) <= 7, node.name
+
+
 def code_lines(function):
     """Return how many lines a function has without its docstring."""
     n_lines = function.end_lineno - function.lineno + 1

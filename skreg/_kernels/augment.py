@@ -19,8 +19,8 @@ from skreg._kernels.batch import (
     N_PARAMETERS,
     copy,
     input_row,
-    int_room_of,
-    room_of,
+    int_scratch_of,
+    scratch_of,
 )
 from skreg._kernels.dropout import dropout_key
 from skreg._kernels.gather import batch_targets
@@ -48,7 +48,7 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.lanes import load, store_first, where
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.noise import MOST_LANES, N_GAPS, add_normals, choice, draw_places
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.team import meet, share
@@ -78,7 +78,7 @@ def augment(tid, team, job, n_rows, draw):
     draw : int
         Numbers the draws.
     """
-    rows = share(tid, team.n_threads, n_rows, ROWS)
+    rows = share(tid, team.n_threads, n_rows, TILE_ROWS)
     member = tid, team.n_threads, rows
     for t in range(count_transforms(job)):
         code, parameters, key = transform(job, t, draw)
@@ -96,7 +96,7 @@ def augment(tid, team, job, n_rows, draw):
 @jit
 def augment_by_noise(tid, team, job, n_rows, draw):
     """Add noise; see `augment`."""
-    member = tid, team.n_threads, share(tid, team.n_threads, n_rows, ROWS)
+    member = tid, team.n_threads, share(tid, team.n_threads, n_rows, TILE_ROWS)
     for t in range(count_transforms(job)):
         _, parameters, key = transform(job, t, draw)
         add_noise(job, parameters, key, member)
@@ -106,7 +106,7 @@ def augment_by_noise(tid, team, job, n_rows, draw):
 @jit
 def augment_by_others(tid, team, job, n_rows, draw):
     """Mix rows and swap cells; see `augment`."""
-    rows = share(tid, team.n_threads, n_rows, ROWS)
+    rows = share(tid, team.n_threads, n_rows, TILE_ROWS)
     member = tid, team.n_threads, rows
     for t in range(count_transforms(job)):
         code, parameters, key = transform(job, t, draw)
@@ -119,7 +119,7 @@ def augment_by_others(tid, team, job, n_rows, draw):
 @jit
 def augment_images(tid, team, job, n_rows, draw):
     """Change images; see `augment`."""
-    member = tid, team.n_threads, share(tid, team.n_threads, n_rows, ROWS)
+    member = tid, team.n_threads, share(tid, team.n_threads, n_rows, TILE_ROWS)
     for t in range(count_transforms(job)):
         code, parameters, key = transform(job, t, draw)
         change_images(job, code, parameters, key, member)
@@ -175,10 +175,10 @@ def transform(job, t, draw):
 
 
 @jit
-def blend(goal, own, other, ratio):
+def blend(out, own, other, ratio):
     """Store ``ratio * own + (1 - ratio) * other``, exact where both are equal."""
-    for j in range(goal.size):
-        goal[j] = other[j] + ratio * (own[j] - other[j])
+    for j in range(out.size):
+        out[j] = other[j] + ratio * (own[j] - other[j])
 
 
 @jit
@@ -263,11 +263,11 @@ def swap_cells(job, parameters, key, n_rows, member):
     groups = np.int64(parameters[FIRST_GROUP]), np.int64(parameters[N_GROUPS])
     n_cells = groups[1] if groups[1] > 0 else job.layout[UNITS, 0]
     scale = job.kind.dtype.type(parameters[GAP_SCALE])
-    places = int_room_of(job, tid, n_threads, ROWS * n_cells)
-    gaps = room_of(job, tid, n_threads, ROWS * n_cells, N_GAPS)
-    for start in range(first, last, ROWS):
+    places = int_scratch_of(job, tid, n_threads, TILE_ROWS * n_cells)
+    gaps = scratch_of(job, tid, n_threads, TILE_ROWS * n_cells, N_GAPS)
+    for start in range(first, last, TILE_ROWS):
         tile_key = mix(key, start)
-        cells = part(places, 0, min(ROWS, last - start) * n_cells)
+        cells = part(places, 0, min(TILE_ROWS, last - start) * n_cells)
         swapped = part(places, 0, draw_places(cells, tile_key, scale, gaps))
         if groups[1] > 0:
             swap_groups(job, start, n_rows, swapped, tile_key, groups)
@@ -315,7 +315,7 @@ def swap_groups(job, start, n_rows, places, key, groups):
 def add_noise(job, parameters, key, member):
     """Add Gaussian noise to all features (Bishop 1995)."""
     tid, n_threads, rows = member
-    scratch = room_of(job, tid, n_threads, 0, job.layout[UNITS, 0] + 2 * MOST_LANES)
+    scratch = scratch_of(job, tid, n_threads, 0, job.layout[UNITS, 0] + 2 * MOST_LANES)
     scale = job.kind.dtype.type(parameters[SCALE])
     for i in range(rows[0], rows[1]):
         add_normals(input_row(job, i), scale, mix(key, i), scratch)
@@ -346,10 +346,10 @@ def perturb(job, first, last, shift, draw):
     n_targets = batch_targets(job, job.train)
     target, weight = numbers(job, TARGET), numbers(job, SAMPLE_WEIGHT)
     size = (last - first) * n_targets
-    goal = part(target, (first + shift) * n_targets, size)
-    copy(goal, part(target, first * n_targets, size))
+    out = part(target, (first + shift) * n_targets, size)
+    copy(out, part(target, first * n_targets, size))
     copy(part(weight, first + shift, last - first), part(weight, first, last - first))
-    if first < last and shift - last < ROWS:
+    if first < last and shift - last < TILE_ROWS:
         clear_rows(job, last, shift)
     return True
 
@@ -369,10 +369,10 @@ def ascend(job, i, shift, draw, epsilon):
         store_first(memory, layout[VALUES, 0] + at + lead + j, n_units - j, x + by)
     threshold = np.uint32(layout[THRESHOLD, 0])
     if threshold > 0:  # what is dropped does not move
-        row, goal = input_row(job, i), input_row(job, i + shift)
+        row, out = input_row(job, i), input_row(job, i + shift)
         low, high = halves(mix(dropout_key(job, draw, 0), i))
         for j in range(row.size):
-            goal[j] = goal[j] if bits(low, high, j) >= threshold else row[j]
+            out[j] = out[j] if bits(low, high, j) >= threshold else row[j]
 
 
 @jit

@@ -3,8 +3,8 @@
 from skreg._jit import jit
 from skreg._kernels.job import (
     AVERAGE,
+    PADDED_FAN_IN,
     PANELS,
-    ROWS_OF,
     WEIGHTS,
     WEIGHTS_AT,
     lanes_of,
@@ -18,7 +18,7 @@ def average_rows(job, k, rows):
     """Move the average of weight rows ``rows[0]:rows[1]`` of matrix k towards the weights."""
     layout, width = job.layout, lanes_of(job)
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
         average(job, at, (rows[1] - rows[0]) * width)
 
 

@@ -1,28 +1,28 @@
 """What augmentation finds in a job: codes of transforms, rows of a batch, a member's scratch."""
 
 from skreg._jit import jit
-from skreg._kernels.job import LEAD, MEMORY, ROOM, UNITS, VALUES, indices, numbers, part
+from skreg._kernels.job import LEAD, MEMORY, SCRATCH, UNITS, VALUES, indices, numbers, part
 
 GAUSSIAN_NOISE, MIXUP, FEATURE_SWAP, CUT_OUT, IMAGE_TRANSFORM, ADVERSARIAL = range(6)
 N_PARAMETERS = 10  # of a transform; the first is its code
 
 
 @jit
-def room_of(job, tid, n_threads, start, size):
+def scratch_of(job, tid, n_threads, start, size):
     """Return ``size`` numbers of a member's scratch, from number ``start`` on."""
-    room = numbers(job, ROOM)
-    return part(room, room.size // n_threads * tid + start, size)
+    scratch = numbers(job, SCRATCH)
+    return part(scratch, scratch.size // n_threads * tid + start, size)
 
 
 @jit
-def int_room_of(job, tid, n_threads, size):
+def int_scratch_of(job, tid, n_threads, size):
     """Return the beginning of a member's scratch as ``size`` integers of 32 bits.
 
-    They take the room of as many numbers, or of half as many.
+    They take the place of as many numbers, or of half as many.
     """
     words = job.kind.itemsize // 4
-    start = numbers(job, ROOM).size // n_threads * words * tid
-    return part(indices(job, ROOM), start, size)
+    start = numbers(job, SCRATCH).size // n_threads * words * tid
+    return part(indices(job, SCRATCH), start, size)
 
 
 @jit
@@ -33,7 +33,7 @@ def input_row(job, i):
 
 
 @jit
-def copy(goal, source):
-    """Copy ``source`` to ``goal``."""
-    for j in range(goal.size):
-        goal[j] = source[j]
+def copy(out, source):
+    """Copy ``source`` to ``out``."""
+    for j in range(out.size):
+        out[j] = source[j]

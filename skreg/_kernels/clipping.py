@@ -8,12 +8,12 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.job import (
     BIASES_AT,
+    FINISH_PLUG,
     FROZEN,
     GRADIENT,
     L2,
+    PADDED_FAN_IN,
     PANELS,
-    ROWS_OF,
-    SETTLE_PLUG,
     SQUARES,
     TILES_AT,
     UNITS,
@@ -24,11 +24,12 @@ from skreg._kernels.job import (
     numbers,
 )
 from skreg._kernels.learn import update_bias, update_rows
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
+from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.penalties import sum_squares
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Step
-from skreg._kernels.team import meet, share
+from skreg._kernels.team import meet
 
 
 @jit
@@ -36,13 +37,13 @@ def clip(tid, team, job, step):
     """Take the step on gradients that are complete, clipped; a plug."""
     for k in range(job.layout.shape[1] - 1):
         if not job.layout[FROZEN, k]:
-            square_rows(job, k, share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS), step)
+            square_rows(job, k, own_rows(tid, team, job, k), step)
     if not meet(team):
         return False
     clipped = clip_step(job, step)
     update_blocks(tid, team, job, clipped)
-    if plug(job, SETTLE_PLUG) != 0:
-        return call(plug(job, SETTLE_PLUG), (tid, team, job, clipped))
+    if plug(job, FINISH_PLUG) != 0:
+        return call(plug(job, FINISH_PLUG), (tid, team, job, clipped))
     return True
 
 
@@ -52,8 +53,8 @@ def update_blocks(tid, team, job, step):
     for k in range(job.layout.shape[1] - 1):
         if job.layout[FROZEN, k]:
             continue
-        update_rows(job, k, share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS), step)
-        if tid == (k + 1) % team.n_threads:
+        update_rows(job, k, own_rows(tid, team, job, k), step)
+        if owns_bias(tid, team, k):
             update_bias(job, k, step)
 
 
@@ -66,12 +67,12 @@ def square_rows(job, k, rows, step):
     layout, width, squares = job.layout, lanes_of(job), doubles(job, SQUARES)
     weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
     l2 = np.float64(numbers(job, L2)[k]) / step.scale  # the gradient is not yet scaled
-    for row in range(rows[0], rows[1], ROWS):
+    for row in range(rows[0], rows[1], TILE_ROWS):
         total = 0.0
         for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
-            total += sum_squares(gradient, weights, l2, at, ROWS)
-        squares[layout[TILES_AT, k] + row // ROWS] = total
+            at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * width
+            total += sum_squares(gradient, weights, l2, at, TILE_ROWS)
+        squares[layout[TILES_AT, k] + row // TILE_ROWS] = total
 
 
 @jit

@@ -10,7 +10,7 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.job import ORDER, RATE, STEPS, integers, part
 from skreg._kernels.learn import learn
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.network import choose_skips, last_size
 from skreg._kernels.passes import (
     batch_rows,
@@ -21,14 +21,14 @@ from skreg._kernels.passes import (
     rows_loss,
     rows_pass,
     rows_weight,
-    turn_all,
+    transpose_all,
 )
 from skreg._kernels.replicas import train_replicas
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.subnormals import flush_subnormals, write_register
 from skreg._kernels.team import COMMAND, meet, share
 
-DO_STOP, DO_TRAIN, DO_GRADIENT, DO_EVALUATE, DO_TURN = range(5)  # commands
+DO_STOP, DO_TRAIN, DO_GRADIENT, DO_EVALUATE, DO_TRANSPOSE = range(5)  # commands
 
 
 @jit
@@ -44,8 +44,8 @@ def run(tid, team, job, own):
         command = team.flags[COMMAND]
         if command == DO_EVALUATE:
             evaluate(tid, team, job)
-        elif command == DO_TURN:
-            turn_all(tid, team, job)
+        elif command == DO_TRANSPOSE:
+            transpose_all(tid, team, job)
         elif command == DO_STOP:
             return True
         else:  # training, where subnormal numbers do not matter
@@ -70,7 +70,7 @@ def train_epoch(tid, team, job):
     t = np.int64(job.report[STEPS])
     for start in range(0, order.size, job.batch_size):
         index = part(order, start, min(job.batch_size, order.size - start))
-        rows = share(tid, team.n_threads, index.size, ROWS)
+        rows = share(tid, team.n_threads, index.size, TILE_ROWS)
         rows_pass(tid, team, job, index, t + 1, rows)
         if not meet(team):
             return

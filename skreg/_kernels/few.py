@@ -9,8 +9,8 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels.activations import activate_values, keeps_zero
-from skreg._kernels.matmul import ROWS, STORE, Numbers, Panels, product
-from skreg._kernels.room import free_room, heap_room
+from skreg._kernels.matmul import STORE, TILE_ROWS, Numbers, Panels, product
+from skreg._kernels.scratch import free_array, heap_array
 from skreg._kernels.simd import VECTOR_BYTES, row_tile_1, row_tile_4
 
 
@@ -50,7 +50,7 @@ def layer_of_few(values, lead, coef, bias, code, out):
             Panels(out, whole, stride, width),
             (n_rows, fan_in, fan_out - whole),
         )
-        free_room(rest)
+        free_array(rest)
     activate_values(code, out, bias, stride, n_rows)
     if not keeps_zero(code):
         for i in range(n_rows):
@@ -64,7 +64,7 @@ def _padded_rest(weights, fan_in, fan_out, first, width):
 
     The caller frees it.
     """
-    rest = heap_room(weights, fan_in * width)
+    rest = heap_array(weights, fan_in * width)
     for k in range(fan_in):
         for j in range(width):
             rest[k * width + j] = weights[k * fan_out + first + j] if first + j < fan_out else 0
@@ -75,7 +75,7 @@ def _padded_rest(weights, fan_in, fan_out, first, width):
 def _multiply(a, b, c, shape):
     """Compute ``C = A B``: whole tiles of rows first, then row by row."""
     n_rows, depth, n_columns = shape
-    tiled = n_rows // ROWS * ROWS
+    tiled = n_rows // TILE_ROWS * TILE_ROWS
     mode = np.int64(STORE)
     product(a, b, c, tiled, depth, n_columns, mode)
     width = VECTOR_BYTES // b.values.itemsize

@@ -50,9 +50,9 @@ def gather_by_rows(job, source, index, first, last):
             for at in range(start, start + n_units, line):
                 prefetch(dense, at)
         row = part(dense, index[i] * source.row_step, n_units)
-        goal = part(memory, layout[VALUES, 0] + i * layout[LEAD, 0], n_units)
+        out = part(memory, layout[VALUES, 0] + i * layout[LEAD, 0], n_units)
         for j in range(n_units):
-            goal[j] = row[j]
+            out[j] = row[j]
 
 
 @jit
@@ -60,9 +60,9 @@ def gather_by_columns(job, source, index, first, last):
     """Copy rows of an F-ordered array, a column at a time: each stays in the cache."""
     dense, memory, layout = numbers(job, source.slot + X), numbers(job, MEMORY), job.layout
     for j in range(layout[UNITS, 0]):
-        column, goal = j * source.column_step, layout[VALUES, 0] + j
+        column, out = j * source.column_step, layout[VALUES, 0] + j
         for i in range(first, last):
-            memory[goal + i * layout[LEAD, 0]] = dense[column + index[i] * source.row_step]
+            memory[out + i * layout[LEAD, 0]] = dense[column + index[i] * source.row_step]
 
 
 @jit

@@ -11,7 +11,7 @@ import numpy as np
 
 from skreg._jit import inlined, jit
 from skreg._kernels.lanes import count, load, load_first, square_root, store, total, where
-from skreg._kernels.room import stack_room
+from skreg._kernels.scratch import stack_array
 
 MOST_NEWTON_STEPS = 30
 
@@ -116,7 +116,7 @@ def _find_norms(weights, metric, groups, strengths, norms):
     """
     is_single = weights.itemsize == 4
     negligible, close = (1e-6, 3e-4) if is_single else (1e-12, 1e-8)
-    squares, others, open_ones = stack_room(weights), stack_room(weights), stack_room(weights)
+    squares, others, open_ones = stack_array(weights), stack_array(weights), stack_array(weights)
     _sum_squares(weights, metric, groups, squares, others)
     strength, square = load(strengths, 0), load(squares, 0)  # unused lanes: no group, strength 0
     zero = strength * 0.0
@@ -151,7 +151,7 @@ def prox_groups(weights, metric, groups, strengths, norms):
     with the norm ``s``. A strength of zero leaves a group as it is, an infinite one too: what it
     excludes has never left zero.
     """
-    width, finite = count(weights), stack_room(weights)
+    width, finite = count(weights), stack_array(weights)
     for j in range(width):
         known = j < groups.n_groups and strengths[j] != np.inf
         finite[j] = strengths[j] if known else 0

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.batch import CUT_OUT, input_row, int_room_of, room_of
+from skreg._kernels.batch import CUT_OUT, input_row, int_scratch_of, scratch_of
 from skreg._kernels.job import UNITS, part
 from skreg._kernels.noise import choice, uniform
 from skreg._kernels.random import mix
@@ -63,7 +63,7 @@ class Affine(NamedTuple):
     x0: float
 
 
-class Desk(NamedTuple):
+class WarpScratch(NamedTuple):
     """Scratch of `warp`."""
 
     framed: np.ndarray  # (height + MARGIN, width + MARGIN, channels): a copy with a border
@@ -72,8 +72,8 @@ class Desk(NamedTuple):
     corner: np.ndarray  # (width,), int32: places in the copy
 
 
-def warp_room(shape):
-    """Return how many numbers of scratch a `Desk` takes (not compiled)."""
+def warp_scratch_size(shape):
+    """Return how many numbers of scratch a `WarpScratch` takes (not compiled)."""
     framed = (shape.height + MARGIN) * (shape.width + MARGIN) * shape.channels
     return framed + 3 * shape.width
 
@@ -144,20 +144,20 @@ def frame(framed, image, shape):
     """Copy an image into the middle of the scratch."""
     size, lead = shape.width * shape.channels, (shape.width + MARGIN) * shape.channels
     for y in range(shape.height):
-        goal = part(framed, (y + 1) * lead + shape.channels, size)
+        out = part(framed, (y + 1) * lead + shape.channels, size)
         line = part(image, y * size, size)
         for j in range(size):
-            goal[j] = line[j]
+            out[j] = line[j]
 
 
 @jit
-def find_corners(desk, shape, affine, y):
+def find_corners(scratch, shape, affine, y):
     """Find where the pixels of line ``y`` of the result come from.
 
     Its places in the original are clamped to what the border can answer for. Each is noted as the
     pixel before it and how far it lies beyond, downwards and to the right.
     """
-    number = desk.framed.dtype.type
+    number = scratch.framed.dtype.type
     lead = np.int32(shape.width + MARGIN)
     low, bottom, right = number(0), number(shape.height + 1), number(shape.width + 1)
     down, along = number(affine.yx), number(affine.xx)
@@ -167,19 +167,19 @@ def find_corners(desk, shape, affine, y):
         place_y = min(max(y_start + down * number(x), low), bottom)
         place_x = min(max(x_start + along * number(x), low), right)
         top, left = np.int32(place_y), np.int32(place_x)
-        desk.down[x], desk.along[x] = place_y - number(top), place_x - number(left)
-        desk.corner[x] = top * lead + left
+        scratch.down[x], scratch.along[x] = place_y - number(top), place_x - number(left)
+        scratch.corner[x] = top * lead + left
 
 
 @jit
-def interpolate(line, desk, shape, channel):
+def interpolate(line, scratch, shape, channel):
     """Write a channel of a line of the result, blending the four pixels around each place."""
-    framed, channels = desk.framed, np.uint64(shape.channels)
+    framed, channels = scratch.framed, np.uint64(shape.channels)
     below = np.uint64((shape.width + MARGIN) * shape.channels)
     for x in range(shape.width):
         # Unsigned, so that nobody asks whether the index counts from the end.
-        at = np.uint64(desk.corner[x]) * channels + np.uint64(channel)
-        along, down = desk.along[x], desk.down[x]
+        at = np.uint64(scratch.corner[x]) * channels + np.uint64(channel)
+        along, down = scratch.along[x], scratch.down[x]
         a, b = framed[at], framed[at + channels]
         c, d = framed[at + below], framed[at + below + channels]
         upper = a + along * (b - a)
@@ -188,25 +188,25 @@ def interpolate(line, desk, shape, channel):
 
 
 @jit
-def warp(image, desk, shape, affine):
+def warp(image, scratch, shape, affine):
     """Replace an image by its affine map, with bilinear interpolation.
 
     Parameters
     ----------
     image : array of shape (height * width * channels,)
         Overwritten.
-    desk : Desk
+    scratch : WarpScratch
         Its border as left by `fill_border`: what lies outside the image.
     shape : Shape
     affine : Affine
         From places in the result to places in the original. Whole-pixel maps are exact.
     """
-    frame(desk.framed, image, shape)
+    frame(scratch.framed, image, shape)
     size = shape.width * shape.channels
     for y in range(shape.height):
-        find_corners(desk, shape, affine, y)
+        find_corners(scratch, shape, affine, y)
         for channel in range(shape.channels):
-            interpolate(part(image, y * size, size), desk, shape, channel)
+            interpolate(part(image, y * size, size), scratch, shape, channel)
 
 
 @jit
@@ -247,14 +247,14 @@ def image_shape(job, parameters):
 
 
 @jit
-def desk_of(job, shape, tid, n_threads):
-    """Return a member's scratch as a desk for images."""
+def warp_scratch(job, shape, tid, n_threads):
+    """Return a member's part of the scratch, divided for an image."""
     size, width = framed_size(shape), shape.width
-    return Desk(
-        room_of(job, tid, n_threads, 3 * width, size),
-        room_of(job, tid, n_threads, width, width),
-        room_of(job, tid, n_threads, 2 * width, width),
-        int_room_of(job, tid, n_threads, width),
+    return WarpScratch(
+        scratch_of(job, tid, n_threads, 3 * width, size),
+        scratch_of(job, tid, n_threads, width, width),
+        scratch_of(job, tid, n_threads, 2 * width, width),
+        int_scratch_of(job, tid, n_threads, width),
     )
 
 
@@ -263,7 +263,7 @@ def warp_images(job, parameters, key, member):
     """Replace every image by a random affine map of it."""
     tid, n_threads, rows = member
     shape, flips = image_shape(job, parameters), np.int64(parameters[FLIPS])
-    desk = desk_of(job, shape, tid, n_threads)
+    scratch = warp_scratch(job, shape, tid, n_threads)
     ranges = Ranges(
         parameters[ROTATION],
         parameters[ZOOM],
@@ -273,6 +273,6 @@ def warp_images(job, parameters, key, member):
         flips & FLIP_VERTICAL > 0,
         flips & FLIP_HORIZONTAL > 0,
     )
-    fill_border(desk.framed, shape, job.kind.dtype.type(parameters[FILL]))
+    fill_border(scratch.framed, shape, job.kind.dtype.type(parameters[FILL]))
     for i in range(rows[0], rows[1]):
-        warp(input_row(job, i), desk, shape, random_affine(mix(key, i), shape, ranges))
+        warp(input_row(job, i), scratch, shape, random_affine(mix(key, i), shape, ranges))

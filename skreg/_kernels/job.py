@@ -41,7 +41,7 @@ WEIGHTS = _slot()  # with biases
 FIRST = _slot()  # first moments, or momentum
 SECOND = _slot()  # second moments
 GRADIENT = _slot()
-TURNED = _slot()  # transposed weights, which backward reads
+TRANSPOSED = _slot()  # transposed weights, which backward reads
 AVERAGE = _slot()  # of the parameters: what predicts
 ANCHOR = _slot()  # what ``l2_anchor`` pulls to
 
@@ -71,8 +71,8 @@ SQUARES = _slot(np.float64)  # of the gradient, tile by tile
 # Structure of the penalties, see `skreg._kernels.structure`.
 GROUP_L1 = _slot()  # strengths per matrix, as are the next three
 MAX_NORM = _slot()
-PULL = _slot()  # l2 where features have factors
-ANCHOR_PULL = _slot()
+L2_BY_FEATURE = _slot()  # l2 where features have factors
+L2_ANCHOR = _slot()
 ROW_FACTORS = _slot()  # per row of the first matrix
 L1_ROWS = _slot()  # l1 times these factors
 COLUMN_SQUARES = _slot()  # tile by tile
@@ -83,7 +83,7 @@ GROUP_ROWS = _slot(np.int64)  # the rows that they hold
 # Augmentation, see `skreg._kernels.augment`.
 BEFORE = _slot()  # a copy of the batch
 TABLES = _slot()  # of the transforms
-ROOM = _slot()  # for every thread
+SCRATCH = _slot()  # for every thread
 TRANSFORMS = _slot(np.float64)  # codes and parameters
 SWAP_STARTS = _slot(np.int64)  # where groups of columns begin
 SWAP_COLUMNS = _slot(np.int64)  # the columns that they hold
@@ -103,9 +103,9 @@ AUGMENT_PLUG = _slot()
 PERTURB_PLUG = _slot()
 LOSS_PLUG = _slot()  # of targets that are probabilities
 LABELS_PLUG = _slot()  # which gathers them
-PULL_PLUG = _slot()
+PENALTY_PLUG = _slot()
 UPDATE_PLUG = _slot()
-SETTLE_PLUG = _slot()
+FINISH_PLUG = _slot()
 CLIP_PLUG = _slot()
 DROP_INPUTS_PLUG = _slot()
 DROP_UNITS_PLUG = _slot()
@@ -119,7 +119,7 @@ N_SLOTS = next(_slots)
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.
 UNITS, ACTIVATION, THRESHOLD, LEAD, VALUES, DELTAS, SKIPS, NOTES_AT = range(8)  # per level
-PANELS, ROWS_OF, WEIGHTS_AT, BIASES_AT, TURNED_AT, TILES_AT = range(8, 14)  # per matrix
+PANELS, PADDED_FAN_IN, WEIGHTS_AT, BIASES_AT, TRANSPOSED_AT, TILES_AT = range(8, 14)  # per matrix
 FROZEN, COLUMN_NOTES_AT = range(14, 16)  # per matrix
 N_FIELDS = 16
 NEVER, NOT_NOW, NOW = -1, 0, 1  # whether the zeros of a level are skipped

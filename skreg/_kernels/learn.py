@@ -10,6 +10,7 @@ from skreg._jit import jit
 from skreg._kernels.job import (
     BIASES_AT,
     CLIP_PLUG,
+    FINISH_PLUG,
     FIRST,
     FROZEN,
     GRADIENT,
@@ -17,11 +18,10 @@ from skreg._kernels.job import (
     L1_TERM,
     L2,
     L2_TERM,
+    PADDED_FAN_IN,
     PANELS,
-    PULL_PLUG,
-    ROWS_OF,
+    PENALTY_PLUG,
     SECOND,
-    SETTLE_PLUG,
     SUMS,
     TILES_AT,
     UNITS,
@@ -32,13 +32,13 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.matmul import ROWS, STORE
-from skreg._kernels.network import bias_gradient, turn, weight_gradient
+from skreg._kernels.matmul import STORE, TILE_ROWS
+from skreg._kernels.network import bias_gradient, transpose_weights, weight_gradient
+from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.parts import add_gradients
 from skreg._kernels.penalties import Tile, store_penalties
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Segment, update
-from skreg._kernels.team import share
 
 BLOCK = 64  # rows of fan-in
 
@@ -53,8 +53,8 @@ def learn(tid, team, job, batch, step):
     learn_blocks(tid, team, job, batch, step)
     if plug(job, CLIP_PLUG) != 0:
         return call(plug(job, CLIP_PLUG), (tid, team, job, step))
-    if plug(job, SETTLE_PLUG) != 0:
-        return call(plug(job, SETTLE_PLUG), (tid, team, job, step))
+    if plug(job, FINISH_PLUG) != 0:
+        return call(plug(job, FINISH_PLUG), (tid, team, job, step))
     return True
 
 
@@ -65,17 +65,17 @@ def learn_blocks(tid, team, job, batch, step):
     for k in range(job.layout.shape[1] - 1):
         if job.layout[FROZEN, k]:
             continue
-        first, last = share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
+        first, last = own_rows(tid, team, job, k)
         is_sparse = k == 0 and job.train.row_step == 0
         block = last - first if is_sparse else BLOCK
         for row in range(first, last, max(block, 1)):
             rows = (row, min(row + block, last))
             sum_gradient(job, k, rows, batch)
-            if plug(job, PULL_PLUG) != 0:
-                call(plug(job, PULL_PLUG), (job, np.int64(k), rows, step))
+            if plug(job, PENALTY_PLUG) != 0:
+                call(plug(job, PENALTY_PLUG), (job, np.int64(k), rows, step))
             if updates:
                 update_rows(job, k, rows, step)
-        if tid == (k + 1) % team.n_threads:
+        if owns_bias(tid, team, k):
             sum_bias_gradient(job, k, batch)
             if updates:
                 update_bias(job, k, step)
@@ -86,10 +86,10 @@ def sum_gradient(job, k, rows, batch):
     """Sum the gradient of weight rows ``rows[0]:rows[1]`` over the batch, or over its parts."""
     layout, width, (n_rows, side) = job.layout, lanes_of(job), batch
     if job.n_parts == 1:
-        goal = numbers(job, GRADIENT)
-        weight_gradient(job, job.train, k, rows, (0, n_rows), np.int64(STORE), goal)
+        out = numbers(job, GRADIENT)
+        weight_gradient(job, job.train, k, rows, (0, n_rows), np.int64(STORE), out)
     for p in range(layout[PANELS, k] if side >= 0 else 0):
-        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
         add_gradients(job, side, at, (rows[1] - rows[0]) * width)
 
 
@@ -127,11 +127,11 @@ def update_rows(job, k, rows, step):
         penalize_rows(job, k, rows)
     l2 *= job.kind.dtype.type(step.clip)
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + first) * width
+        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + first) * width
         block = segment(job, at, (last - first) * width)
         update(job.rule, step, block, l1, l2, step.shrink)
     if k >= job.lowest:
-        turn(job, k, first, min(last, layout[UNITS, k]))
+        transpose_weights(job, k, first, min(last, layout[UNITS, k]))
 
 
 @jit
@@ -160,10 +160,10 @@ def penalize_rows(job, k, rows):
     weights = numbers(job, WEIGHTS)
     l1, l2, sums = numbers(job, L1)[k], numbers(job, L2)[k], numbers(job, SUMS)
     n_tiles = layout[TILES_AT, layout.shape[1] - 1]
-    for row in range(rows[0], rows[1], ROWS):
-        number = layout[TILES_AT, k] + row // ROWS
+    for row in range(rows[0], rows[1], TILE_ROWS):
+        number = layout[TILES_AT, k] + row // TILE_ROWS
         absolute = part(sums, (L1_TERM * n_tiles + number) * width, width)
         squared = part(sums, (L2_TERM * n_tiles + number) * width, width)
-        start, panel = layout[WEIGHTS_AT, k] + row * width, layout[ROWS_OF, k] * width
-        tile = Tile(start, ROWS, panel, layout[PANELS, k])
+        start, panel = layout[WEIGHTS_AT, k] + row * width, layout[PADDED_FAN_IN, k] * width
+        tile = Tile(start, TILE_ROWS, panel, layout[PANELS, k])
         store_penalties(weights, tile, absolute, squared, l1, l2)

@@ -12,11 +12,13 @@ than it should.
 
 from typing import NamedTuple
 
+import numpy as np
+
 from skreg._jit import inlined, jit, outlined
 from skreg._kernels.elementary import constants, exp, exp_below_zero, log, log1p, logistic
 from skreg._kernels.lanes import count, load, load_first, store, store_first, where, widened
-from skreg._kernels.room import free_room, heap_room
-from skreg._kernels.transpose import Vectors, transpose, transpose_inlined, transpose_numbers
+from skreg._kernels.scratch import free_array, heap_array
+from skreg._kernels.transpose import Strided, transpose, transpose_inlined, transpose_numbers
 
 (
     SQUARED_ERROR,
@@ -70,6 +72,17 @@ class OutputShape(NamedTuple):
     n_outputs: int
     lead: int  # distance between the starts of two rows
     width: int  # columns with their padding: whole vectors
+
+
+class OutputRows(NamedTuple):
+    """A block of rows at the outputs: what a loss is computed from, and where it is written."""
+
+    raw: np.ndarray  # (>= n_rows * lead,): raw outputs, bias included
+    delta: np.ndarray  # like raw: derivatives times weights; zeros in columns up to the width
+    target: np.ndarray  # (n_rows * n_outputs,), or (n_rows,): for LOG_LOSS numbers of classes
+    weight: np.ndarray  # (n_rows,), in the dtype of raw
+    value: np.ndarray  # (n_rows,), float64: weights times losses, summed over outputs
+    shape: OutputShape
 
 
 @inlined
@@ -159,7 +172,7 @@ def apply(code, z, y, parameter):
 
 
 @jit
-def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
+def evaluate_loss(code, parameter, rows):
     """Compute the weighted losses of a block and their derivatives.
 
     Rows of weight zero count as exact zeros, whatever their raw outputs are.
@@ -170,100 +183,91 @@ def evaluate_loss(code, parameter, raw, delta, target, weight, value, shape):
         One of the codes of losses.
     parameter : float
         ``huber_delta``, ``quantile`` or, for log losses, the slack of `clipped`; otherwise unused.
-    raw : array of shape (>= n_rows * lead,)
-        Raw outputs, bias included.
-    delta : array like ``raw``
-        Overwritten by the derivatives with respect to ``raw``, times the row's weight; by zeros
-        in the padding columns from ``n_outputs`` to ``width``.
-    target : array of shape (n_rows * n_outputs,) or (n_rows,)
-        Targets row by row; for ``LOG_LOSS`` the number of the class, one per row.
-    weight : array of shape (n_rows,)
-        Weights of the rows, in the dtype of ``raw``.
-    value : float64 array of shape (n_rows,)
-        Overwritten by each row's weight times its loss, summed over outputs.
-    shape : OutputShape
-        Numbers of rows and columns.
+    rows : OutputRows
+        Its ``delta`` and ``value`` are overwritten.
     """
     if code == LOG_LOSS:
-        _evaluate_classes(parameter, raw, delta, target, weight, value, shape)
+        _evaluate_classes(parameter, rows)
     else:
-        _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape)
+        _evaluate_outputs(code, parameter, rows)
 
 
 @inlined
-def _evaluate_outputs(code, parameter, raw, delta, target, weight, value, shape):
+def _evaluate_outputs(code, parameter, rows):
     """Evaluate a loss that is a sum over outputs."""
+    raw, delta, target, weight, value, shape = rows
     n = count(raw)
     # Rows of one array would be vectors of another type, and everything compiled once more.
-    block, aims = heap_room(raw, shape.width * n), heap_room(raw, shape.width * n)
+    block, targets = heap_array(raw, shape.width * n), heap_array(raw, shape.width * n)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
         _read(raw, start, n_rows, shape, block)
-        _read_targets(target, start, n_rows, shape.n_outputs, aims)
+        _read_targets(target, start, n_rows, shape.n_outputs, targets)
         total = widened(scale) * 0.0
         for j in range(shape.n_outputs):
-            loss, slope = apply(code, load(block, j * n), load(aims, j * n), parameter)
+            loss, slope = apply(code, load(block, j * n), load(targets, j * n), parameter)
             total = total + widened(where(scale == 0.0, 0.0, loss))
             store(block, j * n, where(scale == 0.0, 0.0, slope * scale))
         store_first(value, start, n_rows, widened(scale) * total)
         _write(block, start, n_rows, shape, delta)
-    free_room(block)
-    free_room(aims)
+    free_array(block)
+    free_array(targets)
 
 
 @inlined
-def evaluate_soft(raw, delta, target, weight, value, shape):
+def evaluate_soft(rows):
     """Evaluate the log loss of softmax probabilities against probabilities that sum to one.
 
-    As `evaluate_loss`, of which it is no part: few fits have such targets. ``target`` has the
-    shape (n_rows * n_outputs,).
+    As `evaluate_loss`, of which it is no part: few fits have such targets.
     """
+    raw, delta, target, weight, value, shape = rows
     n = count(raw)
-    block, aims = heap_room(raw, shape.width * n), heap_room(raw, shape.width * n)
+    block, targets = heap_array(raw, shape.width * n), heap_array(raw, shape.width * n)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
         _read(raw, start, n_rows, shape, block)
-        _read_targets(target, start, n_rows, shape.n_outputs, aims)
+        _read_targets(target, start, n_rows, shape.n_outputs, targets)
         first = load(block, 0)
-        mine = first  # plus how far the mean raw output is from the first: aims may not quite
-        for j in range(shape.n_outputs):  # sum to one
-            mine = mine + load(aims, j * n) * (load(block, j * n) - first)
+        of_label = first  # plus how far the mean raw output is from it: targets may not quite sum
+        for j in range(shape.n_outputs):  # to one
+            of_label = of_label + load(targets, j * n) * (load(block, j * n) - first)
         highest, total = _exponentials(block, shape.n_outputs)
         factor = scale / total
         for j in range(shape.n_outputs):
-            slope = load(block, j * n) * factor - load(aims, j * n) * scale
+            slope = load(block, j * n) * factor - load(targets, j * n) * scale
             store(block, j * n, where(scale == 0.0, 0.0, slope))
-        loss = where(scale == 0.0, 0.0, log(total) - (mine - highest))
+        loss = where(scale == 0.0, 0.0, log(total) - (of_label - highest))
         store_first(value, start, n_rows, widened(scale) * widened(loss))
         _write(block, start, n_rows, shape, delta)
-    free_room(block)
-    free_room(aims)
+    free_array(block)
+    free_array(targets)
 
 
 @inlined
-def _evaluate_classes(parameter, raw, delta, target, weight, value, shape):
+def _evaluate_classes(parameter, rows):
     """Evaluate the log loss of softmax probabilities; targets are numbers of classes."""
+    raw, delta, target, weight, value, shape = rows
     n = count(raw)
-    block = heap_room(raw, shape.width * n)
+    block = heap_array(raw, shape.width * n)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
         label = load_first(target, start, n_rows, 0.0)
         _read(raw, start, n_rows, shape, block)
-        mine = load(block, 0)
+        of_label = load(block, 0)
         for j in range(1, shape.n_outputs):
-            mine = where(label == j, load(block, j * n), mine)
+            of_label = where(label == j, load(block, j * n), of_label)
         highest, total = _exponentials(block, shape.n_outputs)
         factor = scale / total
         for j in range(shape.n_outputs):
             slope = load(block, j * n) * factor - where(label == j, scale, 0.0)
             store(block, j * n, where(scale == 0.0, 0.0, slope))
-        loss = where(scale == 0.0, 0.0, clipped(log(total) - (mine - highest), parameter))
+        loss = where(scale == 0.0, 0.0, clipped(log(total) - (of_label - highest), parameter))
         store_first(value, start, n_rows, widened(scale) * widened(loss))
         _write(block, start, n_rows, shape, delta)
-    free_room(block)
+    free_array(block)
 
 
 @inlined
@@ -287,10 +291,10 @@ def _read(raw, start, n_rows, shape, block):
     """Write the raw outputs of ``n_rows`` rows into ``block``: vector j holds output j."""
     n, at = count(raw), start * shape.lead
     if shape.n_outputs == 1:
-        transpose_inlined(Vectors(raw, at, shape.lead, n_rows), Vectors(block, 0, n, 1))
+        transpose_inlined(Strided(raw, at, shape.lead, n_rows), Strided(block, 0, n, 1))
         return
     for j in range(0, shape.n_outputs, n):
-        transpose(Vectors(raw, at + j, shape.lead, n_rows), Vectors(block, j * n, n, n))
+        transpose(Strided(raw, at + j, shape.lead, n_rows), Strided(block, j * n, n, n))
 
 
 @outlined
@@ -301,12 +305,12 @@ def _read_targets(target, start, n_rows, n_outputs, block):
         store(block, 0, load_first(target, at, n_rows, 1.0))
         return
     for j in range(0, n_outputs, n):
-        source = Vectors(target, at + j, n_outputs, n_rows)
-        goal = Vectors(block, j * n, n, min(n, n_outputs - j))
+        source = Strided(target, at + j, n_outputs, n_rows)
+        out = Strided(block, j * n, n, min(n, n_outputs - j))
         if source.start + (n_rows - 1) * n_outputs + n <= target.size:
-            transpose(source, goal)
+            transpose(source, out)
         else:  # whole vectors would reach beyond the last target
-            transpose_numbers(source, goal)
+            transpose_numbers(source, out)
 
 
 @outlined
@@ -314,11 +318,11 @@ def _write(block, start, n_rows, shape, out):
     """Write the vectors of ``block``, one of each output, into rows padded with zeros."""
     n, at, first = count(out), start * shape.lead, 0
     if shape.n_outputs == 1:
-        transpose_inlined(Vectors(block, 0, n, 1), Vectors(out, at, shape.lead, n_rows))
+        transpose_inlined(Strided(block, 0, n, 1), Strided(out, at, shape.lead, n_rows))
         first = n
     for j in range(first, shape.width, n):
-        source = Vectors(block, j * n, n, shape.n_outputs - j)
-        transpose(source, Vectors(out, at + j, shape.lead, n_rows))
+        source = Strided(block, j * n, n, shape.n_outputs - j)
+        transpose(source, Strided(out, at + j, shape.lead, n_rows))
 
 
 @inlined
@@ -353,7 +357,7 @@ def apply_link(link, raw, shape):
 def _apply_softmax(raw, shape):
     """Turn raw outputs into the probabilities of classes, in place."""
     n = count(raw)
-    block = heap_room(raw, shape.width * n)
+    block = heap_array(raw, shape.width * n)
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         _read(raw, start, n_rows, shape, block)
@@ -361,4 +365,4 @@ def _apply_softmax(raw, shape):
         for j in range(shape.n_outputs):
             store(block, j * n, load(block, j * n) / total)
         _write(block, start, n_rows, shape, raw)
-    free_room(block)
+    free_array(block)

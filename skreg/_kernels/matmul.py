@@ -18,14 +18,14 @@ from skreg._kernels.simd import (
     MULTIPLY,
     PANELS_OF_WIDE_TILE,
     PLUS,
-    ROWS,
     ROWS_OF_WIDE_TILE,
     STORE,
+    TILE_ROWS,
     VECTOR_BYTES,
 )
 
 __all__ = [
-    "ADD", "MULTIPLY", "PLUS", "ROWS", "STORE", "Multiplication", "Numbers", "Panels", "pack",
+    "ADD", "MULTIPLY", "PLUS", "TILE_ROWS", "STORE", "Multiplication", "Numbers", "Panels", "pack",
     "product", "unpack",
 ]  # fmt: skip
 
@@ -73,7 +73,7 @@ def _product(a, b, c, n_rows, depth, n_columns, mode):
     element-wise.
 
     ``a`` are `Numbers` of shape (n_rows, depth), ``b`` and ``c`` `Panels` of ``n_columns``
-    columns, padded to whole vectors; ``n_rows`` is a multiple of `ROWS`. Panels are the outer
+    columns, padded to whole vectors; ``n_rows`` is a multiple of `TILE_ROWS`. Panels are the outer
     loop: a group of them stays in the second-level cache while all rows pass by.
     """
     width = VECTOR_BYTES // a.values.itemsize
@@ -82,7 +82,7 @@ def _product(a, b, c, n_rows, depth, n_columns, mode):
     p = 0
     while p < n_panels:
         group = _group(n_panels - p, half)
-        step = ROWS_OF_WIDE_TILE if group > 1 else ROWS
+        step = ROWS_OF_WIDE_TILE if group > 1 else TILE_ROWS
         b_at, c_at = b.start + p * b.panel, c.start + p * c.panel
         for i in range(0, n_rows, step):
             a_i, c_i = a.start + i * a.row, c_at + i * c.row

@@ -11,15 +11,15 @@ from skreg._kernels.job import (
     COLUMN_SQUARES,
     FROZEN,
     MAX_NORM,
+    PADDED_FAN_IN,
     PANELS,
-    ROWS_OF,
     WEIGHTS,
     WEIGHTS_AT,
     lanes_of,
     numbers,
 )
 from skreg._kernels.lanes import load, square_root, store, total, where
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 
 
 @jit
@@ -29,13 +29,13 @@ def square_columns(job, k, rows):
     if layout[FROZEN, k] or numbers(job, MAX_NORM)[k] == np.inf:
         return
     weights, squares = numbers(job, WEIGHTS), numbers(job, COLUMN_SQUARES)
-    for row in range(rows[0], rows[1], ROWS):
+    for row in range(rows[0], rows[1], TILE_ROWS):
         for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
+            at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * width
             lanes = load(weights, at) * load(weights, at)
-            for i in range(at + width, at + ROWS * width, width):
+            for i in range(at + width, at + TILE_ROWS * width, width):
                 lanes = lanes + load(weights, i) * load(weights, i)
-            store(squares, squares_at(job, k, row // ROWS, p), lanes)
+            store(squares, squares_at(job, k, row // TILE_ROWS, p), lanes)
 
 
 @jit
@@ -43,8 +43,8 @@ def squares_at(job, k, tile, p):
     """Return where the squares of one tile of one panel of matrix k lie."""
     layout = job.layout
     # A tile's sums take an eighth of the room of its weights.
-    start = layout[WEIGHTS_AT, k] // ROWS
-    return start + (p * (layout[ROWS_OF, k] // ROWS) + tile) * lanes_of(job)
+    start = layout[WEIGHTS_AT, k] // TILE_ROWS
+    return start + (p * (layout[PADDED_FAN_IN, k] // TILE_ROWS) + tile) * lanes_of(job)
 
 
 @jit
@@ -61,11 +61,11 @@ def project_columns(job, k, rows):
     for p in range(layout[PANELS, k]):
         at = squares_at(job, k, 0, p)
         lanes = load(squares, at)
-        for i in range(at + width, at + layout[ROWS_OF, k] // ROWS * width, width):
+        for i in range(at + width, at + layout[PADDED_FAN_IN, k] // TILE_ROWS * width, width):
             lanes = lanes + load(squares, i)
         norm = square_root(lanes)
         factor = largest / where(norm > largest, norm, largest)
         if total(where(norm > largest, 1.0, norm * 0.0)) > 0:
             for row in range(rows[0], rows[1]):
-                here = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
+                here = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * width
                 store(weights, here, load(weights, here) * factor)

@@ -25,17 +25,17 @@ from skreg._kernels.job import (
     LOSS_PLUG,
     MEMORY,
     ORDER,
+    PADDED_FAN_IN,
     PANELS,
     PRODUCT_PLUG,
     ROW_LOSSES,
-    ROWS_OF,
     SAMPLE_WEIGHT,
     SKIP_PLUG,
     SKIPS,
     TARGET,
     THRESHOLD,
-    TURNED,
-    TURNED_AT,
+    TRANSPOSED,
+    TRANSPOSED_AT,
     UNITS,
     VALUES,
     WEIGHTS,
@@ -47,13 +47,13 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.lanes import load, load_first, store_first
-from skreg._kernels.losses import OutputShape, apply_link, evaluate_loss, evaluate_soft
+from skreg._kernels.losses import OutputRows, OutputShape, apply_link, evaluate_loss, evaluate_soft
 from skreg._kernels.matmul import (
     ADD,
     MULTIPLY,
     PLUS,
-    ROWS,
     STORE,
+    TILE_ROWS,
     Multiplication,
     Numbers,
     Panels,
@@ -67,7 +67,7 @@ from skreg._kernels.skipping import (
     FORWARD,
     WEIGHT_GRADIENT,
 )
-from skreg._kernels.transpose import Vectors, transpose, transpose_numbers
+from skreg._kernels.transpose import Strided, transpose, transpose_numbers
 
 
 @jit
@@ -82,7 +82,7 @@ def multiply(job, what, level, place, task):
     if job.layout[SKIPS, level] > 0 and task.n_columns > least and is_long:
         call(plug(job, SKIP_PLUG), (job, np.int64(what), np.int64(level), place, task))
     else:
-        n_rows = (task.n_rows + ROWS - 1) // ROWS * ROWS
+        n_rows = (task.n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
         product(task.a, task.b, task.c, n_rows, task.depth, task.n_columns, task.mode)
 
 
@@ -106,7 +106,9 @@ def forward(job, source, level, first, last):
     layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
     k = level - 1
     lead, below = layout[LEAD, level], layout[LEAD, k]
-    b = Panels(numbers(job, WEIGHTS), layout[WEIGHTS_AT, k], width, layout[ROWS_OF, k] * width)
+    b = Panels(
+        numbers(job, WEIGHTS), layout[WEIGHTS_AT, k], width, layout[PADDED_FAN_IN, k] * width
+    )
     c = Panels(memory, layout[VALUES, level] + first * lead, lead, width)
     if k == 0 and source.row_step == 0:
         call(plug(job, PRODUCT_PLUG), (job, b, c, first, last, layout[PANELS, k]))
@@ -157,24 +159,24 @@ def loss_rows(job, source, first, last):
         return
     rows = output_rows(job, source, first, last)
     parameter = job.kind.dtype.type(job.objective.parameter)
-    evaluate_loss(job.objective.loss, parameter, *rows)
+    evaluate_loss(job.objective.loss, parameter, rows)
 
 
 @jit
 def soft_loss_rows(job, source, first, last):
     """Do what `loss_rows` does, for targets that are probabilities; a plug."""
-    evaluate_soft(*output_rows(job, source, first, last))
+    evaluate_soft(output_rows(job, source, first, last))
     return True
 
 
 @jit
 def output_rows(job, source, first, last):
-    """Return raw outputs, deltas, targets, weights, losses and shape of rows ``first:last``."""
+    """Return the `OutputRows` of batch rows ``first:last``."""
     layout, memory = job.layout, numbers(job, MEMORY)
     level = layout.shape[1] - 1
     lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
     n_rows, n_targets = last - first, batch_targets(job, source)
-    return (
+    return OutputRows(
         part(memory, layout[VALUES, level] + first * lead, n_rows * lead),
         part(memory, layout[DELTAS, level] + first * lead, n_rows * lead),
         part(numbers(job, TARGET), first * n_targets, n_rows * n_targets),
@@ -205,7 +207,7 @@ def backward_rows(job, lowest, first, last):
         above, lead = layout[LEAD, level + 1], layout[LEAD, level]
         n_above = layout[UNITS, level + 1]
         a = Numbers(memory, layout[DELTAS, level + 1] + first * above, above, 1)
-        b = Panels(numbers(job, TURNED), layout[TURNED_AT, level], width, n_above * width)
+        b = Panels(numbers(job, TRANSPOSED), layout[TRANSPOSED_AT, level], width, n_above * width)
         c = Panels(memory, layout[DELTAS, level] + first * lead, lead, width)
         sizes = last - first, n_above, layout[UNITS, level]
         task = Multiplication(a, b, c, *sizes, np.int64(mode))
@@ -213,14 +215,14 @@ def backward_rows(job, lowest, first, last):
 
 
 @jit
-def weight_gradient(job, source, k, rows, batch, mode, goal):
+def weight_gradient(job, source, k, rows, batch, mode, out):
     """Sum the gradient of weight rows ``rows[0]:rows[1]`` of matrix k over rows of the batch.
 
-    These are ``batch[0]:batch[1]``; ``goal`` is the gradient of all parameters.
+    These are ``batch[0]:batch[1]``; ``out`` is the gradient of all parameters.
     """
     layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
     start = layout[WEIGHTS_AT, k] + rows[0] * width
-    c = Panels(goal, start, width, layout[ROWS_OF, k] * width)
+    c = Panels(out, start, width, layout[PADDED_FAN_IN, k] * width)
     if k == 0 and source.row_step == 0:
         call(plug(job, GRADIENT_PLUG), (job, c, rows, batch, mode))
     else:
@@ -234,7 +236,7 @@ def weight_gradient(job, source, k, rows, batch, mode, goal):
 
 
 @jit
-def bias_gradient(job, k, batch, mode, goal):
+def bias_gradient(job, k, batch, mode, out):
     """Sum the deltas over rows of the batch: the gradient of the bias of matrix k.
 
     Four sums, each of every fourth row, do not wait for one another. Padding stays zero: what the
@@ -245,8 +247,8 @@ def bias_gradient(job, k, batch, mode, goal):
     first, last = batch
     for p in range(layout[PANELS, k]):
         start, at = layout[DELTAS, k + 1] + p * width, layout[BIASES_AT, k] + p * width
-        a = load_first(goal, at, width if mode == ADD else 0, 0.0)
-        b = c = d = load_first(goal, at, 0, 0.0)
+        a = load_first(out, at, width if mode == ADD else 0, 0.0)
+        b = c = d = load_first(out, at, 0, 0.0)
         whole = first + (last - first) // 4 * 4
         for i in range(first, whole, 4):
             here = start + i * lead
@@ -256,33 +258,33 @@ def bias_gradient(job, k, batch, mode, goal):
             d = d + load(memory, here + 3 * lead)
         for i in range(whole, last):
             a = a + load(memory, start + i * lead)
-        sums = (a + b) + (c + d) + load_first(goal, at, width if mode == PLUS else 0, 0.0)
-        store_first(goal, at, min(width, n_units - p * width), sums)
+        sums = (a + b) + (c + d) + load_first(out, at, width if mode == PLUS else 0, 0.0)
+        store_first(out, at, min(width, n_units - p * width), sums)
 
 
 @jit
-def turn(job, k, first, last):
+def transpose_weights(job, k, first, last):
     """Write rows ``first:last`` of matrix k into its transposed copy, which backward reads.
 
     A vector of that copy holds one unit above and consecutive rows. Whole vectors are written
     square by square; where other rows of a vector are another thread's, number by number.
     """
     layout, width = job.layout, lanes_of(job)
-    weights, turned = numbers(job, WEIGHTS), numbers(job, TURNED)
-    n_above, panel = layout[UNITS, k + 1], layout[ROWS_OF, k] * width
+    weights, transposed = numbers(job, WEIGHTS), numbers(job, TRANSPOSED)
+    n_above, panel = layout[UNITS, k + 1], layout[PADDED_FAN_IN, k] * width
     row = first
     while row < last:
         start = row // width * width
         stop = min(start + width, last)
         whole = row == start and (stop == start + width or stop == layout[UNITS, k])
         at = layout[WEIGHTS_AT, k] + row * width
-        goal_at = layout[TURNED_AT, k] + start * n_above + row - start
+        out_at = layout[TRANSPOSED_AT, k] + start * n_above + row - start
         for above in range(0, n_above, width):
-            source = Vectors(weights, at, width, stop - row)
-            goal = Vectors(turned, goal_at + above * width, width, min(width, n_above - above))
+            source = Strided(weights, at, width, stop - row)
+            out = Strided(transposed, out_at + above * width, width, min(width, n_above - above))
             if whole:
-                transpose(source, goal)
+                transpose(source, out)
             else:
-                transpose_numbers(source, goal)
+                transpose_numbers(source, out)
             at += panel
         row = stop

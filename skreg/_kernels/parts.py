@@ -29,10 +29,10 @@ def part_sums(job, number, side):
 @jit
 def add_gradients(job, side, start, size):
     """Add up a stretch of the gradients of all parts of a batch."""
-    goal = part(numbers(job, GRADIENT), start, size)
+    out = part(numbers(job, GRADIENT), start, size)
     so_far = part(part_gradient(job, 0, side), start, size)
     for number in range(1, job.n_parts):
         more = part(part_gradient(job, number, side), start, size)
         for i in range(size):
-            goal[i] = so_far[i] + more[i]
-        so_far = goal
+            out[i] = so_far[i] + more[i]
+        so_far = out

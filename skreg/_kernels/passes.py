@@ -25,7 +25,6 @@ from skreg._kernels.job import (
     PENALTY_SUMS,
     PERTURB_PLUG,
     ROW_LOSSES,
-    ROWS_OF,
     SAMPLE_WEIGHT,
     SUMS,
     TILES_AT,
@@ -39,16 +38,17 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.matmul import ADD, ROWS, STORE
+from skreg._kernels.matmul import ADD, STORE, TILE_ROWS
 from skreg._kernels.network import (
     backward_rows,
     bias_gradient,
     forward_rows,
     link_rows,
     loss_rows,
-    turn,
+    transpose_weights,
     weight_gradient,
 )
+from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.penalties import add_lanes
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.team import meet, share
@@ -93,7 +93,7 @@ def batch_rows(job, n_rows, draw):
     """
     if draw < 0 or plug(job, PERTURB_PLUG) == 0:
         return n_rows
-    return (n_rows + ROWS - 1) // ROWS * ROWS + n_rows
+    return (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS + n_rows
 
 
 @jit
@@ -139,10 +139,10 @@ def report_penalties(job, total):
 def full_gradient(tid, team, job):
     """Accumulate loss, weight and gradient of the data term over all rows, in chunks."""
     order = integers(job, ORDER)
-    goal = numbers(job, GRADIENT)
+    out = numbers(job, GRADIENT)
     for start in range(0, order.size, job.chunk_size):
         index = part(order, start, min(job.chunk_size, order.size - start))
-        rows = share(tid, team.n_threads, index.size, ROWS)
+        rows = share(tid, team.n_threads, index.size, TILE_ROWS)
         rows_pass(tid, team, job, index, np.int64(-1), rows)
         if not meet(team):
             return
@@ -150,10 +150,10 @@ def full_gradient(tid, team, job):
         for k in range(job.layout.shape[1] - 1):
             if job.layout[FROZEN, k]:
                 continue
-            mine = share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
-            weight_gradient(job, job.train, k, mine, (0, index.size), mode, goal)
-            if tid == (k + 1) % team.n_threads:
-                bias_gradient(job, k, (0, index.size), mode, goal)
+            mine = own_rows(tid, team, job, k)
+            weight_gradient(job, job.train, k, mine, (0, index.size), mode, out)
+            if owns_bias(tid, team, k):
+                bias_gradient(job, k, (0, index.size), mode, out)
         if tid == 0:
             weight = rows_weight(job, job.train, 0, index.size)
             report_loss(job, rows_loss(job, 0, index.size), weight)
@@ -170,7 +170,7 @@ def evaluate(tid, team, job):
     rows, draw = integers(job, VALID_ROWS), np.int64(job.report[DRAW])
     for start in range(0, rows.size, job.chunk_size):
         index = part(rows, start, min(job.chunk_size, rows.size - start))
-        first, last = share(tid, team.n_threads, index.size, ROWS)
+        first, last = share(tid, team.n_threads, index.size, TILE_ROWS)
         if first < last:
             gather(job, job.valid, index, first, last)
             if draw >= 0 and plug(job, DROP_INPUTS_PLUG) != 0:
@@ -203,8 +203,8 @@ def keep_outputs(job, start, first, last):
 
 
 @jit
-def turn_all(tid, team, job):
+def transpose_all(tid, team, job):
     """Write the transposed copies of all matrices that backward reads."""
     for k in range(job.lowest, job.layout.shape[1] - 1):
-        first, last = share(tid, team.n_threads, job.layout[UNITS, k], ROWS)
-        turn(job, k, first, last)
+        first, last = share(tid, team.n_threads, job.layout[UNITS, k], TILE_ROWS)
+        transpose_weights(job, k, first, last)

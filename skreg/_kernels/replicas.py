@@ -14,9 +14,9 @@ from skreg._jit import jit
 from skreg._kernels.job import (
     FROZEN,
     ORDER,
+    PADDED_FAN_IN,
     PART_GRADIENTS,
     RATE,
-    ROWS_OF,
     STEPS,
     integers,
     numbers,
@@ -78,13 +78,13 @@ def pass_parts(job, alone, index, draw, place):
     rows_pass(0, alone, job, index, draw, (begin, end))
     for number in range(first, last):
         rows = share(number, job.n_parts, index.size, 1)
-        goal = part_gradient(job, number, side)
+        out = part_gradient(job, number, side)
         mode = np.int64(PLUS if side < 0 and number > 0 else STORE)
         for k in range(job.layout.shape[1] - 1):
             if not job.layout[FROZEN, k]:
-                whole = (np.int64(0), job.layout[ROWS_OF, k])
-                weight_gradient(job, job.train, k, whole, rows, mode, goal)
-                bias_gradient(job, k, rows, mode, goal)
+                whole = (np.int64(0), job.layout[PADDED_FAN_IN, k])
+                weight_gradient(job, job.train, k, whole, rows, mode, out)
+                bias_gradient(job, k, rows, mode, out)
         sums = part_sums(job, number, max(side, 0))
         sums[0] = rows_loss(job, rows[0], rows[1])
         sums[1] = rows_weight(job, job.train, rows[0], rows[1])

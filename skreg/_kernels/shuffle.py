@@ -16,7 +16,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from skreg._jit import jit
-from skreg._kernels.room import free_room, heap_room
+from skreg._kernels.scratch import free_array, heap_array
 
 AHEAD = 4096  # how many draws precede the swaps that they decide
 MOST_NUMBERS = 2**32  # beyond, NumPy draws 64 bits at a time
@@ -61,7 +61,7 @@ def _draw_partners(partners, last, stop, draws):
 @jit
 def shuffle(numbers, draws):
     """Permute a vector of int64 in place."""
-    partners = heap_room(numbers, min(numbers.size, AHEAD))
+    partners = heap_array(numbers, min(numbers.size, AHEAD))
     last = numbers.size - 1
     while last > 0:
         stop = max(last - AHEAD, 0)
@@ -70,7 +70,7 @@ def shuffle(numbers, draws):
             j = partners[last - i]
             numbers[i], numbers[j] = numbers[j], numbers[i]
         last = stop
-    free_room(partners)
+    free_array(partners)
 
 
 class Shuffler:

@@ -43,7 +43,7 @@ VECTOR_BYTES = _vector_bytes(FEATURES)
 MANY_REGISTERS = VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64")
 
 # Rows of fan-in and of a batch are padded to this count, so that no tile is ever ragged.
-ROWS = 8
+TILE_ROWS = 8
 # 8 x 3 accumulators + 3 vectors of B + 1 broadcast fit into 32 registers, 4 x 3 + 4 into 16. A
 # single panel takes 8 rows everywhere: fewer chains could not hide the latency of the FMA.
 PANELS_OF_WIDE_TILE = 3
@@ -318,8 +318,8 @@ def _make_sparse_tile(n_panels):
 # half a vector costs half the time.
 HALVES = VECTOR_BYTES == 64
 
-tile_half = _make_tile(ROWS, 1, VECTOR_BYTES // 2)
-tile_1 = _make_tile(ROWS, 1)
+tile_half = _make_tile(TILE_ROWS, 1, VECTOR_BYTES // 2)
+tile_1 = _make_tile(TILE_ROWS, 1)
 tile_2 = _make_tile(ROWS_OF_WIDE_TILE, 2)
 tile_3 = _make_tile(ROWS_OF_WIDE_TILE, 3)
 row_tile_1 = _make_tile(1, 1)

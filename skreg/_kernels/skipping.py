@@ -131,15 +131,15 @@ def _emit_rows(builder, vectors, args, kinds):
     """Emit the loop over the rows of a block of C, whose panels are of these ``kinds``."""
     a, _, _, a_at, a_row, a_k, words, w_at, w_row, b, b_at, b_k, b_panel, n_rows = args[:14]
     found, found_steps, begin = args[14], args[15:18], args[18]
-    goal, goal_steps, end = args[19], args[20:23], args[23]
+    out, goal_steps, end = args[19], args[20:23], args[23]
     panels = [simd.times(builder, b_panel, p) for p in range(len(kinds))]
     cursors = [(a_at, a_row), (w_at, w_row)]
     cursors += [(at, row) for at, row, _ in (found_steps, goal_steps)]
 
     def body(_, cursors, __):
-        a_at, w_at, found_at, goal_at = cursors
+        a_at, w_at, found_at, out_at = cursors
         old = simd.Corner(builder, kinds, found, 1, (found_at, *found_steps[1:]))
-        new = simd.Corner(builder, kinds, goal, 1, (goal_at, *goal_steps[1:]))
+        new = simd.Corner(builder, kinds, out, 1, (out_at, *goal_steps[1:]))
 
         def add(k, sums):
             row = builder.add(b_at, builder.mul(k, b_k))
@@ -159,16 +159,16 @@ def _emit_rows(builder, vectors, args, kinds):
 @intrinsic
 def skipping_tiles(typingctx, a, n_panels, n_halves, a_at, a_row, a_k, words, w_at, w_row, b, b_at,
                    b_k, b_panel, n_rows, found, found_at, found_row, found_panel, begin,
-                   goal, goal_at, goal_row, goal_panel, end):  # fmt: skip
+                   out, out_at, out_row, out_panel, end):  # fmt: skip
     """Add up to ``WORD`` products to each vector of a block of C, without those with a zero.
 
     C has ``n_panels``; the last ``n_halves`` of them, 0 or 1, are half a vector wide. Row i of A
     has its word at ``w_at + i * w_row``. Sums begin with what ``found`` holds where ``begin`` is
-    ADD, and are written to ``goal`` as ``end`` says: STORE, MULTIPLY or PLUS.
+    ADD, and are written to ``out`` as ``end`` says: STORE, MULTIPLY or PLUS.
     """
     n = types.intp
     signature = types.void(
-        a, n, n, n, n, n, words, n, n, b, n, n, n, n, found, n, n, n, n, goal, n, n, n, n
+        a, n, n, n, n, n, words, n, n, b, n, n, n, n, found, n, n, n, n, out, n, n, n, n
     )
 
     def emit(builder, vectors, args):

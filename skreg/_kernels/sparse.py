@@ -124,9 +124,9 @@ def sparse_gradient(job, c, rows, batch, mode):
     n_panels, n_units = layout[PANELS, 0], layout[UNITS, 1]
     if mode == STORE:
         for p in range(n_panels):
-            goal = part(c.values, c.start + p * c.panel, (rows[1] - rows[0]) * width)
-            for j in range(goal.size):
-                goal[j] = 0
+            panel = part(c.values, c.start + p * c.panel, (rows[1] - rows[0]) * width)
+            for j in range(panel.size):
+                panel[j] = 0
     for i in range(batch[0], batch[1]):
         delta = layout[DELTAS, 1] + i * layout[LEAD, 1]
         k, last = starts[i], starts[i + 1]

@@ -1,8 +1,8 @@
 """Penalties and constraints with structure, as plugs: few fits ask for them.
 
-`pull` adds the gradients of what is smooth, `update_structured` takes the solver's step with its
-proximal operators row by row, and `settle` does what needs the weights of other members: groups
-of features, norms of columns, and the average of the weights, which comes last.
+`add_penalty_gradients` adds the gradients of what is smooth, `update_structured` takes the solver's
+step with its proximal operators row by row, and `finish` does what needs the weights of other
+members: groups of features, norms of columns, and the average of the weights, which comes last.
 """
 
 import numpy as np
@@ -12,7 +12,6 @@ from skreg._kernels.averaging import average, average_rows
 from skreg._kernels.groups import Groups, measure_groups, prox_groups
 from skreg._kernels.job import (
     ANCHOR,
-    ANCHOR_PULL,
     ANCHOR_TERM,
     BIASES_AT,
     COLUMN_SQUARES,
@@ -27,12 +26,13 @@ from skreg._kernels.job import (
     L1_ROWS,
     L1_TERM,
     L2,
+    L2_ANCHOR,
+    L2_BY_FEATURE,
     L2_TERM,
     MAX_NORM,
+    PADDED_FAN_IN,
     PANELS,
-    PULL,
     ROW_FACTORS,
-    ROWS_OF,
     SUMS,
     TILES_AT,
     UNITS,
@@ -46,11 +46,12 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.lanes import load, store
 from skreg._kernels.learn import empty_lanes, penalize_rows, segment
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.max_norm import project_columns, square_columns
-from skreg._kernels.network import turn
+from skreg._kernels.network import transpose_weights
+from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.penalties import prox_l1, prox_l1_rows
-from skreg._kernels.room import stack_room
+from skreg._kernels.scratch import stack_array
 from skreg._kernels.solvers import SGD, land, move
 from skreg._kernels.team import meet, share
 
@@ -69,7 +70,7 @@ def is_grouped(job, k):
 
 
 @jit
-def pull(job, k, rows, step):
+def add_penalty_gradients(job, k, rows, step):
     """Note l1, l2 and the distance to the anchor, and add what the solver does not know of.
 
     That is the gradient of l2 where its strength differs from row to row, and the gradient of
@@ -77,32 +78,32 @@ def pull(job, k, rows, step):
     """
     scale = 1.0 / step.scale  # the gradient is not yet scaled
     if k == 0 and numbers(job, ROW_FACTORS).size > 0:
-        pull_with_factors(job, rows, scale)
+        add_l2_by_feature(job, rows, scale)
     else:
         penalize_rows(job, k, rows)
-    if numbers(job, ANCHOR_PULL)[k] > 0:
-        pull_to_anchor(job, k, rows, scale)
+    if numbers(job, L2_ANCHOR)[k] > 0:
+        add_anchor_gradient(job, k, rows, scale)
     return True
 
 
 @jit
-def pull_with_factors(job, rows, scale):
+def add_l2_by_feature(job, rows, scale):
     """Store the lane sums of l1 and l2 of rows of the first matrix; add the gradient of l2.
 
     A row whose factor is infinite gets no gradient: it stays at zero.
     """
     layout, width, number = job.layout, lanes_of(job), job.kind.dtype.type
     weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    l1, l2, factors = numbers(job, L1)[0], numbers(job, PULL)[0], numbers(job, ROW_FACTORS)
+    l1, l2, factors = numbers(job, L1)[0], numbers(job, L2_BY_FEATURE)[0], numbers(job, ROW_FACTORS)
     half, strength = l2 / number(2), l2 * number(scale)
     n_tiles = layout[TILES_AT, layout.shape[1] - 1]
-    for row in range(rows[0], rows[1], ROWS):
-        absolute = empty_lanes(job, SUMS, L1_TERM * n_tiles + row // ROWS)
-        squared = empty_lanes(job, SUMS, L2_TERM * n_tiles + row // ROWS)
+    for row in range(rows[0], rows[1], TILE_ROWS):
+        absolute = empty_lanes(job, SUMS, L1_TERM * n_tiles + row // TILE_ROWS)
+        squared = empty_lanes(job, SUMS, L2_TERM * n_tiles + row // TILE_ROWS)
         first, second = load(absolute, 0), load(squared, 0)
         for p in range(layout[PANELS, 0]):
-            at = layout[WEIGHTS_AT, 0] + (p * layout[ROWS_OF, 0] + row) * width
-            for i in range(ROWS):
+            at = layout[WEIGHTS_AT, 0] + (p * layout[PADDED_FAN_IN, 0] + row) * width
+            for i in range(TILE_ROWS):
                 factor, here = factors[row + i], at + i * width
                 if factor == np.inf:
                     store(gradient, here, load(weights, here) * 0.0)
@@ -116,20 +117,20 @@ def pull_with_factors(job, rows, scale):
 
 
 @jit
-def pull_to_anchor(job, k, rows, scale):
+def add_anchor_gradient(job, k, rows, scale):
     """Store the lane sums of half the squared distance to the anchor; add its gradient."""
     layout, width, number = job.layout, lanes_of(job), job.kind.dtype.type
     weights, gradient, anchor = numbers(job, WEIGHTS), numbers(job, GRADIENT), numbers(job, ANCHOR)
-    back = numbers(job, ANCHOR_PULL)[k]
+    back = numbers(job, L2_ANCHOR)[k]
     half, strength = back / number(2), back * number(scale)
     n_tiles = layout[TILES_AT, layout.shape[1] - 1]
-    for row in range(rows[0], rows[1], ROWS):
-        tile = ANCHOR_TERM * n_tiles + layout[TILES_AT, k] + row // ROWS
+    for row in range(rows[0], rows[1], TILE_ROWS):
+        tile = ANCHOR_TERM * n_tiles + layout[TILES_AT, k] + row // TILE_ROWS
         sums = empty_lanes(job, SUMS, tile)
         distance = load(sums, 0)
         for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + row) * width
-            for here in range(at, at + ROWS * width, width):
+            at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * width
+            for here in range(at, at + TILE_ROWS * width, width):
                 d = load(weights, here) - load(anchor, here)
                 distance = distance + d * d * half
                 store(gradient, here, load(gradient, here) + d * strength)
@@ -144,7 +145,7 @@ def update_structured(job, k, rows, step):
     l2 = numbers(job, L2)[k] * number(step.clip)
     is_proximal = l1 > 0 or group_l1 > 0
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
         block = segment(job, at, (rows[1] - rows[0]) * width)
         move(job.rule, step, block, l2, step.shrink, is_proximal)
     prox_rows(job, k, rows, l1, k == 0 and numbers(job, ROW_FACTORS).size > 0)
@@ -153,8 +154,8 @@ def update_structured(job, k, rows, step):
         shrink_rows(job, k, rows, True)
     if is_proximal and not comes_later:
         land_rows(job, k, rows)
-    if k >= job.lowest and not is_settled_later(job, k):
-        turn(job, k, rows[0], min(rows[1], layout[UNITS, k]))
+    if k >= job.lowest and not is_finished_later(job, k):
+        transpose_weights(job, k, rows[0], min(rows[1], layout[UNITS, k]))
     return True
 
 
@@ -166,7 +167,7 @@ def prox_rows(job, k, rows, l1, has_factors):
     if l1 == 0:
         return
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
         if has_factors:
             strengths = part(numbers(job, L1_ROWS), rows[0], rows[1] - rows[0])
             prox_l1_rows(weights, metric, at, strengths)
@@ -184,11 +185,11 @@ def shrink_rows(job, k, rows, shrinks):
     layout, weights, metric = job.layout, numbers(job, WEIGHTS), numbers(job, GRADIENT)
     width, strength = lanes_of(job), numbers(job, GROUP_L1)[k]
     single = part(integers(job, GROUP_ROWS), 0, 0)
-    place = layout[WEIGHTS_AT, k], layout[ROWS_OF, k] * width, layout[PANELS, k]
+    place = layout[WEIGHTS_AT, k], layout[PADDED_FAN_IN, k] * width, layout[PANELS, k]
     tile = GROUP_TERM * layout[TILES_AT, layout.shape[1] - 1] + layout[TILES_AT, k]
-    strengths, norms = stack_room(weights), stack_room(weights)
-    for row in range(rows[0], rows[1], ROWS):
-        empty_lanes(job, SUMS, tile + row // ROWS)
+    strengths, norms = stack_array(weights), stack_array(weights)
+    for row in range(rows[0], rows[1], TILE_ROWS):
+        empty_lanes(job, SUMS, tile + row // TILE_ROWS)
     for first in range(rows[0], min(rows[1], layout[UNITS, k]), width):
         n_rows = min(first + width, rows[1], layout[UNITS, k]) - first
         for j in range(n_rows):
@@ -200,13 +201,13 @@ def shrink_rows(job, k, rows, shrinks):
             measure_groups(weights, groups, norms)
         for j in range(n_rows):
             if strengths[j] != np.inf:
-                at = (tile + (first + j) // ROWS) * width
+                at = (tile + (first + j) // TILE_ROWS) * width
                 numbers(job, SUMS)[at] += strengths[j] * norms[j]
 
 
 @jit
-def is_settled_later(job, k):
-    """Return whether the weights of matrix k are final only in `settle`."""
+def is_finished_later(job, k):
+    """Return whether the weights of matrix k are final only in `finish`."""
     has_groups = is_grouped(job, k) and numbers(job, GROUP_L1)[k] > 0
     return has_groups or numbers(job, MAX_NORM)[k] < np.inf
 
@@ -216,14 +217,14 @@ def land_rows(job, k, rows):
     """Let the momentum of weight rows ``rows[0]:rows[1]`` of matrix k know where they are."""
     layout, width = job.layout, lanes_of(job)
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[ROWS_OF, k] + rows[0]) * width
+        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
         land(job.rule, segment(job, at, (rows[1] - rows[0]) * width))
 
 
 @jit
-def settle(tid, team, job, step):
+def finish(tid, team, job, step):
     """Finish a step: groups of features, norms of columns, the average; False where aborted."""
-    if not (settle_groups(tid, team, job) and settle_columns(tid, team, job)):
+    if not (finish_groups(tid, team, job) and finish_columns(tid, team, job)):
         return False
     if not measure_again(tid, team, job):
         return False
@@ -232,7 +233,7 @@ def settle(tid, team, job, step):
 
 
 @jit
-def settle_groups(tid, team, job):
+def finish_groups(tid, team, job):
     """Shrink groups of several rows, which may be several members'; False where aborted."""
     first_moves = not job.layout[FROZEN, 0]
     if is_grouped(job, 0) and numbers(job, GROUP_L1)[0] > 0 and first_moves:
@@ -246,7 +247,7 @@ def settle_groups(tid, team, job):
 
 
 @jit
-def settle_columns(tid, team, job):
+def finish_columns(tid, team, job):
     """Scale down columns that are too long, each of which is all members'; False where aborted."""
     n_matrices = job.layout.shape[1] - 1
     if numbers(job, COLUMN_SQUARES).size > 0:
@@ -267,11 +268,11 @@ def finish_rows(tid, team, job):
         if layout[FROZEN, k]:
             continue
         first, last = own_rows(tid, team, job, k)
-        if k >= job.lowest and is_settled_later(job, k):
-            turn(job, k, first, min(last, layout[UNITS, k]))
+        if k >= job.lowest and is_finished_later(job, k):
+            transpose_weights(job, k, first, min(last, layout[UNITS, k]))
         if job.rule.averaging > 0:
             average_rows(job, k, (first, last))
-            if tid == (k + 1) % team.n_threads:
+            if owns_bias(tid, team, k):
                 average(job, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
 
 
@@ -318,12 +319,6 @@ def prox_all(tid, team, job):
 
 
 @jit
-def own_rows(tid, team, job, k):
-    """Return the rows of matrix k that a member of the team works on."""
-    return share(tid, team.n_threads, job.layout[ROWS_OF, k], ROWS)
-
-
-@jit
 def shrink_groups(tid, team, job, shrinks):
     """Apply the proximal operator of this member's groups of features; store their values.
 
@@ -332,8 +327,8 @@ def shrink_groups(tid, team, job, shrinks):
     starts, rows = integers(job, GROUP_STARTS), integers(job, GROUP_ROWS)
     layout, values, width = job.layout, doubles(job, GROUP_SUMS), lanes_of(job)
     weights, metric = numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    place = layout[WEIGHTS_AT, 0], layout[ROWS_OF, 0] * width, layout[PANELS, 0]
-    strengths, norms = stack_room(weights), stack_room(weights)
+    place = layout[WEIGHTS_AT, 0], layout[PADDED_FAN_IN, 0] * width, layout[PANELS, 0]
+    strengths, norms = stack_array(weights), stack_array(weights)
     begin, end = share(tid, team.n_threads, starts.size - 1, 1)
     for first in range(begin, end, width):
         n_groups = min(first + width, end) - first

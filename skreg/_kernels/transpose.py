@@ -12,8 +12,8 @@ from skreg._jit import inlined, jit, outlined
 from skreg._kernels.simd import VECTOR_BYTES
 
 
-class Vectors(NamedTuple):
-    """Vectors of an array: number i < ``count`` begins at ``array[start + i * step]``."""
+class Strided(NamedTuple):
+    """Strided of an array: number i < ``count`` begins at ``array[start + i * step]``."""
 
     array: np.ndarray
     start: int
@@ -51,7 +51,7 @@ def _swap_blocks(builder, rows):
 
 
 @intrinsic
-def _transpose(typingctx, source, start, step, count, goal, goal_start, goal_step, goal_count):
+def _transpose(typingctx, source, start, step, count, out, out_start, out_step, out_count):
     number = source.dtype
     n, size = VECTOR_BYTES * 8 // number.bitwidth, number.bitwidth // 8
 
@@ -69,36 +69,36 @@ def _transpose(typingctx, source, start, step, count, goal, goal_start, goal_ste
         ]
         _swap_blocks(builder, rows)
         # From the last to the first: what a missing row leaves at the last one is overwritten.
-        for row, (place, _) in reversed(list(zip(rows, places(goal, *args[4:]), strict=True))):
+        for row, (place, _) in reversed(list(zip(rows, places(out, *args[4:]), strict=True))):
             builder.store(row, place, align=size)
         return context.get_dummy_value()
 
     index = types.intp
-    return types.void(source, index, index, index, goal, index, index, index), codegen
+    return types.void(source, index, index, index, out, index, index, index), codegen
 
 
-def _transpose_registers(source, goal):
-    """Write lane i of all rows of ``source`` into row i of ``goal``.
+def _transpose_registers(source, out):
+    """Write lane i of all rows of ``source`` into row i of ``out``.
 
     Parameters
     ----------
-    source : Vectors
+    source : Strided
         Any number of rows; those that are missing to a square of vectors count as zeros.
-    goal : Vectors
+    out : Strided
         At least one row; gets as many of the results. May be the same memory as ``source``.
     """
     _transpose(source.array, source.start, source.step, source.count,
-               goal.array, goal.start, goal.step, goal.count)  # fmt: skip
+               out.array, out.start, out.step, out.count)  # fmt: skip
 
 
-def transpose_reference(source, goal):
+def transpose_reference(source, out):
     """Do what `transpose` does with NumPy: its oracle, and its stand-in without JIT."""
     n = VECTOR_BYTES // source.array.itemsize
     square = np.zeros((n, n), source.array.dtype)
     for i in range(min(source.count, n)):
         square[:, i] = source.array[source.start + i * source.step :][:n]
-    for i in range(min(goal.count, n)):
-        goal.array[goal.start + i * goal.step :][:n] = square[i]
+    for i in range(min(out.count, n)):
+        out.array[out.start + i * out.step :][:n] = square[i]
 
 
 if numba.config.DISABLE_JIT:
@@ -110,9 +110,9 @@ else:
 
 
 @jit
-def transpose_numbers(source, goal):
-    """Do as `transpose` number by number, touching none but ``source.count * goal.count``."""
+def transpose_numbers(source, out):
+    """Do as `transpose` number by number, touching none but ``source.count * out.count``."""
     for i in range(source.count):
         at = source.start + i * source.step
-        for lane in range(goal.count):
-            goal.array[goal.start + lane * goal.step + i] = source.array[at + lane]
+        for lane in range(out.count):
+            out.array[out.start + lane * out.step + i] = source.array[at + lane]

@@ -29,8 +29,8 @@ from skreg._kernels.job import (
     NOTES,
     NOTES_AT,
     NOW,
+    PADDED_FAN_IN,
     PARTIAL_SUMS,
-    ROWS_OF,
     SKIPS,
     UNITS,
     VALUES,
@@ -43,15 +43,15 @@ from skreg._kernels.matmul import (
     ADD,
     MULTIPLY,
     PLUS,
-    ROWS,
     STORE,
+    TILE_ROWS,
     Numbers,
     Panels,
     is_half,
     product,
     product_reference,
 )
-from skreg._kernels.room import stack_room
+from skreg._kernels.scratch import stack_array
 from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.skipping import (
     BACKWARD,
@@ -109,15 +109,15 @@ def skip_in_columns(job, known, k, column, task):
 
     From ``column`` on, these are taken 64 at a time; their zeros are ``known`` by rows.
     """
-    stride = job.layout[ROWS_OF, k]
+    stride = job.layout[PADDED_FAN_IN, k]
     noted = words(job, COLUMN_NOTES)
     for start in range(0, task.n_rows, WORD):
         n_rows = min(WORD, task.n_rows - start)
         first = column + start
         notes = Notes(noted, job.layout[COLUMN_NOTES_AT, k] + first, 1, stride)
         for i in range(0, task.depth, WORD):
-            goal = part(noted, notes.start + i // WORD * stride, n_rows)
-            note_columns(known, (i, min(i + WORD, task.depth)), first, goal)
+            out = part(noted, notes.start + i // WORD * stride, n_rows)
+            note_columns(known, (i, min(i + WORD, task.depth)), first, out)
         a, c = task.a, task.c
         a = Numbers(a.values, a.start + start * a.row, a.row, a.column)
         c = Panels(c.values, c.start + start * c.row, c.row, c.panel)
@@ -149,7 +149,7 @@ def note_columns(known, rows, first, notes):
 
     They are ``known`` row by row; there are as many columns as ``notes`` has words.
     """
-    square = stack_room(known.words)
+    square = stack_array(known.words)
     shift = np.uint64(first % WORD)
     continues = shift > 0 and first // WORD + 1 < known.row
     for i in range(WORD):
@@ -205,7 +205,7 @@ def _skipping_product(a, notes, b, c, shape, mode, partial):
                 )  # fmt: skip
             else:
                 columns = min(last * width, n_columns) - p * width
-                whole = (n_rows + ROWS - 1) // ROWS * ROWS
+                whole = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
                 product(left, right, complete, whole, size, columns, np.int64(begin))
 
 

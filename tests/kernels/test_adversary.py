@@ -10,7 +10,7 @@ from skreg._job import Network, Rows
 from skreg._kernels import job as slots
 from skreg._kernels.activations import IDENTITY, TANH
 from skreg._kernels.losses import LINK_IDENTITY, LOG_LOSS, SOFT_LOG_LOSS
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg.augmentation import Adversarial, FeatureSwap, GaussianNoise, plan_augmentation
 from tests.kernels.engines import JIT, starting_weights
 from tests.kernels.test_augment import DTYPES, SEED, rows_of
@@ -56,7 +56,7 @@ def test_the_adversary_follows_the_sign_of_finite_differences(n_rows):
     flat, labels, h = starting_weights(UNITS), np.arange(n_rows) % 3, 1e-6
     with make_engine(plan(), n_rows=n_rows) as engine:
         mean_loss, _ = engine.train_epoch(0.0)[:2]
-        shift = -(-n_rows // ROWS) * ROWS
+        shift = -(-n_rows // TILE_ROWS) * TILE_ROWS
         X, moved = (input_rows(engine, first, n_rows) for first in (0, shift))
         weight = engine.table.arrays[slots.SAMPLE_WEIGHT].copy()
         filler = input_rows(engine, n_rows, shift - n_rows)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skreg._kernels.averaging import average, average_rows
-from skreg._kernels.job import BIASES_AT, PANELS, ROWS_OF, lanes_of
+from skreg._kernels.job import BIASES_AT, PADDED_FAN_IN, PANELS, lanes_of
 from tests.kernels.engines import SGD_RULE, features, make_engine, starting_weights, targets
 
 UNITS = (11, 35, 3)
@@ -19,7 +19,7 @@ def test_the_average_moves_towards_the_weights(dtype):
         engine.load(w.astype(dtype))
         engine.set_average(mean.astype(dtype))
         for k in range(2):
-            average_rows(job, k, (np.int64(0), job.layout[ROWS_OF, k]))
+            average_rows(job, k, (np.int64(0), job.layout[PADDED_FAN_IN, k]))
             average(job, job.layout[BIASES_AT, k], job.layout[PANELS, k] * lanes_of(job))
         found = engine.average()
         np.testing.assert_array_equal(engine.parameters(), w.astype(dtype))

@@ -6,7 +6,7 @@ import pytest
 
 from skreg._kernels.activations import ACTIVATIONS, activate_values
 from skreg._kernels.few import layer_of_few
-from skreg._kernels.matmul import ROWS, STORE, Numbers, Panels, pack, product
+from skreg._kernels.matmul import STORE, TILE_ROWS, Numbers, Panels, pack, product
 from skreg._kernels.simd import lanes
 
 pytestmark = pytest.mark.skipif(
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.skipif(
 
 def packed_layer(X, coef, bias, code):
     """Compute the layer by packing the weights first."""
-    n_rows, (fan_in, fan_out), width = ROWS, coef.shape, lanes(X.dtype)
-    padded_in = -(-fan_in // ROWS) * ROWS
+    n_rows, (fan_in, fan_out), width = TILE_ROWS, coef.shape, lanes(X.dtype)
+    padded_in = -(-fan_in // TILE_ROWS) * TILE_ROWS
     weights = np.zeros(bias.size * padded_in, X.dtype)
     pack(coef, weights, 0, padded_in)
     rows, out = np.zeros((n_rows, fan_in), X.dtype), np.zeros(n_rows * bias.size, X.dtype)

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from skreg._kernels import groups as groups_module
 from skreg._kernels.groups import Groups, measure_groups, prox_groups
-from skreg._kernels.room import STACK_SIZE
+from skreg._kernels.scratch import STACK_SIZE
 from skreg._kernels.simd import lanes
 from tests.kernels.test_penalties import uneven_metric
 
@@ -204,7 +204,7 @@ def test_groups_do_not_know_of_each_other(dtype):
 def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left):
     rounds, rest = [], groups_module._sum_shrunken
     monkeypatch.setattr(
-        groups_module, "stack_room", lambda like: np.full(STACK_SIZE, left, like.dtype)
+        groups_module, "stack_array", lambda like: np.full(STACK_SIZE, left, like.dtype)
     )
     monkeypatch.setattr(
         groups_module, "_sum_shrunken", lambda *given: (rounds.append(1), rest(*given))

@@ -16,14 +16,14 @@ from skreg._kernels.images import (
     VERTICAL_DRAW,
     ZOOM_DRAW,
     Affine,
-    Desk,
     Ranges,
     Shape,
+    WarpScratch,
     cut_out,
     fill_border,
     random_affine,
     warp,
-    warp_room,
+    warp_scratch_size,
 )
 from skreg._kernels.noise import choice, uniform
 from skreg._kernels.random import mix
@@ -43,12 +43,13 @@ def warped(image, affine, fill=0.0):
     """Return the affine map of an image (height, width, channels)."""
     shape, dtype = Shape(*image.shape), image.dtype
     framed = np.full((shape.height + MARGIN, shape.width + MARGIN, shape.channels), np.nan, dtype)
-    desk = Desk(framed.reshape(-1), np.empty(shape.width, dtype), np.empty(shape.width, dtype),
-                np.empty(shape.width, np.int32))  # fmt: skip
-    assert warp_room(shape) == sum(part.size for part in desk)
-    fill_border(desk.framed, shape, dtype.type(fill))
+    line = np.empty(shape.width, dtype)
+    corners = np.empty(shape.width, np.int32)
+    scratch = WarpScratch(framed.reshape(-1), line, line.copy(), corners)
+    assert warp_scratch_size(shape) == sum(part.size for part in scratch)
+    fill_border(scratch.framed, shape, dtype.type(fill))
     row = np.append(image.reshape(-1), dtype.type(77))
-    warp(row[:-1], desk, shape, Affine(*map(float, affine)))
+    warp(row[:-1], scratch, shape, Affine(*map(float, affine)))
     assert row[-1] == 77
     return row[:-1].reshape(image.shape)
 

@@ -7,7 +7,7 @@ from skreg._architecture import unpack_parameters
 from skreg._kernels.clipping import clip_step, square_rows, update_blocks
 from skreg._kernels.job import GRADIENT, SQUARES, SUMS, TILES_AT
 from skreg._kernels.learn import penalize_rows
-from skreg._kernels.matmul import ROWS
+from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.penalties import add_lanes
 from skreg._kernels.simd import lanes
 from skreg._kernels.solvers import plan_step
@@ -49,7 +49,7 @@ def gradient(engine):
 
 def whole_matrices():
     """Return the rows of fan-in of every matrix, padded to whole tiles."""
-    return [(np.int64(0), np.int64(-(-n // ROWS) * ROWS)) for n in UNITS[:-1]]
+    return [(np.int64(0), np.int64(-(-n // TILE_ROWS) * TILE_ROWS)) for n in UNITS[:-1]]
 
 
 def test_tiles_add_up_to_the_penalty(engine):

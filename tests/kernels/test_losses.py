@@ -23,6 +23,7 @@ from skreg._kernels.losses import (
     LOG_LOSS,
     LOSSES,
     SOFT_LOG_LOSS,
+    OutputRows,
     OutputShape,
     apply_link,
     evaluate_loss,
@@ -99,12 +100,12 @@ def evaluate(name, z, y, weight=None, lead=WIDTH + 16, parameter=None):
     delta, value = np.full_like(raw, np.pi), np.full(n_rows + 1, np.pi)
     before = raw.copy()
     shape = OutputShape(n_rows, n_outputs, lead, WIDTH)
-    block = raw.reshape(-1), delta.reshape(-1), y.reshape(-1), weight, value, shape
+    rows = OutputRows(raw.reshape(-1), delta.reshape(-1), y.reshape(-1), weight, value, shape)
     if CODES[name] == SOFT_LOG_LOSS:
-        evaluate_soft(*block)
+        evaluate_soft(rows)
     else:
         parameter = PARAMETER.get(name, 0.0) if parameter is None else parameter
-        evaluate_loss(CODES[name], z.dtype.type(parameter), *block)
+        evaluate_loss(CODES[name], z.dtype.type(parameter), rows)
     np.testing.assert_array_equal(raw, before)
     np.testing.assert_array_equal(delta[:, n_outputs:WIDTH], 0)
     np.testing.assert_array_equal(delta[:, WIDTH:], z.dtype.type(np.pi))

@@ -8,8 +8,8 @@ from skreg._kernels.matmul import (
     ADD,
     MULTIPLY,
     PLUS,
-    ROWS,
     STORE,
+    TILE_ROWS,
     Numbers,
     Panels,
     pack,
@@ -77,7 +77,7 @@ class Problem:
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="BLAS promises no order of summation")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_plus_adds_the_product_as_a_whole(dtype):
-    problem = Problem(dtype, 2 * ROWS, 131, 5 * lanes(np.dtype(dtype)))
+    problem = Problem(dtype, 2 * TILE_ROWS, 131, 5 * lanes(np.dtype(dtype)))
     places = problem.places()
     expected = problem.c.values[places] + problem.run(mode=STORE)[places]
     np.testing.assert_array_equal(problem.run(mode=PLUS)[places], expected)
@@ -97,7 +97,7 @@ def column_counts(dtype, n_panels):
 def test_product_is_that_of_np_dot_and_writes_nothing_else(dtype, mode, by_columns, multiply):
     counts = sorted(set().union(*(column_counts(dtype, n_panels) for n_panels in range(1, 9))))
     for n_columns in counts:
-        for n_rows, depth in ((ROWS, 1), (2 * ROWS, 37), (3 * ROWS, 130)):
+        for n_rows, depth in ((TILE_ROWS, 1), (2 * TILE_ROWS, 37), (3 * TILE_ROWS, 130)):
             problem = Problem(dtype, n_rows, depth, n_columns, by_columns)
             values, places = problem.run(multiply, mode), problem.places()
             expected, found = problem.expected(mode), problem.c.values
@@ -115,13 +115,13 @@ def test_product_is_that_of_np_dot_and_writes_nothing_else(dtype, mode, by_colum
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_bits_do_not_depend_on_how_rows_and_columns_are_divided(dtype, mode):
     width, n_panels = lanes(np.dtype(dtype)), 8
-    problem = Problem(dtype, 3 * ROWS, 131, n_panels * width)
+    problem = Problem(dtype, 3 * TILE_ROWS, 131, n_panels * width)
     whole = problem.run(mode=mode)
     for panel in range(n_panels):
         for n_columns in range(1, (n_panels - panel) * width + 1, 5):
             columns = panel * width, n_columns
-            part = problem.run(mode=mode, rows=(ROWS, ROWS), columns=columns)
-            at = problem.places()[ROWS : 2 * ROWS, panel * width :][:, :n_columns]
+            part = problem.run(mode=mode, rows=(TILE_ROWS, TILE_ROWS), columns=columns)
+            at = problem.places()[TILE_ROWS : 2 * TILE_ROWS, panel * width :][:, :n_columns]
             np.testing.assert_array_equal(part[at], whole[at])
 
 
@@ -130,7 +130,7 @@ def test_bits_do_not_depend_on_how_rows_and_columns_are_divided(dtype, mode):
 def test_pack_and_unpack(dtype, shape):
     fan_in, fan_out = shape
     width = lanes(np.dtype(dtype))
-    n_rows, n_panels, start = -(-fan_in // ROWS) * ROWS, -(-fan_out // width), 7
+    n_rows, n_panels, start = -(-fan_in // TILE_ROWS) * TILE_ROWS, -(-fan_out // width), 7
     matrix = np.random.default_rng(0).normal(size=shape).astype(dtype)
     packed = np.zeros(start + n_panels * n_rows * width, dtype)
     pack(matrix, packed, start, n_rows)

@@ -11,9 +11,9 @@ import pytest
 
 from skreg._architecture import views
 from skreg._kernels.activations import ACTIVATIONS
-from skreg._kernels.job import DELTAS, LEAD, MEMORY, STEPS, TURNED, TURNED_AT, VALUES
+from skreg._kernels.job import DELTAS, LEAD, MEMORY, STEPS, TRANSPOSED, TRANSPOSED_AT, VALUES
 from skreg._kernels.losses import LOG_LOSS, SQUARED_ERROR
-from skreg._kernels.network import turn
+from skreg._kernels.network import transpose_weights
 from skreg._kernels.simd import lanes
 from tests.kernels.engines import (
     ALL_LOSSES,
@@ -181,12 +181,12 @@ def test_transposed_copy_is_the_same_however_rows_are_shared(cuts, n_above, dtyp
     with make_engine(units, *rows, dtype=dtype) as engine:
         flat = np.arange(1, starting_weights(units).size + 1, dtype=dtype)
         engine.load(flat)
-        turned, at = engine.table.arrays[TURNED], engine.job.layout[TURNED_AT, 1]
-        turned[:] = 0
+        transposed, at = engine.table.arrays[TRANSPOSED], engine.job.layout[TRANSPOSED_AT, 1]
+        transposed[:] = 0
         for first, last in pairwise(cuts):
-            turn(engine.job, 1, first, last)
+            transpose_weights(engine.job, 1, first, last)
     n_panels = -(-45 // width)
     expected = np.zeros((n_panels * width, n_above), dtype)
     expected[:45] = views(flat, units)[0][1]
     expected = expected.reshape(n_panels, width, n_above).swapaxes(1, 2)
-    np.testing.assert_array_equal(turned[at:], expected.reshape(-1))
+    np.testing.assert_array_equal(transposed[at:], expected.reshape(-1))

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from skreg._kernels import simd
-from skreg._kernels.simd import ADD, MULTIPLY, PLUS, ROWS, ROWS_OF_WIDE_TILE, STORE
+from skreg._kernels.simd import ADD, MULTIPLY, PLUS, ROWS_OF_WIDE_TILE, STORE, TILE_ROWS
 
 needs_compiler = pytest.mark.skipif(
     numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
 )
 DTYPES = (np.float32, np.float64)
-TILES = ((ROWS, 1), (ROWS_OF_WIDE_TILE, 2), (ROWS_OF_WIDE_TILE, 3), (1, 1), (1, 4))
+TILES = ((TILE_ROWS, 1), (ROWS_OF_WIDE_TILE, 2), (ROWS_OF_WIDE_TILE, 3), (1, 1), (1, 4))
 MODES = {"store": STORE, "add": ADD, "multiply": MULTIPLY, "plus": PLUS}
 
 
@@ -24,7 +24,7 @@ def _caller(tile):
 
 
 CALLS = {
-    (ROWS, 1): _caller(simd.tile_1),
+    (TILE_ROWS, 1): _caller(simd.tile_1),
     (ROWS_OF_WIDE_TILE, 2): _caller(simd.tile_2),
     (ROWS_OF_WIDE_TILE, 3): _caller(simd.tile_3),
     (1, 1): _caller(simd.row_tile_1),
@@ -93,10 +93,10 @@ def test_tile_without_depth_is_zero(dtype):
 @needs_compiler
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_bits_do_not_depend_on_the_shape_of_the_tile(dtype):
-    a, b, c = draw(dtype, ROWS, 12, 131)
+    a, b, c = draw(dtype, TILE_ROWS, 12, 131)
     single = np.concatenate([tile(a, b[p : p + 1], c[:, p : p + 1]) for p in range(12)], axis=1)
     for n_rows, n_panels in TILES[1:]:
-        for row in range(0, ROWS, n_rows):
+        for row in range(0, TILE_ROWS, n_rows):
             rows = slice(row, row + n_rows)
             for p in range(0, 12, n_panels):
                 panels = slice(p, p + n_panels)
@@ -108,7 +108,7 @@ def test_bits_do_not_depend_on_the_shape_of_the_tile(dtype):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_half_a_panel_has_the_bits_of_a_whole_one_and_leaves_the_rest(dtype, mode):
-    a, b, c = draw(dtype, ROWS, 1, 60)
+    a, b, c = draw(dtype, TILE_ROWS, 1, 60)
     half = b.shape[2] // 2
     result = tile(a, b, c, MODES[mode], shape="half")
     np.testing.assert_array_equal(result[..., :half], tile(a, b, c, MODES[mode])[..., :half])
@@ -119,11 +119,11 @@ def test_half_a_panel_has_the_bits_of_a_whole_one_and_leaves_the_rest(dtype, mod
 @pytest.mark.parametrize("n_panels", (1, 4))
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_sparse_tile_has_the_bits_of_the_dense_one(dtype, n_panels):
-    a, b, c = draw(dtype, ROWS, n_panels, 60)
+    a, b, c = draw(dtype, TILE_ROWS, n_panels, 60)
     a[np.random.default_rng(1).random(a.shape) < 0.7] = 0
     a[1] = 0
     dense = np.concatenate([tile(a, b[p : p + 1], c[:, p : p + 1]) for p in range(n_panels)], 1)
-    for i in range(ROWS):
+    for i in range(TILE_ROWS):
         columns = np.flatnonzero(a[i]).astype(np.int32)
         out = c[i].reshape(-1).copy()
         _call_sparse_tile(n_panels, a[i, columns], columns, b.reshape(-1), 60, b.shape[2], out)
@@ -138,8 +138,8 @@ def test_multiply_add_rounds_as_the_tiles_do(dtype):
     assert result in (0, -tiny * tiny)
     assert np.asarray(result).dtype == dtype or not numba.config.DISABLE_JIT
     if not numba.config.DISABLE_JIT:
-        out = np.full((ROWS, 1, simd.lanes(np.dtype(dtype))), c)
-        tiled = tile(np.full((ROWS, 1), a), np.full((1, 1, out.shape[2]), b), out, ADD)
+        out = np.full((TILE_ROWS, 1, simd.lanes(np.dtype(dtype))), c)
+        tiled = tile(np.full((TILE_ROWS, 1), a), np.full((1, 1, out.shape[2]), b), out, ADD)
         assert (tiled == result).all()
 
 
@@ -154,7 +154,7 @@ def test_vectors_are_the_widest_of_the_processor(features, n_bytes):
 def test_width_and_padding_fit_together():
     assert simd.lanes(np.dtype(np.float32)) * 4 == simd.VECTOR_BYTES
     assert simd.lanes(np.dtype(np.float64)) * 8 == simd.VECTOR_BYTES
-    assert ROWS % ROWS_OF_WIDE_TILE == 0
+    assert TILE_ROWS % ROWS_OF_WIDE_TILE == 0
 
 
 def test_codes_of_the_modes_differ():

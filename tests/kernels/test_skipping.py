@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skreg._jit import jit
-from skreg._kernels.room import stack_room
+from skreg._kernels.scratch import stack_array
 from skreg._kernels.simd import ADD, HALVES, MULTIPLY, PLUS, STORE, lanes
 from skreg._kernels.skipping import (
     FEWEST_PANELS,
@@ -29,7 +29,7 @@ def _bits(values, start):
 
 @jit
 def _transpose(words, transposed):
-    square = stack_room(words)
+    square = stack_array(words)
     for i in range(words.size):
         square[i] = words[i]
     transpose_bits(square)
@@ -38,13 +38,13 @@ def _transpose(words, transposed):
 
 
 @jit
-def _tiles(a, b, steps, words, found, goal, modes):
+def _tiles(a, b, steps, words, found, out, modes):
     n_columns, n_panels, n_halves, size = steps
     row = n_columns + 1
-    n_rows, width = goal.size // row, b.size // size
+    n_rows, width = out.size // row, b.size // size
     skipping_tiles(
         a, n_panels, n_halves, 1, WORD + 2, 1, words, 0, 1, b, 0, width, WORD * width, n_rows,
-        found, 0, row, width, modes[0], goal, 0, row, width, modes[1],
+        found, 0, row, width, modes[0], out, 0, row, width, modes[1],
     )  # fmt: skip
 
 
@@ -87,17 +87,17 @@ def test_tiles_add_the_products_of_what_the_words_name(dtype, n_panels, n_halves
     memory = np.full((n_rows, WORD + 2), np.nan, dtype)  # what no word names is never read
     memory[:, 1:-1] = np.where(named, a, np.nan)
     b = rng.normal(size=(n_panels, WORD, width)).astype(dtype)
-    old, goal = rng.normal(size=(2, n_rows, n_panels * width + 1)).astype(dtype)
+    old, before = rng.normal(size=(2, n_rows, n_panels * width + 1)).astype(dtype)
     product = (a * named) @ b.transpose(1, 0, 2).reshape(WORD, -1)
     steps = n_panels * width, n_panels, n_halves, b.size // width
     n_columns = n_panels * width - n_halves * width // 2  # the others stay as they are
     for begin, end in ((STORE, STORE), (ADD, STORE), (STORE, MULTIPLY), (ADD, PLUS)):
-        out, modes = goal.copy(), (np.int64(begin), np.int64(end))
+        out, modes = before.copy(), (np.int64(begin), np.int64(end))
         _tiles(memory.ravel(), b.ravel(), steps, words_of(named), old.ravel(), out.ravel(), modes)
         expected = product + (old[:, :-1] if begin == ADD else 0)
-        expected = {STORE: expected, MULTIPLY: expected * goal[:, :-1],
-                    PLUS: expected + goal[:, :-1]}[end]  # fmt: skip
+        expected = {STORE: expected, MULTIPLY: expected * before[:, :-1],
+                    PLUS: expected + before[:, :-1]}[end]  # fmt: skip
         np.testing.assert_allclose(
             out[:, :n_columns], expected[:, :n_columns], rtol=0, atol=200 * np.finfo(dtype).eps
         )
-        np.testing.assert_array_equal(out[:, n_columns:], goal[:, n_columns:])
+        np.testing.assert_array_equal(out[:, n_columns:], before[:, n_columns:])

@@ -10,12 +10,12 @@ from skreg._kernels.job import (
     GRADIENT,
     LEAD,
     MEMORY,
-    ROWS_OF,
+    PADDED_FAN_IN,
     SPARSE,
     VALUES,
     WEIGHTS_AT,
 )
-from skreg._kernels.matmul import ADD, ROWS, STORE
+from skreg._kernels.matmul import ADD, STORE, TILE_ROWS
 from skreg._kernels.network import forward, weight_gradient
 from skreg._kernels.simd import lanes
 from skreg._kernels.sparse import _search
@@ -76,7 +76,7 @@ def test_product_has_the_bits_of_the_dense_one(dtype):
 def gradient(engine):
     """Return the gradient of the first matrix as rows of fan-in, padding of columns included."""
     layout, width = engine.job.layout, lanes(engine.dtype)
-    n_rows, n_panels = layout[ROWS_OF, 0], -(-UNITS[1] // width)
+    n_rows, n_panels = layout[PADDED_FAN_IN, 0], -(-UNITS[1] // width)
     packed = engine.table.arrays[GRADIENT][layout[WEIGHTS_AT, 0] :][: n_panels * n_rows * width]
     return packed.reshape(n_panels, n_rows, width).transpose(1, 0, 2).reshape(n_rows, -1).copy()
 
@@ -88,10 +88,10 @@ def test_gradient_has_the_bits_of_the_dense_one_however_it_is_divided(dtype):
         delta[:] = 1  # what stands in the padding must not matter
         delta[:, : UNITS[1]] = np.random.default_rng(5).normal(size=(N_ROWS, UNITS[1]))
         for mode in (STORE, ADD):
-            for start, stop in ((0, ROWS), (ROWS, 40)):
+            for start, stop in ((0, TILE_ROWS), (TILE_ROWS, 40)):
                 rows = (np.int64(start), np.int64(stop))
-                batch, goal = (0, N_ROWS), engine.table.arrays[GRADIENT]
-                weight_gradient(engine.job, engine.job.train, 0, rows, batch, np.int64(mode), goal)
+                batch, out = (0, N_ROWS), engine.table.arrays[GRADIENT]
+                weight_gradient(engine.job, engine.job.train, 0, rows, batch, np.int64(mode), out)
         return gradient(engine)
 
     dense, sparse = on_both(run, dtype)

@@ -7,7 +7,7 @@ from skreg._jit import jit
 from skreg._kernels.lanes import count
 from skreg._kernels.simd import lanes
 from skreg._kernels.transpose import (
-    Vectors,
+    Strided,
     transpose,
     transpose_inlined,
     transpose_numbers,
@@ -19,13 +19,13 @@ COUNTS = [0, 1, 3, 100]
 
 
 @jit
-def _into_one(source, goal):
-    transpose_inlined(source, Vectors(goal.array, goal.start, goal.step, 1))
+def _into_one(source, out):
+    transpose_inlined(source, Strided(out.array, out.start, out.step, 1))
 
 
 @jit
-def _from_one(source, goal):
-    transpose_inlined(Vectors(source.array, source.start, source.step, 1), goal)
+def _from_one(source, out):
+    transpose_inlined(Strided(source.array, source.start, source.step, 1), out)
 
 
 @jit
@@ -38,19 +38,22 @@ def numbers(dtype):
     return np.arange(1, 1001, dtype=dtype), 5, lanes(np.dtype(dtype)) + 3
 
 
-def run(function, dtype, source_count, goal_count):
-    """Transpose into a new array of -7; return it with the goal's first rows as a matrix."""
+def run(function, dtype, source_count, out_count):
+    """Transpose into a new array of -7; return it with the out's first rows as a matrix."""
     array, start, step = numbers(dtype)
     out = np.full(1000, -7, dtype)
-    function(Vectors(array, start, step, source_count), Vectors(out, 2, step + 4, goal_count))
+    function(
+        Strided(array, start, step, source_count),
+        Strided(out, 2, step + 4, out_count),
+    )
     return out
 
 
-def expected(dtype, source_count, goal_count):
+def expected(dtype, source_count, out_count):
     """Return the same by plain indexing."""
     array, start, step = numbers(dtype)
     n, out = lanes(np.dtype(dtype)), np.full(1000, -7, dtype)
-    for i in range(min(goal_count, n)):
+    for i in range(min(out_count, n)):
         for lane in range(n):
             value = array[start + lane * step + i] if lane < source_count else 0
             out[2 + i * (step + 4) + lane] = value
@@ -58,12 +61,12 @@ def expected(dtype, source_count, goal_count):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("goal_count", COUNTS[1:])
+@pytest.mark.parametrize("out_count", COUNTS[1:])
 @pytest.mark.parametrize("source_count", COUNTS)
-def test_rows_become_columns(source_count, goal_count, dtype):
+def test_rows_become_columns(source_count, out_count, dtype):
     for function in (transpose, transpose_reference):
-        out = run(function, dtype, source_count, goal_count)
-        np.testing.assert_array_equal(out, expected(dtype, source_count, goal_count))
+        out = run(function, dtype, source_count, out_count)
+        np.testing.assert_array_equal(out, expected(dtype, source_count, out_count))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -79,7 +82,7 @@ def test_a_square_may_be_transposed_in_place(dtype):
     assert _lanes_of(np.empty(0, dtype)) == n
     square = np.random.default_rng(0).normal(size=(n, n)).astype(dtype)
     before, flat = square.copy(), square.reshape(-1)
-    transpose(Vectors(flat, 0, n, n), Vectors(flat, 0, n, n))
+    transpose(Strided(flat, 0, n, n), Strided(flat, 0, n, n))
     np.testing.assert_array_equal(square, before.T)
 
 

@@ -22,7 +22,7 @@ def _array(context, builder, vector, data, size):
 
 
 @intrinsic
-def stack_room(typingctx, like):
+def stack_array(typingctx, like):
     """Return ``STACK_SIZE`` numbers of the type of ``like``, gone when the function ends."""
     vector = types.Array(like.dtype, 1, "C")
 
@@ -35,8 +35,8 @@ def stack_room(typingctx, like):
 
 
 @intrinsic
-def heap_room(typingctx, like, size):
-    """Return an array of ``size`` numbers of the type of ``like``, until `free_room` is called."""
+def heap_array(typingctx, like, size):
+    """Return an array of ``size`` numbers of the type of ``like``, until `free_array` is called."""
     vector = types.Array(like.dtype, 1, "C")
 
     def codegen(context, builder, signature, args):
@@ -49,15 +49,15 @@ def heap_room(typingctx, like, size):
 
 
 @intrinsic
-def free_room(typingctx, room):
-    """Give back what `heap_room` returned."""
+def free_array(typingctx, array):
+    """Give back what `heap_array` returned."""
 
     def codegen(context, builder, signature, args):
-        data = context.make_array(room)(context, builder, args[0]).data
+        data = context.make_array(array)(context, builder, args[0]).data
         _heap(context).free(builder, builder.bitcast(data, cgutils.voidptr_t))
         return context.get_dummy_value()
 
-    return types.none(room), codegen
+    return types.none(array), codegen
 
 
 def _heap(context):
@@ -66,13 +66,13 @@ def _heap(context):
 
 if numba.config.DISABLE_JIT:
 
-    def stack_room(like):
+    def stack_array(like):
         """Return an array of ``STACK_SIZE`` numbers of the type of ``like``."""
         return np.empty(STACK_SIZE, like.dtype)
 
-    def heap_room(like, size):
+    def heap_array(like, size):
         """Return an array of ``size`` numbers of the type of ``like``."""
         return np.empty(size, like.dtype)
 
-    def free_room(room):
+    def free_array(array):
         """Do nothing: the interpreter collects arrays."""

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import skreg
 from skreg._jit import jit
-from skreg._kernels.room import STACK_SIZE, free_room, heap_room, stack_room
+from skreg._kernels.scratch import STACK_SIZE, free_array, heap_array, stack_array
 
 needs_compiler = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -26,14 +26,14 @@ def n_rooms():
 
 @jit
 def _reverse(numbers, out):
-    heap, stack = heap_room(numbers, numbers.size), stack_room(numbers)
+    heap, stack = heap_array(numbers, numbers.size), stack_array(numbers)
     for i in range(numbers.size):
         heap[i] = numbers[i]
     for i in range(STACK_SIZE):
         stack[i] = heap[i]
     for i in range(numbers.size):
         out[i] = heap[numbers.size - 1 - i] if i >= STACK_SIZE else stack[i]
-    free_room(heap)
+    free_array(heap)
 
 
 @pytest.mark.parametrize("dtype", (np.float32, np.float64, np.int64, np.uint64))
@@ -74,7 +74,7 @@ def test_a_kernel_that_makes_an_array_is_told_to_take_room():
     def make(n):
         return np.zeros(n)[0]
 
-    with pytest.raises(UnsupportedError, match="take heap_room of skreg._kernels.room"):
+    with pytest.raises(UnsupportedError, match="take heap_array of skreg._kernels.scratch"):
         make(3)
 
 
