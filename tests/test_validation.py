@@ -634,15 +634,6 @@ def test_validation_rows_are_checked_in_the_dtype_of_the_fit():
     )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("weight", [1e-37, 1e35])
-def test_the_scale_of_validation_weights_does_not_matter(weight, dtype):
-    model = regressor(dtype=dtype, early_stopping=True, scoring="loss")
-    expected = model.fit(X, Y, X_val=X, y_val=Y).history_["validation_loss"]
-    model.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=np.full(50, weight))
-    np.testing.assert_allclose(model.history_["validation_loss"], expected, rtol=1e-5)
-
-
 # Scorers.
 
 

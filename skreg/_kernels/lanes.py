@@ -24,6 +24,7 @@ from numba.extending import (
     type_callable,
 )
 
+from skreg._kernels import simd
 from skreg._kernels.simd import VECTOR_BYTES
 
 
@@ -306,11 +307,7 @@ else:
 
         def generate(context, builder, signature, arguments):
             data = context.make_array(array)(context, builder, arguments[0]).data
-            word, address = ir.IntType(32), builder.gep(data, [arguments[1]])
-            signature = ir.FunctionType(ir.VoidType(), [data.type, word, word, word])
-            fetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-            # To read, into the second-level cache, of data: more of such can be on their way.
-            builder.call(fetch, [address, word(0), word(2), word(1)])
+            simd.prefetch(builder, data, arguments[1])
             return context.get_dummy_value()
 
         return types.none(array, index), generate

@@ -136,8 +136,20 @@ def _emit_rows(builder, vectors, args, kinds):
     cursors = [(a_at, a_row), (w_at, w_row)]
     cursors += [(at, row) for at, row, _ in (found_steps, goal_steps)]
 
-    def body(_, cursors, __):
+    def prefetch_next_block(i):
+        """Ask for a row of B in the next block of columns of A, while this one is multiplied.
+
+        The hardware foresees no page of memory; two threads share few rows for each block.
+        """
+        row = builder.and_(i, ir.Constant(i.type, WORD - 1))
+        row = builder.add(row, ir.Constant(i.type, WORD))
+        at = builder.add(b_at, builder.mul(row, b_k))
+        for p in panels:
+            simd.prefetch(builder, b, builder.add(at, p))
+
+    def body(i, cursors, __):
         a_at, w_at, found_at, out_at = cursors
+        prefetch_next_block(i)
         old = simd.Corner(builder, kinds, found, 1, (found_at, *found_steps[1:]))
         new = simd.Corner(builder, kinds, out, 1, (out_at, *goal_steps[1:]))
 
