@@ -410,3 +410,15 @@ def test_shifted_digits_are_recognized_better_by_who_has_seen_shifts():
                                 learning_rate_init=0.005).fit(X[:1200], y[:1200])  # fmt: skip
         scores.append(network.score(shifted[1200:].reshape(-1, 64), y[1200:]))
     assert scores[1] > scores[0] + 0.1
+
+
+def test_samples_are_refused_in_the_words_of_their_arguments():
+    X, y = rows_of(30)
+    labels = np.digitize(y, [-1, 1])
+    network = MLPClassifier((5,), max_iter=2, random_state=0).fit(X, labels)
+    with pytest.raises(ValueError, match=r"y has labels that the network does not have: \[7"):
+        Adversarial().sample(X, labels + 7, estimator=network)
+    with pytest.raises(ValueError, match=r"y is sparse; give y.toarray\(\)"):
+        Mixup().sample(X, sp.csr_array(np.eye(3)[labels]))
+    names = np.array(["a", "b", "c"])[labels]
+    np.testing.assert_array_equal(Mixup(0).sample(X, names)[1], names)  # which is turned off
