@@ -24,7 +24,7 @@ from skreg.augmentation import (
     Mixup,
 )
 
-TILE_ROWS = ("digits", "digits-32", "table", "images", "images-large")
+ROWS = ("digits", "digits-32", "table", "images", "images-large")
 SECONDS_PER_ROW = 20.0
 
 
@@ -106,7 +106,7 @@ def cell(seconds, name):
 def main(arguments=None):
     """Measure, print the table, and keep the seconds where a file is named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", nargs="+", choices=TILE_ROWS, default=TILE_ROWS)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
     parser.add_argument("--dtype", choices=workloads.DTYPES, default="float32")
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("--rounds", type=int, default=5)

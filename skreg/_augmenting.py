@@ -212,7 +212,7 @@ def plan_augmentation(
     Returns
     -------
     plan : Augmentation or None
-        None where nothing is to be done; what is transposed off is left out.
+        None where nothing is to be done; what is turned off is left out.
     """
     transforms = as_list(augmentation)
     plan = TransformPlan(n_features, feature_groups, feature_names, columns)

@@ -205,7 +205,8 @@ def most_entries(X, index, n_rows):
 
 
 def _index(index, n_rows):
-    index = np.arange(n_rows, dtype=np.int64) if index is None else index
+    if index is None:
+        return np.arange(n_rows, dtype=np.int64)
     return np.array(index, dtype=np.int64)  # a copy: an epoch shuffles it in place
 
 

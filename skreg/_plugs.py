@@ -39,7 +39,7 @@ def plug_in(table, task, penalties, shared):
         table.plug(slots.PENALTY_PLUG, add_penalty_gradients, job, n, (n, n), step)
         table.plug(slots.UPDATE_PLUG, update_structured, job, n, (n, n), step)
     if penalties.is_structured or task.rule.averaging > 0:
-        table.plug(slots.FINISH_PLUG, finish, n, team, job, step)
+        table.plug(slots.FINISH_PLUG, finish, n, team, job)
 
 
 def _plug_in_sparse(table, job, index):

@@ -287,9 +287,7 @@ class StochasticRun(Run):
         state, average = self.estimator._solver_state, self.flat
         # Predictions come from the average; training goes on from where the solver was.
         goes_on = engine.keeps_average and self.latest is not None
-        engine.load(average)
-        if goes_on:
-            engine.load(self._obedient(self.latest, engine))
+        engine.load(self._obedient(self.latest, lambda: average) if goes_on else average)
         if engine.keeps_average:  # of weights within the bounds, if it begins there
             shorten(average, self.network.units, self.penalties)
             engine.set_average(average)
@@ -297,18 +295,18 @@ class StochasticRun(Run):
         if state is not None and state["solver"] == self.estimator.solver:
             engine.load_moments(self._without_excluded(state))
 
-    def _obedient(self, flat, engine):
+    def _obedient(self, flat, present):
         """Return parameters of an earlier epoch as the constraints of this run want them.
 
-        What may not move is what the engine has.
+        What may not move is what ``present()`` returns.
         """
         units, penalties = self.network.units, self.penalties
         if penalties.frozen.any() or penalties.factors is not None:
-            flat = np.where(movable(units, penalties) != 0, flat, engine.parameters())
+            flat = np.where(movable(units, penalties) != 0, flat, present())
         if np.isfinite(penalties.max_norm).any():
             flat = flat.copy()
             shorten(flat, units, penalties)
-        return flat.astype(engine.dtype, copy=False)
+        return flat.astype(self.rows.X.dtype, copy=False)
 
     def _without_excluded(self, moments):
         """Return the moments of the solver, zero where features are excluded by now."""
@@ -336,7 +334,7 @@ class StochasticRun(Run):
         over = diverged or not incremental or progress.patience.exhausted
         latest = None
         if progress.best is not None and over:
-            engine.load(self._obedient(progress.best, engine))
+            engine.load(self._obedient(progress.best, engine.parameters))
         elif engine.keeps_average:
             latest = engine.parameters()
             engine.load(engine.average())

@@ -40,10 +40,9 @@ def clip(tid, team, job, step):
             square_rows(job, k, own_rows(tid, team, job, k), step)
     if not meet(team):
         return False
-    clipped = clip_step(job, step)
-    update_blocks(tid, team, job, clipped)
+    update_blocks(tid, team, job, clip_step(job, step))
     if plug(job, FINISH_PLUG) != 0:
-        return call(plug(job, FINISH_PLUG), (tid, team, job, clipped))
+        return call(plug(job, FINISH_PLUG), (tid, team, job))
     return True
 
 

@@ -54,7 +54,7 @@ def learn(tid, team, job, batch, step):
     if plug(job, CLIP_PLUG) != 0:
         return call(plug(job, CLIP_PLUG), (tid, team, job, step))
     if plug(job, FINISH_PLUG) != 0:
-        return call(plug(job, FINISH_PLUG), (tid, team, job, step))
+        return call(plug(job, FINISH_PLUG), (tid, team, job))
     return True
 
 

@@ -92,8 +92,8 @@ if numba.config.DISABLE_JIT:
     def transpose_bits(square):
         """Exchange bit j of word i and bit i of word j of an array of ``WORD`` words."""
         bits = np.unpackbits(square.astype("<u8").view(np.uint8), bitorder="little")
-        turned = np.ascontiguousarray(bits.reshape(WORD, WORD).T)
-        square[:] = np.packbits(turned, bitorder="little").view("<u8")
+        transposed = np.ascontiguousarray(bits.reshape(WORD, WORD).T)
+        square[:] = np.packbits(transposed, bitorder="little").view("<u8")
 
     def nonzero_bits(values, start):
         """Return a word that notes which of the ``WORD`` numbers from ``start`` on are not zero."""
@@ -127,14 +127,14 @@ def _bits(builder, word, sums, body):
     return totals
 
 
-def _emit_rows(builder, vectors, args, kinds):
+def _emit_rows(builder, args, kinds):
     """Emit the loop over the rows of a block of C, whose panels are of these ``kinds``."""
     a, _, _, a_at, a_row, a_k, words, w_at, w_row, b, b_at, b_k, b_panel, n_rows = args[:14]
     found, found_steps, begin = args[14], args[15:18], args[18]
-    out, goal_steps, end = args[19], args[20:23], args[23]
+    out, out_steps, end = args[19], args[20:23], args[23]
     panels = [simd.times(builder, b_panel, p) for p in range(len(kinds))]
     cursors = [(a_at, a_row), (w_at, w_row)]
-    cursors += [(at, row) for at, row, _ in (found_steps, goal_steps)]
+    cursors += [(at, row) for at, row, _ in (found_steps, out_steps)]
 
     def prefetch_next_block(i):
         """Ask for a row of B in the next block of columns of A, while this one is multiplied.
@@ -151,7 +151,7 @@ def _emit_rows(builder, vectors, args, kinds):
         a_at, w_at, found_at, out_at = cursors
         prefetch_next_block(i)
         old = simd.Corner(builder, kinds, found, 1, (found_at, *found_steps[1:]))
-        new = simd.Corner(builder, kinds, out, 1, (out_at, *goal_steps[1:]))
+        new = simd.Corner(builder, kinds, out, 1, (out_at, *out_steps[1:]))
 
         def add(k, sums):
             row = builder.add(b_at, builder.mul(k, b_k))
@@ -190,7 +190,7 @@ def skipping_tiles(typingctx, a, n_panels, n_halves, a_at, a_row, a_k, words, w_
             has_halves = simd.equals(builder, args[2], n_halves)
             with builder.if_then(builder.and_(is_size, has_halves)):
                 kinds = [vectors] * (size - n_halves) + [vectors.half()] * n_halves
-                _emit_rows(builder, vectors, args, kinds)
+                _emit_rows(builder, args, kinds)
 
     def codegen(context, builder, signature, args):
         return simd.outlined(context, builder, signature, args, "skipping_tiles", emit)

@@ -222,7 +222,7 @@ def land_rows(job, k, rows):
 
 
 @jit
-def finish(tid, team, job, step):
+def finish(tid, team, job):
     """Finish a step: groups of features, norms of columns, the average; False where aborted."""
     if not (finish_groups(tid, team, job) and finish_columns(tid, team, job)):
         return False

@@ -13,7 +13,7 @@ from skreg._kernels.simd import VECTOR_BYTES
 
 
 class Strided(NamedTuple):
-    """Strided of an array: number i < ``count`` begins at ``array[start + i * step]``."""
+    """Vectors of an array: number i < ``count`` begins at ``array[start + i * step]``."""
 
     array: np.ndarray
     start: int

@@ -36,8 +36,8 @@ def test_zeros_are_counted_between_bounds(dtype):
         assert _count(weights, start * width, stop * width) == np.count_nonzero(part)
 
 
-def test_lanes_that_are_full_lose_no_weight():
-    # A lane of float32 that counts one by one stops at 2**24: blocks are summed in integers.
+def test_blocks_of_weights_are_counted_together():
+    # A lane of float32 that counts one by one stops at 2**24: it never gets so far.
     n = COUNTED_AT_A_TIME
     weights = np.ones(3 * n, np.float32)
     weights[:: lanes(np.dtype("float32")) * 1000] = 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skreg._architecture import views
-from skreg._kernels.solvers import ADAM, plan_step
+from skreg._kernels.solvers import ADAM
 from skreg._kernels.structure import finish
 from skreg._kernels.team import ABORT, new_team
 from skreg._penalties import make_penalties
@@ -230,4 +230,4 @@ def test_members_of_an_aborted_team_stop():
     team.flags[ABORT] = 1
     for given in ({"max_norm": 1.0}, {"group_l1": 0.1, "groups": GROUPS}):
         with make_engine(UNITS, X, y, penalties=structure(given)) as engine:
-            assert not finish(0, team, engine.job, plan_step(SGD_RULE, 0.1, 1, 1.0))
+            assert not finish(0, team, engine.job)
