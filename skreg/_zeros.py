@@ -64,7 +64,7 @@ class Zeros:
     def _start(self, compiles):
         n, job, weights = 1, self._job, self._tables[0].arrays[slots.WEIGHTS]
         left, right = Numbers(weights, n, n, n), Panels(weights, n, n, n)
-        task = Multiplication(left, right, right, n, n, n, n)
+        task = Multiplication(left, right, right, n, n, n, n, weights)
         addresses = {
             slots.SKIP_PLUG: address_of(skip, job, n, n, (n, n), task, compiles=compiles),
             slots.CHOICE_PLUG: address_of(choose, job, n, compiles=compiles),

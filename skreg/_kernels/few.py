@@ -9,7 +9,8 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels.activations import activate_values, keeps_zero
-from skreg._kernels.matmul import STORE, TILE_ROWS, Numbers, Panels, product
+from skreg._kernels.job import part
+from skreg._kernels.matmul import STORE, TILE_ROWS, Multiplication, Numbers, Panels, product
 from skreg._kernels.scratch import free_array, heap_array
 from skreg._kernels.simd import VECTOR_BYTES, row_tile_1, row_tile_4
 
@@ -77,7 +78,8 @@ def _multiply(a, b, c, shape):
     n_rows, depth, n_columns = shape
     tiled = n_rows // TILE_ROWS * TILE_ROWS
     mode = np.int64(STORE)
-    product(a, b, c, tiled, depth, n_columns, mode)
+    nothing = part(c.values, 0, 0)
+    product(Multiplication(a, b, c, tiled, depth, n_columns, mode, nothing))
     width = VECTOR_BYTES // b.values.itemsize
     n_panels = (n_columns + width - 1) // width
     for i in range(tiled, n_rows):

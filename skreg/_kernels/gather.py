@@ -18,7 +18,7 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.lanes import prefetch
+from skreg._kernels.lanes import count, load, load_first, prefetch, store, store_first
 from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.plugs import call, plug
 
@@ -49,10 +49,20 @@ def gather_by_rows(job, source, index, first, last):
             start = index[i + ahead] * source.row_step
             for at in range(start, start + n_units, line):
                 prefetch(dense, at)
-        row = part(dense, index[i] * source.row_step, n_units)
-        out = part(memory, layout[VALUES, 0] + i * layout[LEAD, 0], n_units)
-        for j in range(n_units):
-            out[j] = row[j]
+        out = layout[VALUES, 0] + i * layout[LEAD, 0]
+        copy(dense, index[i] * source.row_step, memory, out, n_units)
+
+
+@jit
+def copy(values, start, out, out_start, n):
+    """Copy ``n`` numbers, vector by vector."""
+    width = count(out)
+    whole = n // width * width
+    for j in range(0, whole, width):
+        store(out, out_start + j, load(values, start + j))
+    if whole < n:
+        rest = load_first(values, start + whole, n - whole, 0.0)
+        store_first(out, out_start + whole, n - whole, rest)
 
 
 @jit

@@ -200,6 +200,9 @@ if numba.config.DISABLE_JIT:
     def prefetch(array, index):
         """Ask for the cache line of ``array[index]``, which need not exist."""
 
+    def prefetch_to_write(array, index):
+        """Ask for the cache line of ``array[index]`` and for the right to write to it."""
+
     def widened(x):
         """Return the same numbers in float64."""
         return x.astype(np.float64)
@@ -301,16 +304,23 @@ else:
 
         return types.none(array, index, n, lanes), generate
 
-    @intrinsic
-    def prefetch(context, array, index):
-        """Ask for the cache line of ``array[index]``, which need not exist."""
-
+    def _prefetch(array, index, is_written):
         def generate(context, builder, signature, arguments):
             data = context.make_array(array)(context, builder, arguments[0]).data
-            simd.prefetch(builder, data, arguments[1])
+            simd.prefetch(builder, data, arguments[1], is_written)
             return context.get_dummy_value()
 
         return types.none(array, index), generate
+
+    @intrinsic
+    def prefetch(context, array, index):
+        """Ask for the cache line of ``array[index]``, which need not exist."""
+        return _prefetch(array, index, is_written=False)
+
+    @intrinsic
+    def prefetch_to_write(context, array, index):
+        """Ask for the cache line of ``array[index]`` and for the right to write to it."""
+        return _prefetch(array, index, is_written=True)
 
     @intrinsic
     def widened(context, x):

@@ -12,6 +12,7 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels import simd
+from skreg._kernels.lanes import prefetch_to_write
 from skreg._kernels.simd import (
     ADD,
     HALVES,
@@ -25,8 +26,8 @@ from skreg._kernels.simd import (
 )
 
 __all__ = [
-    "ADD", "MULTIPLY", "PLUS", "TILE_ROWS", "STORE", "Multiplication", "Numbers", "Panels", "pack",
-    "product", "unpack",
+    "ADD", "MULTIPLY", "PLUS", "TILE_ROWS", "STORE", "Multiplication", "Numbers", "Panels",
+    "fetch_to_update", "pack", "product", "unpack",
 ]  # fmt: skip
 
 
@@ -49,15 +50,34 @@ class Panels(NamedTuple):
 
 
 class Multiplication(NamedTuple):
-    """The arguments of `product`."""
+    """The arguments of `product`: ``C = A B`` (STORE), ``C += A B`` or ``C *= A B``.
 
-    a: Numbers
-    b: Panels
+    ADD lets the sums of the product begin with C, PLUS adds C to them at the end; MULTIPLY is
+    element-wise. What is ``updated`` next, at the places of C, is fetched meanwhile; it is empty
+    where that is nothing.
+    """
+
+    a: Numbers  # shape (n_rows, depth)
+    b: Panels  # of ``n_columns`` columns, padded to whole vectors, as those of ``c`` are
     c: Panels
     n_rows: int
     depth: int
     n_columns: int
     mode: int
+    updated: np.ndarray
+
+
+@jit
+def fetch_to_update(task, rows, panels):
+    """Ask for what is updated at the places of some rows and panels of C.
+
+    A line of the cache that another core has read takes long until this one may write to it.
+    """
+    c = task.c
+    if task.updated.size > 0:
+        for p in range(panels[0], panels[1]):
+            for i in range(rows[0], rows[1]):
+                prefetch_to_write(task.updated, c.start + i * c.row + p * c.panel)
 
 
 @jit
@@ -66,16 +86,13 @@ def is_half(n_missing, width):
     return HALVES and 2 * n_missing >= width
 
 
-def _product(a, b, c, n_rows, depth, n_columns, mode):
-    """Compute ``C = A B`` (STORE), ``C += A B`` (ADD, PLUS) or ``C *= A B`` (MULTIPLY).
+def _product(task):
+    """Carry out a `Multiplication` of whole tiles: ``n_rows`` is a multiple of `TILE_ROWS`.
 
-    ADD lets the sums of the product begin with C, PLUS adds C to them at the end; MULTIPLY is
-    element-wise.
-
-    ``a`` are `Numbers` of shape (n_rows, depth), ``b`` and ``c`` `Panels` of ``n_columns``
-    columns, padded to whole vectors; ``n_rows`` is a multiple of `TILE_ROWS`. Panels are the outer
-    loop: a group of them stays in the second-level cache while all rows pass by.
+    Panels are the outer loop: a group of them stays in the second-level cache while all rows pass
+    by.
     """
+    a, b, c, n_rows, depth, n_columns, mode, _ = task
     width = VECTOR_BYTES // a.values.itemsize
     n_panels = (n_columns + width - 1) // width
     half = is_half(n_panels * width - n_columns, width)
@@ -86,6 +103,7 @@ def _product(a, b, c, n_rows, depth, n_columns, mode):
         b_at, c_at = b.start + p * b.panel, c.start + p * c.panel
         for i in range(0, n_rows, step):
             a_i, c_i = a.start + i * a.row, c_at + i * c.row
+            fetch_to_update(task, (i, i + step), (p, p + max(group, 1)))
             if group == 3:
                 simd.tile_3(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
                             c.values, c_i, c.row, c.panel, mode)  # fmt: skip
@@ -110,8 +128,9 @@ def _group(n_left, half):
     return min(PANELS_OF_WIDE_TILE, n_whole)
 
 
-def product_reference(a, b, c, n_rows, depth, n_columns, mode):
+def product_reference(task):
     """Compute what `product` computes with ``np.dot``: its oracle, and its stand-in without JIT."""
+    a, b, c, n_rows, depth, n_columns, mode, _ = task
     size = a.values.itemsize
     n_panels = -(-n_columns // (VECTOR_BYTES // size))
     left = np.lib.stride_tricks.as_strided(

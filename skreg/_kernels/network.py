@@ -82,8 +82,9 @@ def multiply(job, what, level, place, task):
     if job.layout[SKIPS, level] > 0 and task.n_columns > least and is_long:
         call(plug(job, SKIP_PLUG), (job, np.int64(what), np.int64(level), place, task))
     else:
-        n_rows = (task.n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-        product(task.a, task.b, task.c, n_rows, task.depth, task.n_columns, task.mode)
+        a, b, c, n_rows, depth, n_columns, mode, updated = task
+        whole = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
+        product(Multiplication(a, b, c, whole, depth, n_columns, mode, updated))
 
 
 @jit
@@ -115,7 +116,7 @@ def forward(job, source, level, first, last):
     else:
         a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
         sizes = last - first, layout[UNITS, k], layout[UNITS, level]
-        task = Multiplication(a, b, c, *sizes, np.int64(STORE))
+        task = Multiplication(a, b, c, *sizes, np.int64(STORE), part(memory, 0, 0))
         multiply(job, FORWARD, k, (first, np.int64(0)), task)
 
 
@@ -210,7 +211,7 @@ def backward_rows(job, lowest, first, last):
         b = Panels(numbers(job, TRANSPOSED), layout[TRANSPOSED_AT, level], width, n_above * width)
         c = Panels(memory, layout[DELTAS, level] + first * lead, lead, width)
         sizes = last - first, n_above, layout[UNITS, level]
-        task = Multiplication(a, b, c, *sizes, np.int64(mode))
+        task = Multiplication(a, b, c, *sizes, np.int64(mode), part(memory, 0, 0))
         multiply(job, BACKWARD, level + 1, (first, np.int64(0)), task)
 
 
@@ -230,9 +231,10 @@ def weight_gradient(job, source, k, rows, batch, mode, out):
         a = Numbers(memory, layout[VALUES, k] + batch[0] * below + rows[0], 1, below)
         b = Panels(memory, layout[DELTAS, k + 1] + batch[0] * above, above, width)
         sizes = rows[1] - rows[0], batch[1] - batch[0], layout[UNITS, k + 1]
-        multiply(
-            job, WEIGHT_GRADIENT, k, (rows[0], batch[0]), Multiplication(a, b, c, *sizes, mode)
-        )
+        weights = numbers(job, WEIGHTS)
+        updated = part(weights, 0, weights.size if job.is_shared else 0)
+        task = Multiplication(a, b, c, *sizes, mode, updated)
+        multiply(job, WEIGHT_GRADIENT, k, (rows[0], batch[0]), task)
 
 
 @jit

@@ -153,13 +153,13 @@ class Corner:
         return [_join(self.builder, s, before, result, after) for s, result in pairs]
 
 
-def prefetch(builder, data, index):
-    """Emit a request for a cache line that is read later; it need not exist."""
+def prefetch(builder, data, index, is_written=False):
+    """Emit a request for a cache line that is read, or written, later; it need not exist."""
     number, address = ir.IntType(32), builder.gep(data, [index])
     kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     # To read, into the second-level cache, of data: more of such can be on their way.
-    builder.call(function, [address, number(0), number(2), number(1)])
+    builder.call(function, [address, number(int(is_written)), number(2), number(1)])
 
 
 def times(builder, step, count):

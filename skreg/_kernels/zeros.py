@@ -45,8 +45,10 @@ from skreg._kernels.matmul import (
     PLUS,
     STORE,
     TILE_ROWS,
+    Multiplication,
     Numbers,
     Panels,
+    fetch_to_update,
     is_half,
     product,
     product_reference,
@@ -97,9 +99,7 @@ def skip(job, what, level, place, task):
         skip_in_columns(job, notes, level, place[0], task)
     else:
         note_rows(task.a, (task.n_rows, task.depth), notes)
-        shape = task.n_rows, task.depth, task.n_columns
-        partial = partial_rows(job, row)
-        skipping_product(task.a, notes, task.b, task.c, shape, task.mode, partial)
+        skipping_product(task, notes, partial_rows(job, row))
     return True
 
 
@@ -118,11 +118,11 @@ def skip_in_columns(job, known, k, column, task):
         for i in range(0, task.depth, WORD):
             out = part(noted, notes.start + i // WORD * stride, n_rows)
             note_columns(known, (i, min(i + WORD, task.depth)), first, out)
-        a, c = task.a, task.c
+        a, b, c, _, depth, n_columns, mode, updated = task
         a = Numbers(a.values, a.start + start * a.row, a.row, a.column)
         c = Panels(c.values, c.start + start * c.row, c.row, c.panel)
-        shape = n_rows, task.depth, task.n_columns
-        skipping_product(a, notes, task.b, c, shape, task.mode, partial_rows(job, 0))
+        some = Multiplication(a, b, c, n_rows, depth, n_columns, mode, updated)
+        skipping_product(some, notes, partial_rows(job, 0))
 
 
 @jit
@@ -170,14 +170,14 @@ def count_groups(n_panels):
     return (n_panels + MOST_PANELS - 1) // MOST_PANELS
 
 
-def _skipping_product(a, notes, b, c, shape, mode, partial):
+def _skipping_product(task, notes, partial):
     """Compute what `skreg._kernels.matmul.product` computes, without the zeros of A.
 
-    ``shape`` is rows, depth and columns of C. ``partial`` has room for as many rows of sums that
-    are not complete and may not be left in C. Blocks of 64 columns of A with few zeros are
-    multiplied as a whole, where their sums may stay in C.
+    ``partial`` has room for as many rows of sums that are not complete and may not be left in C.
+    Blocks of 64 columns of A with few zeros are multiplied as a whole, where their sums may stay
+    in C.
     """
-    n_rows, depth, n_columns = shape
+    a, b, c, n_rows, depth, n_columns, mode, updated = task
     width = VECTOR_BYTES // a.values.itemsize
     n_panels, waits = (n_columns + width - 1) // width, mode == MULTIPLY or mode == PLUS
     n_groups, n_blocks = count_groups(n_panels), n_words(depth)
@@ -195,6 +195,7 @@ def _skipping_product(a, notes, b, c, shape, mode, partial):
             right = Panels(b.values, b.start + p * b.panel + k * b.row, b.row, b.panel)
             here = Notes(notes.words, notes.start + block * notes.block, notes.row, notes.block)
             size = min(depth - k, WORD)
+            fetch_to_update(task, share(block, n_blocks, n_rows, 1), (p, last))
             if waits or are_few(here, (n_rows, size), last - p):
                 skipping_tiles(
                     left.values, last - p, n_halves, left.start, left.row, left.column,
@@ -206,7 +207,12 @@ def _skipping_product(a, notes, b, c, shape, mode, partial):
             else:
                 columns = min(last * width, n_columns) - p * width
                 whole = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-                product(left, right, complete, whole, size, columns, np.int64(begin))
+                nothing = part(updated, 0, 0)
+                product(
+                    Multiplication(
+                        left, right, complete, whole, size, columns, np.int64(begin), nothing
+                    )
+                )
 
 
 @jit
@@ -222,8 +228,8 @@ def are_few(notes, shape, n_panels):
     return count * (n_panels + 1) <= MOST_WORK * n_panels * n_rows * size
 
 
-def _skipping_product_reference(a, notes, b, c, shape, mode, partial):
-    product_reference(a, b, c, *shape, mode)
+def _skipping_product_reference(task, notes, partial):
+    product_reference(task)
 
 
 if numba.config.DISABLE_JIT:

@@ -6,7 +6,15 @@ import pytest
 
 from skreg._kernels.activations import ACTIVATIONS, activate_values
 from skreg._kernels.few import layer_of_few
-from skreg._kernels.matmul import STORE, TILE_ROWS, Numbers, Panels, pack, product
+from skreg._kernels.matmul import (
+    STORE,
+    TILE_ROWS,
+    Multiplication,
+    Numbers,
+    Panels,
+    pack,
+    product,
+)
 from skreg._kernels.simd import lanes
 
 pytestmark = pytest.mark.skipif(
@@ -22,12 +30,12 @@ def packed_layer(X, coef, bias, code):
     pack(coef, weights, 0, padded_in)
     rows, out = np.zeros((n_rows, fan_in), X.dtype), np.zeros(n_rows * bias.size, X.dtype)
     rows[: X.shape[0]] = X
-    product(
+    product(Multiplication(
         Numbers(rows.reshape(-1), 0, fan_in, 1),
         Panels(weights, 0, width, padded_in * width),
         Panels(out, 0, bias.size, width),
-        n_rows, fan_in, fan_out, np.int64(STORE),
-    )  # fmt: skip
+        n_rows, fan_in, fan_out, np.int64(STORE), weights[:0],
+    ))  # fmt: skip
     activate_values(code, out, bias, bias.size, n_rows)
     return out.reshape(n_rows, -1)[: X.shape[0], :fan_out]
 

@@ -6,6 +6,7 @@ import pytest
 from skreg._kernels.gather import gather
 from skreg._kernels.job import COLUMNS, LEAD, MEMORY, SAMPLE_WEIGHT, SPARSE, STARTS, TARGET, VALUES
 from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS, SOFT_LOG_LOSS, SQUARED_ERROR
+from skreg._kernels.simd import lanes
 from tests.kernels.engines import CONTAINERS, features, make_engine, targets
 
 N_ROWS, N_FEATURES = 20, 7
@@ -45,6 +46,19 @@ def test_rows_of_the_index_and_only_these(container, is_weighted, first, last):
     np.testing.assert_array_equal(target[mine], y[INDEX[mine]])
     np.testing.assert_array_equal(weight[mine], INDEX[mine] + 0.5 if is_weighted else 1)
     assert (target[others] == -7).all() and (weight[others] == -7).all()
+
+
+@pytest.mark.parametrize("beyond", (0, 1, -1))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_rows_of_several_vectors(dtype, beyond):
+    n_features = 2 * lanes(np.dtype(dtype)) + beyond
+    X = features(N_ROWS, n_features).astype(dtype)
+    with make_engine((n_features, 2), X, targets(0, N_ROWS, 2), dtype=dtype) as engine:
+        lead, start = (engine.job.layout[field, 0] for field in (LEAD, VALUES))
+        gather(engine.job, engine.job.train, INDEX, 0, INDEX.size)
+        batch = engine.table.arrays[MEMORY][start:][: INDEX.size * lead].reshape(-1, lead)
+        np.testing.assert_array_equal(batch[:, :n_features], X[INDEX])
+        np.testing.assert_array_equal(batch[:, n_features:], 0)
 
 
 def gathered_targets(loss, n_outputs, smoothing, dtype, source="train"):

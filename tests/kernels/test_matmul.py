@@ -10,6 +10,7 @@ from skreg._kernels.matmul import (
     PLUS,
     STORE,
     TILE_ROWS,
+    Multiplication,
     Numbers,
     Panels,
     pack,
@@ -41,6 +42,7 @@ class Problem:
         self.a = Numbers(vector((n_rows + 2) * (depth + 2)), FENCE, row, column)
         self.b = Panels(vector(n_panels * (depth + 1) * width), FENCE, width, (depth + 1) * width)
         self.c = Panels(vector(n_rows * lead), FENCE, lead, width)
+        self.updated = self.c.values.copy()
 
     def run(self, multiply=product, mode=STORE, rows=None, columns=None):
         """Return the vector of C after computing some rows and columns (default: all) of it."""
@@ -52,7 +54,8 @@ class Problem:
         out = c._replace(start=c.start + i * c.row + p * c.panel)
         a = a._replace(start=a.start + i * a.row)
         b = b._replace(start=b.start + p * b.panel)
-        multiply(a, b, out, n_rows, depth, n_columns, np.int64(mode))
+        sizes = n_rows, depth, n_columns
+        multiply(Multiplication(a, b, out, *sizes, np.int64(mode), self.updated))
         return c.values
 
     def places(self):

@@ -10,7 +10,16 @@ from skreg._jit import jit
 from skreg._kernels import zeros
 from skreg._kernels.job import MEMORY, NEVER, NOT_NOW, NOW, SKIPS, VALUES, WEIGHTS_AT
 from skreg._kernels.losses import LOG_LOSS
-from skreg._kernels.matmul import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels, product
+from skreg._kernels.matmul import (
+    ADD,
+    MULTIPLY,
+    PLUS,
+    STORE,
+    Multiplication,
+    Numbers,
+    Panels,
+    product,
+)
 from skreg._kernels.simd import lanes
 from skreg._kernels.skipping import FEWEST_PANELS, MOST_PANELS, WORD
 from skreg._kernels.solvers import ADAM
@@ -21,9 +30,9 @@ ADAM_RULE = SGD_RULE._replace(solver=ADAM)
 
 
 @jit
-def _noted_product(a, notes, b, c, shape, mode, partial):
-    zeros.note_rows(a, (shape[0], shape[1]), notes)
-    zeros.skipping_product(a, notes, b, c, shape, mode, partial)
+def _noted_product(task, notes, partial):
+    zeros.note_rows(task.a, (task.n_rows, task.depth), notes)
+    zeros.skipping_product(task, notes, partial)
 
 
 @jit
@@ -51,11 +60,11 @@ def test_products_have_the_bits_of_those_with_all_zeros(dtype, mode):
         b = Panels(rng.normal(size=n_panels * depth * width).astype(dtype), 0, width, depth * width)
         found = rng.normal(size=n_rows * n_panels * width).astype(dtype)
         expected, got = (Panels(found.copy(), 0, n_panels * width, width) for _ in range(2))
-        product(a, b, expected, n_rows, depth, n_columns, np.int64(mode))
+        sizes = n_rows, depth, n_columns, np.int64(mode), found
+        product(Multiplication(a, b, expected, *sizes))
         row = MOST_PANELS * width
         partial = Panels(np.empty(n_rows * row, dtype), 0, row, width)
-        shape = n_rows, depth, n_columns
-        _noted_product(a, notes_of(n_rows, depth), b, got, shape, np.int64(mode), partial)
+        _noted_product(Multiplication(a, b, got, *sizes), notes_of(n_rows, depth), partial)
         np.testing.assert_array_equal(got.values, expected.values)
 
 
