@@ -24,7 +24,7 @@ from skreg._augmenting import (
 from skreg._image_transforms import CutOut, ImageTransform
 from skreg._kernels import augment, batch
 from skreg._kernels.matmul import TILE_ROWS
-from skreg._kernels.noise import MOST_LANES, N_GAPS
+from skreg._kernels.noise import N_GAPS
 from skreg._sklearn import Interval
 
 __all__ = [
@@ -77,7 +77,6 @@ class GaussianNoise(Transform):
         return self.scale == 0
 
     def _enter(self, plan):
-        plan.reserve(plan.n_features + 2 * MOST_LANES)
         return {0: batch.GAUSSIAN_NOISE, augment.SCALE: self.scale}
 
 

@@ -49,7 +49,7 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.lanes import load, store_first, where
 from skreg._kernels.matmul import TILE_ROWS
-from skreg._kernels.noise import MOST_LANES, N_GAPS, add_normals, choice, draw_places
+from skreg._kernels.noise import N_GAPS, add_normals, choice, draw_places
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.team import meet, share
 
@@ -314,11 +314,10 @@ def swap_groups(job, start, n_rows, places, key, groups):
 @jit
 def add_noise(job, parameters, key, member):
     """Add Gaussian noise to all features (Bishop 1995)."""
-    tid, n_threads, rows = member
-    scratch = scratch_of(job, tid, n_threads, 0, job.layout[UNITS, 0] + 2 * MOST_LANES)
+    _, _, rows = member
     scale = job.kind.dtype.type(parameters[SCALE])
     for i in range(rows[0], rows[1]):
-        add_normals(input_row(job, i), scale, mix(key, i), scratch)
+        add_normals(input_row(job, i), scale, mix(key, i))
 
 
 @jit

@@ -1,7 +1,8 @@
-"""What augmentation finds in a job: codes of transforms, rows of a batch, a member's scratch."""
+"""Rows of a batch, a member's scratch, and the codes of the transforms that work on them."""
 
 from skreg._jit import jit
 from skreg._kernels.job import LEAD, MEMORY, SCRATCH, UNITS, VALUES, indices, numbers, part
+from skreg._kernels.lanes import count, load, load_first, store, store_first
 
 GAUSSIAN_NOISE, MIXUP, FEATURE_SWAP, CUT_OUT, IMAGE_TRANSFORM, ADVERSARIAL = range(6)
 N_PARAMETERS = 10  # of a transform; the first is its code
@@ -34,6 +35,11 @@ def input_row(job, i):
 
 @jit
 def copy(out, source):
-    """Copy ``source`` to ``out``."""
-    for j in range(out.size):
-        out[j] = source[j]
+    """Copy ``source`` to ``out``, vector by vector."""
+    width = count(out)
+    whole = out.size // width * width
+    for j in range(0, whole, width):
+        store(out, j, load(source, j))
+    n_left = out.size - whole
+    if n_left > 0:
+        store_first(out, whole, n_left, load_first(source, whole, n_left, 0.0))

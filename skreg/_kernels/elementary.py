@@ -17,7 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skreg._jit import inlined
-from skreg._kernels.lanes import as_bits, as_real, spread, square_root, where
+from skreg._kernels.lane_bits import as_bits, as_real
+from skreg._kernels.lanes import spread, square_root, where
 
 
 class Format(NamedTuple):
@@ -226,13 +227,20 @@ def log_of(f, n):
 
 
 @inlined
+def parted(x):
+    """Return ``f, n`` such that a normal number ``abs(x)`` is (1 + f) 2**n, as in `log_of`."""
+    c = constants(x)
+    bits = (as_bits(x) & c.magnitude) + (c.one - c.root)
+    n = as_real((bits >> c.mantissa) + c.shifter_bits) - (c.shifter + c.bias)
+    return as_real((bits & ((1 << c.mantissa) - 1)) + c.root) - 1.0, n
+
+
+@inlined
 def log(x):
     """Return the natural logarithm, -inf at zero, NaN below; within 0.82 and 0.82 ulp."""
     c = constants(x)
     small = x < c.smallest  # zero or subnormal: scaled into the normal range
-    bits = (as_bits(where(small, x * (1 << c.mantissa), x)) & c.magnitude) + (c.one - c.root)
-    n = as_real((bits >> c.mantissa) + c.shifter_bits) - (c.shifter + c.bias)
-    f = as_real((bits & ((1 << c.mantissa) - 1)) + c.root) - 1.0
+    f, n = parted(where(small, x * (1 << c.mantissa), x))
     value = log_of(f, where(small, n - c.mantissa, n))
     value = where(x == 0.0, -np.inf, where(x < 0.0, np.nan, value))
     return where(x < np.inf, value, x)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skreg._jit import jit
+from skreg._kernels.batch import copy, input_row
 from skreg._kernels.job import (
     GATHER_PLUG,
     LABELS_PLUG,
@@ -18,7 +19,7 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.lanes import count, load, load_first, prefetch, store, store_first
+from skreg._kernels.lanes import prefetch
 from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.plugs import call, plug
 
@@ -40,8 +41,7 @@ def gather(job, source, index, first, last):
 @jit
 def gather_by_rows(job, source, index, first, last):
     """Copy rows of a C-ordered array, asking for those that come soon: they lie anywhere."""
-    dense, memory, layout = numbers(job, source.slot + X), numbers(job, MEMORY), job.layout
-    n_units = layout[UNITS, 0]
+    dense, n_units = numbers(job, source.slot + X), job.layout[UNITS, 0]
     line = CACHE_LINE // job.kind.itemsize
     ahead = 1 + BYTES_AHEAD // (n_units * job.kind.itemsize)
     for i in range(first, last):
@@ -49,20 +49,7 @@ def gather_by_rows(job, source, index, first, last):
             start = index[i + ahead] * source.row_step
             for at in range(start, start + n_units, line):
                 prefetch(dense, at)
-        out = layout[VALUES, 0] + i * layout[LEAD, 0]
-        copy(dense, index[i] * source.row_step, memory, out, n_units)
-
-
-@jit
-def copy(values, start, out, out_start, n):
-    """Copy ``n`` numbers, vector by vector."""
-    width = count(out)
-    whole = n // width * width
-    for j in range(0, whole, width):
-        store(out, out_start + j, load(values, start + j))
-    if whole < n:
-        rest = load_first(values, start + whole, n - whole, 0.0)
-        store_first(out, out_start + whole, n - whole, rest)
+        copy(input_row(job, i), part(dense, index[i] * source.row_step, n_units))
 
 
 @jit

@@ -118,10 +118,17 @@ for _op, _real, _whole in (
     (operator.mul, "fmul", "mul"),
     (operator.truediv, "fdiv", None),
     (operator.and_, None, "and_"),
+    (operator.xor, None, "xor"),
     (operator.lshift, None, "shl"),
-    (operator.rshift, None, "ashr"),
 ):
     _binary(_op, _same, _arithmetic(_real, _whole))
+
+
+def _shift_right(builder, kind, a, b):
+    return builder.ashr(a, b) if kind.dtype.signed else builder.lshr(a, b)
+
+
+_binary(operator.rshift, _same, _shift_right)
 
 for _op, _symbol in (
     (operator.lt, "<"),
@@ -161,7 +168,8 @@ def _lower_abs(context, builder, signature, arguments):
     return _call_llvm(context, builder, "fabs", signature.args[0], arguments)
 
 
-def _lanes_of(array):
+def lanes_of(array):
+    """Return the type of a vector of the numbers of an array type."""
     return Lanes(array.dtype, VECTOR_BYTES * 8 // array.dtype.bitwidth)
 
 
@@ -221,14 +229,6 @@ if numba.config.DISABLE_JIT:
         """Return ``a`` in the lanes where ``mask`` is true and ``b`` in the others."""
         return np.where(mask, a, b)
 
-    def as_bits(x):
-        """Return the bits of every lane as signed integers."""
-        return x.view(np.int32 if x.itemsize == 4 else np.int64)
-
-    def as_real(bits):
-        """Return the numbers that have these bits."""
-        return bits.view(np.float32 if bits.itemsize == 4 else np.float64)
-
 else:
 
     @intrinsic
@@ -244,7 +244,7 @@ else:
     @intrinsic
     def load(context, array, index):
         """Return the lanes that begin at ``array[index]``."""
-        kind = _lanes_of(array)
+        kind = lanes_of(array)
 
         def generate(context, builder, signature, arguments):
             address = _address(context, builder, array, *arguments, kind)
@@ -261,7 +261,7 @@ else:
     @intrinsic
     def load_first(context, array, index, n, filler):
         """Return lanes of which the first ``n`` are loaded and the others ``filler``."""
-        kind = _lanes_of(array)
+        kind = lanes_of(array)
 
         def generate(context, builder, signature, arguments):
             data, at, limit, other = arguments
@@ -372,23 +372,3 @@ else:
             return builder.select(mask, yes, spread(context, builder, kind, b, no))
 
         return kind(mask, a, b), generate
-
-    @intrinsic
-    def as_bits(context, x):
-        """Return the bits of every lane as signed integers."""
-        kind = x.integer
-
-        def generate(context, builder, signature, arguments):
-            return builder.bitcast(arguments[0], context.get_value_type(kind))
-
-        return kind(x), generate
-
-    @intrinsic
-    def as_real(context, bits):
-        """Return the numbers that have these bits."""
-        kind = bits.of(types.float32 if bits.dtype.bitwidth == 32 else types.float64)
-
-        def generate(context, builder, signature, arguments):
-            return builder.bitcast(arguments[0], context.get_value_type(kind))
-
-        return kind(bits), generate

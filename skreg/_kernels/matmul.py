@@ -27,7 +27,7 @@ from skreg._kernels.simd import (
 
 __all__ = [
     "ADD", "MULTIPLY", "PLUS", "TILE_ROWS", "STORE", "Multiplication", "Numbers", "Panels",
-    "fetch_to_update", "pack", "product", "unpack",
+    "fetch_to_update", "pack", "product", "unpack", "whole_tiles",
 ]  # fmt: skip
 
 
@@ -65,6 +65,14 @@ class Multiplication(NamedTuple):
     n_columns: int
     mode: int
     updated: np.ndarray
+
+
+@jit
+def whole_tiles(task):
+    """Return the task with its rows rounded up to whole tiles, as `product` wants them."""
+    a, b, c, n_rows, depth, n_columns, mode, updated = task
+    whole = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
+    return Multiplication(a, b, c, whole, depth, n_columns, mode, updated)
 
 
 @jit

@@ -53,11 +53,11 @@ from skreg._kernels.matmul import (
     MULTIPLY,
     PLUS,
     STORE,
-    TILE_ROWS,
     Multiplication,
     Numbers,
     Panels,
     product,
+    whole_tiles,
 )
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.skipping import (
@@ -82,9 +82,7 @@ def multiply(job, what, level, place, task):
     if job.layout[SKIPS, level] > 0 and task.n_columns > least and is_long:
         call(plug(job, SKIP_PLUG), (job, np.int64(what), np.int64(level), place, task))
     else:
-        a, b, c, n_rows, depth, n_columns, mode, updated = task
-        whole = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-        product(Multiplication(a, b, c, whole, depth, n_columns, mode, updated))
+        product(whole_tiles(task))
 
 
 @jit

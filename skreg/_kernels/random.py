@@ -8,7 +8,7 @@ multiply-xorshift hash mix the column into it, which loops over columns vectoriz
 import numba
 import numpy as np
 
-from skreg._jit import jit
+from skreg._jit import inlined, jit
 
 _WEYL = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -67,6 +67,15 @@ def bits(low, high, column):
     x = np.uint32(x ^ high)
     x = _times32(np.uint32(x ^ np.uint32(x >> np.uint32(15))), _SECOND_32)
     return np.uint32(x ^ np.uint32(x >> np.uint32(16)))
+
+
+@inlined
+def bits_of_lanes(low, high, columns):
+    """Return the `bits` of lanes of columns, which are words of 32 bits."""
+    x = columns * _STEP_32 + low
+    x = (x ^ (x >> 16)) * _FIRST_32 ^ high
+    x = (x ^ (x >> 15)) * _SECOND_32
+    return x ^ (x >> 16)
 
 
 @jit

@@ -44,7 +44,6 @@ from skreg._kernels.matmul import (
     MULTIPLY,
     PLUS,
     STORE,
-    TILE_ROWS,
     Multiplication,
     Numbers,
     Panels,
@@ -52,6 +51,7 @@ from skreg._kernels.matmul import (
     is_half,
     product,
     product_reference,
+    whole_tiles,
 )
 from skreg._kernels.scratch import stack_array
 from skreg._kernels.simd import VECTOR_BYTES
@@ -98,8 +98,13 @@ def skip(job, what, level, place, task):
     if what == WEIGHT_GRADIENT:
         skip_in_columns(job, notes, level, place[0], task)
     else:
-        note_rows(task.a, (task.n_rows, task.depth), notes)
-        skipping_product(task, notes, partial_rows(job, row))
+        shape = task.n_rows, task.depth
+        note_rows(task.a, shape, notes)
+        n_panels = (task.n_columns + lanes_of(job) - 1) // lanes_of(job)
+        if are_few(notes, shape, n_panels // count_groups(n_panels)):
+            skipping_product(task, notes, partial_rows(job, row))
+        else:
+            product(whole_tiles(task))
     return True
 
 
@@ -174,8 +179,8 @@ def _skipping_product(task, notes, partial):
     """Compute what `skreg._kernels.matmul.product` computes, without the zeros of A.
 
     ``partial`` has room for as many rows of sums that are not complete and may not be left in C.
-    Blocks of 64 columns of A with few zeros are multiplied as a whole, where their sums may stay
-    in C.
+    Blocks of 64 columns of A with few zeros are multiplied as a whole, those in a row at once,
+    where their sums may stay in C.
     """
     a, b, c, n_rows, depth, n_columns, mode, updated = task
     width = VECTOR_BYTES // a.values.itemsize
@@ -186,45 +191,63 @@ def _skipping_product(task, notes, partial):
         n_halves = np.int64(is_half(last * width - n_columns, width))
         complete = Panels(c.values, c.start + p * c.panel, c.row, c.panel)
         waiting = partial if waits else complete
-        for block in range(n_blocks):
-            k, is_last = block * WORD, block == n_blocks - 1
+        block = 0
+        while block < n_blocks:
+            many = 0 if waits else count_many(notes, (n_rows, depth), block, last - p)
+            k, stop = block * WORD, block + max(many, 1)
+            is_last = stop == n_blocks
             old, new = complete if block == 0 else waiting, complete if is_last else waiting
             begin = ADD if block > 0 or mode == ADD else STORE
             end = mode if is_last and mode != ADD else STORE
             left = Numbers(a.values, a.start + k * a.column, a.row, a.column)
             right = Panels(b.values, b.start + p * b.panel + k * b.row, b.row, b.panel)
-            here = Notes(notes.words, notes.start + block * notes.block, notes.row, notes.block)
-            size = min(depth - k, WORD)
-            fetch_to_update(task, share(block, n_blocks, n_rows, 1), (p, last))
-            if waits or are_few(here, (n_rows, size), last - p):
+            fetched = n_rows * block // n_blocks, n_rows * stop // n_blocks
+            fetch_to_update(task, fetched, (p, last))
+            if many == 0:
+                here = notes.start + block * notes.block
                 skipping_tiles(
                     left.values, last - p, n_halves, left.start, left.row, left.column,
-                    here.words, here.start, here.row,
+                    notes.words, here, notes.row,
                     right.values, right.start, right.row, right.panel, n_rows,
                     old.values, old.start, old.row, old.panel, np.int64(begin),
                     new.values, new.start, new.row, new.panel, np.int64(end),
                 )  # fmt: skip
             else:
-                columns = min(last * width, n_columns) - p * width
-                whole = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-                nothing = part(updated, 0, 0)
-                product(
-                    Multiplication(
-                        left, right, complete, whole, size, columns, np.int64(begin), nothing
-                    )
+                sizes = (
+                    n_rows,
+                    min(depth, stop * WORD) - k,
+                    min(last * width, n_columns) - p * width,
                 )
+                nothing = part(updated, 0, 0)
+                some = Multiplication(left, right, complete, *sizes, np.int64(begin), nothing)
+                product(whole_tiles(some))
+            block = stop
+
+
+@jit
+def count_many(notes, shape, block, n_panels):
+    """Return how many blocks of columns in a row, from ``block`` on, have few zeros."""
+    n_rows, depth = shape
+    stop = block
+    while stop * WORD < depth:
+        here = Notes(notes.words, notes.start + stop * notes.block, notes.row, notes.block)
+        if are_few(here, (n_rows, min(depth - stop * WORD, WORD)), n_panels):
+            break
+        stop += 1
+    return stop - block
 
 
 @jit
 def are_few(notes, shape, n_panels):
-    """Return whether so few of a block of numbers are not zero that tiles gain by skipping.
+    """Return whether so few numbers of a matrix are not zero that tiles gain by skipping.
 
     A number that is not zero costs a tile about one instruction more than its panels.
     """
     n_rows, size = shape
     count = 0
     for i in range(n_rows):
-        count += count_bits(notes.words[notes.start + i * notes.row])
+        for b in range(n_words(size)):
+            count += count_bits(notes.words[notes.start + i * notes.row + b * notes.block])
     return count * (n_panels + 1) <= MOST_WORK * n_panels * n_rows * size
 
 

@@ -18,6 +18,7 @@ from skreg._kernels.augment import (
     quantile,
 )
 from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
+from skreg._kernels.noise import half_of
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.team import new_team
 from skreg.augmentation import (
@@ -328,6 +329,6 @@ def test_draws_are_those_of_seed_step_place_and_row():
         key = np.uint64(mix(key, coordinate))
     for i in range(20):
         low, high = (np.uint32(half) for half in halves(np.uint64(mix(key, i))))
-        u, v = ((float(bits(low, high, c)) + 0.5) * 2.0**-32 for c in (0, 1))
+        u, v = ((float(bits(low, high, c)) + 0.5) * 2.0**-32 for c in (0, half_of(1)))
         expected = 2 * np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * (v - 0.5))
         assert X_new[i, 0] == pytest.approx(expected, abs=1e-6)

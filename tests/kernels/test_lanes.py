@@ -5,8 +5,6 @@ import pytest
 
 from skreg._jit import jit
 from skreg._kernels.lanes import (
-    as_bits,
-    as_real,
     count,
     load,
     load_first,
@@ -44,13 +42,6 @@ def _choices(x, y, out):
         store(out[1], i, where(a <= 0.0, 0.0, a))
         store(out[2], i, where(a > b, 1.0, where(a == b, 2.0, a)))
         store(out[3], i, where(0.0 >= a, b, -1.0))
-
-
-@jit
-def _shift_bits(x, bits, out):
-    for i in range(0, x.size, count(x)):
-        store(out, i, as_real(((as_bits(load(x, i)) << bits) >> bits) + 0))
-        store(x, i, as_real(as_bits(load(x, i)) & -2))
 
 
 @jit
@@ -113,16 +104,6 @@ def test_choices_are_those_of_numpy(dtype):
         np.where(x <= 0, y, -1),
     ]
     np.testing.assert_array_equal(out, expected)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_bits(dtype):
-    x, _ = pair(dtype)
-    integer = np.int32 if dtype == np.float32 else np.int64
-    before, out = x.view(integer).copy(), np.empty_like(x)
-    _shift_bits(x, 2, out)
-    np.testing.assert_array_equal(out.view(integer), (before << 2) >> 2)
-    np.testing.assert_array_equal(x.view(integer), before & -2)
 
 
 @pytest.mark.parametrize("n", [-3, 0, 1, 3, 50])

@@ -45,17 +45,28 @@ def notes_of(n_rows, n_columns):
     return zeros.Notes(np.zeros(n_rows * per_row, np.uint64), 0, per_row, 1)
 
 
+def left_side(dtype, shape, dense_blocks):
+    """Return numbers with zeros, blocks of columns without any, and room to read whole words."""
+    n_rows, depth = shape
+    values = np.zeros((n_rows + 1, depth + WORD), dtype)
+    values[:n_rows, :depth] = features(n_rows, depth, depth)
+    for block in dense_blocks:
+        part = values[:n_rows, block * WORD : min((block + 1) * WORD, depth)]
+        part[part == 0] = 0.5
+    return values
+
+
+@pytest.mark.parametrize("dense_blocks", ((), (0,), (1, 2), (0, 2), (0, 1, 2)))
 @pytest.mark.parametrize("mode", (STORE, ADD, MULTIPLY, PLUS))
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_products_have_the_bits_of_those_with_all_zeros(dtype, mode):
+def test_products_have_the_bits_of_those_with_all_zeros(dtype, mode, dense_blocks):
     width, n_rows = lanes(np.dtype(dtype)), 16
     for n_panels, missing, depth in combinations(
         (FEWEST_PANELS, 7, 8, 15), (0, width // 2), (5, 64, 150)
     ):
         n_columns = n_panels * width - missing  # half a vector is a tile of its own
         rng = np.random.default_rng(depth)
-        values = np.zeros((n_rows + 1, depth + WORD), dtype)  # words are read whole
-        values[:n_rows, :depth] = features(n_rows, depth, n_panels)
+        values = left_side(dtype, (n_rows, depth), dense_blocks)
         a = Numbers(values.ravel(), 0, depth + WORD, 1)
         b = Panels(rng.normal(size=n_panels * depth * width).astype(dtype), 0, width, depth * width)
         found = rng.normal(size=n_rows * n_panels * width).astype(dtype)
