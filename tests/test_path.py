@@ -66,7 +66,8 @@ def test_the_l1_path_without_hidden_layers_is_that_of_lasso(data):
     np.testing.assert_allclose([b[0] for b in path.intercepts], 0.0, atol=1e-6)
     squares = ((y[:, None] - X @ coefs) ** 2).mean(axis=0)
     np.testing.assert_allclose(path.loss, squares / 2, rtol=1e-6)
-    np.testing.assert_allclose(path.penalty, path.strengths * abs(coefs).sum(axis=0), rtol=1e-9)
+    penalties = path.strengths * abs(coefs).sum(axis=0)
+    np.testing.assert_allclose(path.penalty, penalties, rtol=1e-9, atol=1e-15)
 
 
 def test_the_l1_path_of_a_linear_classifier_is_that_of_logistic_regression():
