@@ -100,9 +100,9 @@ random_state : int, RandomState instance or None, default=None
     same network every time, for any number of threads.
 tol : float, default=1e-4
     Improvements of the training loss, or of the validation score, below this do not count; with
-    "lbfgs", the largest component of the gradient at which it stops; without hidden layers and
-    under ``l1`` it goes on to a thousandth of that. The training loss ends no
-    fit with "cosine" or "one_cycle", which run for ``max_iter`` epochs.
+    "lbfgs", the largest component of the gradient at which it stops. Without hidden layers, where
+    penalties leave a single minimum, it goes on to a thousandth of that. The training loss ends
+    no fit with "cosine" or "one_cycle", which run for ``max_iter`` epochs.
 verbose : bool, default=False
     Whether the loss is printed after every epoch.
 warm_start : bool, default=False

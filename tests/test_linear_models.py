@@ -134,12 +134,13 @@ def test_lbfgs_finds_the_peers_coefficients_and_zeros(peer, data, l1, l2):
     [
         *[(linear, diabetes, l1, 0.0) for l1 in (0.3, 0.1, 0.01, 0.001)],
         *[(linear, wide, l1, 0.0) for l1 in (0.1, 0.02)],
-        (linear, diabetes, 0.05, 0.05),
+        *[(linear, diabetes, l1, l2) for l1, l2 in ((0.05, 0.05), (0.0, 0.1), (0.0, 0.001))],
+        *[(logistic, data, 0.0, l2) for data in (breast_cancer, wine) for l2 in (0.1, 0.01)],
         *[(logistic, breast_cancer, l1, 0.0) for l1 in (0.1, 0.01)],
         *[(logistic, wine, l1, 0.0) for l1 in (0.1, 0.01)],
     ],
 )
-def test_lbfgs_with_default_settings_finds_the_same_under_l1(peer, data, l1, l2):
+def test_lbfgs_with_default_settings_finds_the_same_under_penalties(peer, data, l1, l2):
     problem = peer(data, l1, l2)
     coef = problem.network(solver="lbfgs", random_state=0).coefs_[0]
     np.testing.assert_array_equal(coef == 0, problem.coef == 0)
