@@ -379,9 +379,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return float(self.label_smoothing)
 
     def _loss(self):
-        if self._label_type != MULTICLASS:
-            return BINARY_LOG_LOSS, 0.0
         is_soft = self.label_smoothing > 0 or mixes_targets(self.augmentation)
+        if self._label_type != MULTICLASS:
+            return BINARY_LOG_LOSS, (np.inf if is_soft else 0.0)  # what is soft is not clipped
         return (SOFT_LOG_LOSS if is_soft else LOG_LOSS), 0.0
 
     def _n_outputs(self, target):

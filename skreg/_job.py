@@ -244,7 +244,7 @@ def build_job(task, team):
         layout=layout,
         report=np.zeros(slots.N_REPORTS),
         objective=Objective(network.loss, float(network.parameter), network.link, network.seed),
-        rule=task.rule,
+        rule=_rule(task),
         train=train,
         valid=source,
         batch_size=task.batch_size,
@@ -256,6 +256,12 @@ def build_job(task, team):
     job.report[slots.DRAW] = -1
     plug_in(table, task, penalties, (job, team))
     return job, table, sizes
+
+
+def _rule(task):
+    """Return the rule; an epsilon that is zero in this dtype would divide the zeros of padding."""
+    smallest = float(np.finfo(task.dtype).tiny)
+    return task.rule._replace(epsilon=max(task.rule.epsilon, smallest))
 
 
 def _new_sources(table, task):

@@ -13,7 +13,7 @@ from skreg._objective import Objective
 from skreg._penalties import inner
 from skreg._runs import Run
 from skreg._sklearn import check_optimize_result
-from skreg._stopping import Patience
+from skreg._stopping import NO_SCORE, Patience
 from skreg._threads import OneBlasThread
 from skreg._training import observe
 from skreg._warnings import warn
@@ -21,7 +21,7 @@ from skreg._warnings import warn
 NOT_FINITE = (
     "The loss is not finite at the starting weights, from which solver='lbfgs' finds no way. The "
     "input data may contain large values and need to be preprocessed. Scale the features "
-    "(StandardScaler) and the targets."
+    "(StandardScaler) and the targets, or weaken l1 and l2 if they are very large."
 )
 
 
@@ -201,14 +201,16 @@ class LbfgsRun(Run):
         estimator, flat = self.estimator, self.flat
         options = LbfgsOptions(estimator.max_iter, estimator.max_fun, float(estimator.tol))
         self.patience = Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change)
-        self.best = self.latest = flat
+        self.best, self.latest = None, flat
         dtype = flat.dtype
         self.watch.show(lambda: self.snapshot(self.latest.astype(dtype), 0, self.patience))
         n_rows = min(self.index.size, CHUNK_ROWS)
         with OneBlasThread(), self.threads(n_rows) as n_threads:
             self.watch.begin("iteration")
             result = self._minimize(n_threads, flat, options)
-        flat = self.best if self.stops_early else self.latest
+        flat = self.latest if self.best is None or not self.stops_early else self.best
+        if self.stops_early and self.best is None and not self.interrupted:
+            warn(NO_SCORE.format(estimator.scoring))
         estimator.stopped_early_ = self.stops_early and self.patience.exhausted
         n_iter = len(self.history) - self.n_before
         if result is not None:
@@ -255,6 +257,7 @@ class LbfgsRun(Run):
         Clipped losses (see `skreg._kernels.losses.clipped`) are level, their gradient is not.
         """
         is_clipped = self.network.loss in (BINARY_LOG_LOSS, LOG_LOSS) and np.isfinite(result.fun)
+        is_clipped = is_clipped and self.network.parameter < np.inf
         is_over = result.nit >= options.max_iter or result.nfev >= options.max_fun
         return is_clipped and result.slope > options.tol and not (is_over or self.stopped)
 

@@ -7,6 +7,10 @@ import numpy as np
 
 from skreg._kernels.activations import ACTIVATIONS
 
+# What float32 can square and divide by, and sum: the same limits for both precisions. Nothing is
+# left of a weight that is pulled so hard, or bounded so tightly.
+LARGEST_STRENGTH, SMALLEST_NORM = 1e10, 1e-30
+
 
 def hidden_units(hidden_layer_sizes):
     """Return the hidden layers' sizes as a tuple of int; an int is one layer."""
@@ -40,10 +44,15 @@ def activation_names(activation, n_hidden):
 
 
 def strengths(name, value, n_matrices):
-    """Return one strength per weight matrix: finite and not negative."""
+    """Return one strength per weight matrix: not negative, and small enough to compute with."""
     values = per_layer(name, value, n_matrices, "weight matrices")
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(f"{name}={value!r} must be finite and >= 0 everywhere; 0 turns it off.")
+    if (values > LARGEST_STRENGTH).any():
+        raise ValueError(
+            f"{name}={value!r} must be at most {LARGEST_STRENGTH:g} everywhere; its effect is "
+            "complete long before, and squares overflow in float32."
+        )
     return values
 
 
@@ -56,6 +65,11 @@ def max_norms(name, value, n_matrices):
     norms = per_layer(name, value, n_matrices, "weight matrices")
     if not (norms > 0).all():
         raise ValueError(f"{name}={value!r} must be > 0 everywhere; None sets no bound.")
+    if (norms < SMALLEST_NORM).any():
+        raise ValueError(
+            f"{name}={value!r} must be at least {SMALLEST_NORM:g} everywhere; smaller norms are "
+            "zero in float32."
+        )
     return norms
 
 

@@ -43,6 +43,12 @@ def refuse_combinations(estimator, is_sparse):
             "it with X.toarray(), or use input_dropout, which keeps sparse rows sparse."
         )
     if estimator.solver in SOLVERS:
+        if estimator.weight_decay * estimator.learning_rate_init > 1:
+            raise ValueError(
+                f"weight_decay={estimator.weight_decay!r} times "
+                f"learning_rate_init={estimator.learning_rate_init!r} is more than 1: a step would "
+                "turn weights around instead of shrinking them; lower one of them."
+            )
         return
     for name in NEEDS_BATCHES:
         value, off = getattr(estimator, name), (None, np.inf if name == "max_norm" else 0)

@@ -19,7 +19,7 @@ from skreg._objective import Objective, polish, solver_metric
 from skreg._penalties import clear_excluded, movable, shorten
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
-from skreg._stopping import Patience
+from skreg._stopping import NO_SCORE, Patience
 from skreg._threads import Threads
 from skreg._training import Progress, RunPlan, train
 from skreg._validation import score_function
@@ -27,7 +27,8 @@ from skreg._warnings import warn
 
 DIVERGED = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
-    "need to be preprocessed. Scale the features (StandardScaler) or lower learning_rate_init={}."
+    "need to be preprocessed. Scale the features (StandardScaler) or lower learning_rate_init={}; "
+    "strengths of regularization that are very large have this effect as well."
 )
 KEPT = (
     "Training diverged after {} epochs; the best weights found before are kept. Scale the "
@@ -338,6 +339,8 @@ class StochasticRun(Run):
         elif engine.keeps_average:
             latest = engine.parameters()
             engine.load(engine.average())
+        if self.stops_early and progress.best is None and not progress.interrupted:
+            warn(NO_SCORE.format(estimator.scoring))
         if incremental and progress.patience.exhausted:
             progress.patience.count = 0
         return latest

@@ -2,6 +2,12 @@
 
 import numpy as np
 
+NO_SCORE = (
+    "No validation score was a finite number, so early stopping had no weights to prefer and keeps "
+    "the latest ones. Look at scoring={!r} on the validation set: some scores need several rows, "
+    "or more than one class."
+)
+
 
 class Patience:
     """Count the epochs that did not improve, exactly as scikit-learn's MLP counts them.
@@ -27,11 +33,15 @@ class Patience:
         self.count = 0
 
     def observe(self, value):
-        """Take the value of an epoch; return whether it is the best so far."""
+        """Take the value of an epoch; return whether it is the best so far.
+
+        What is no finite number is no improvement.
+        """
         if self.watches_score:
             idle, improved = value < self.best + self.margin, value > self.best
         else:
             idle, improved = value > self.best - self.margin, value < self.best
+        idle = idle or not np.isfinite(value)
         self.count = self.count + 1 if idle else 0
         if improved:
             self.best = value

@@ -83,6 +83,7 @@ def test_strengths():
         (((0.1, 0.2), (0.1, 0.2)), "flat sequence"),
         (("a", "b"), "must be a number or a sequence of numbers"),
         ((0.1, None), "must be"),
+        ((0.1, 2e10), r"l1=\(0.1, 20000000000.0\) must be at most 1e\+10 everywhere"),
     ],
 )
 def test_strengths_that_cannot_be(given, message):
@@ -114,6 +115,7 @@ def test_max_norms():
         ([1.0, 0.0], r"max_norm=\[1.0, 0.0\] must be > 0 everywhere; None sets no bound"),
         ([1.0, -2.0], "must be > 0 everywhere"),
         ([np.nan, 1.0], "must be > 0 everywhere"),
+        ([1.0, 1e-31], "must be at least 1e-30 everywhere; smaller norms are"),
         (
             [1.0],
             "has 1 values, but the network has 2 weight matrices; give one value for",

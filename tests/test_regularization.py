@@ -2,13 +2,16 @@
 
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
@@ -111,6 +114,39 @@ GRIDS = {
     "l2_anchor": [0.0, 0.5, (0.5, 0.0)],
     "frozen_layers": [None, [0], (-1,)],
 }
+
+
+def test_decay_that_would_turn_weights_around_is_refused():
+    network = make(weight_decay=3e2, learning_rate_init=1e-2)
+    with pytest.raises(ValueError, match="weight_decay=300.0 times learning_rate_init=0.01 is"):
+        network.fit(X, Y)
+    assert network.set_params(weight_decay=1e2).fit(X, Y).loss_ < np.inf
+
+
+def test_an_epsilon_that_single_precision_does_not_know_is_the_smallest_it_knows():
+    network = make(dtype="float32", epsilon=1e-46).fit(X, Y)
+    assert np.isfinite(network.loss_curve_).all()
+    same = make(dtype="float32", epsilon=np.finfo(np.float32).tiny).fit(X, Y)
+    np.testing.assert_array_equal(network.coefs_[0], same.coefs_[0])
+
+
+@pytest.mark.parametrize("labels", (SPECIES, SPECIES > 0), ids=("multiclass", "binary"))
+def test_smoothed_losses_are_not_clipped(labels):
+    coef = 1e4 * np.random.default_rng(0).normal(size=(4, 3 if labels.dtype != bool else 1))
+    network = MLPClassifier(
+        (), solver="sgd", learning_rate_init=1e-300, max_iter=1, l2=0, label_smoothing=0.1
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(IRIS, labels, coef_init=[coef])
+    raw = network.decision_function(IRIS).reshape(len(IRIS), -1)
+    raw = np.hstack([np.zeros_like(raw), raw]) if raw.shape[1] == 1 else raw
+    target = np.full(raw.shape, 0.1 / raw.shape[1])
+    target[np.arange(len(IRIS)), labels.astype(int)] += 0.9
+    expected = (logsumexp(raw, axis=1) - (target * raw).sum(axis=1)).mean()
+    last = network.penalty_breakdown(IRIS, labels)["loss"]
+    np.testing.assert_allclose(last, expected, rtol=1e-10)
+    assert expected > 1e2
 
 
 @pytest.mark.parametrize("name", GRIDS)

@@ -1,8 +1,11 @@
 """Patience against a plain count, and against the epochs at which scikit-learn stops."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
 from skreg import MLPClassifier
@@ -29,6 +32,33 @@ def test_a_score_that_is_not_a_number_is_never_the_best():
         assert not patience.observe(np.nan)
         assert np.isinf(patience.best)
         assert patience.observe(0.5)
+
+
+def test_what_is_no_number_is_no_improvement():
+    for watches_score, nothing in ((True, -np.inf), (False, np.inf)):
+        patience = Patience(watches_score, 0.0, 2)
+        for value in (nothing, np.nan, nothing):
+            assert not patience.exhausted
+            assert not patience.observe(value)
+        assert patience.exhausted
+        assert patience.observe(1.0) and not patience.exhausted
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_without_a_usable_score_the_latest_weights_are_kept(solver):
+    X, y = noise()
+    positive = X[y == 1][:5]
+    given = {"solver": solver, "max_iter": 5, "random_state": 0, "tol": 0.0}
+    watched = MLPClassifier((4,), early_stopping=True, scoring="roc_auc", **given)
+    with pytest.warns(Warning) as caught:
+        watched.fit(X, y, X_val=positive, y_val=np.ones(5, int))
+    ours = [str(one.message) for one in caught if "No validation score" in str(one.message)]
+    assert len(ours) == 1 and "Look at scoring='roc_auc'" in ours[0]
+    plain = MLPClassifier((4,), **given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        plain.fit(X, y)
+    np.testing.assert_array_equal(watched.coefs_[0], plain.coefs_[0])
 
 
 def test_an_infinite_patience_never_ends():
