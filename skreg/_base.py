@@ -229,7 +229,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
             if before != units:
                 raise ValueError(
                     f"The fitted network has layers of {before} units, but the parameters ask "
-                    f"for {units}. Fit anew with warm_start=False, or keep hidden_layer_sizes."
+                    f"for {units}. Call fit with warm_start=False, which begins anew, or keep "
+                    "hidden_layer_sizes."
                 )
         return units
 

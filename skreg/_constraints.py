@@ -76,6 +76,7 @@ CONSTRAINTS = {
     "dtype": [
         StrOptions({"float32", "float64"}),
         Options(type, {np.float32, np.float64}),
+        Options(np.dtype, {np.dtype(np.float32), np.dtype(np.float64)}),
         None,
     ],
     "n_jobs": [Integral, None],

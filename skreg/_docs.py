@@ -100,9 +100,10 @@ random_state : int, RandomState instance or None, default=None
     same network every time, for any number of threads.
 tol : float, default=1e-4
     Improvements of the training loss, or of the validation score, below this do not count; with
-    "lbfgs", the largest component of the gradient at which it stops. Without hidden layers, where
-    penalties leave a single minimum, it goes on to a thousandth of that. The training loss ends
-    no fit with "cosine" or "one_cycle", which run for ``max_iter`` epochs.
+    "lbfgs", the largest component of the gradient at which it stops. Without hidden layers and
+    under penalties it goes on from 1e-4, or less, to 1e-7, where weights are those of Lasso and
+    its like. The training loss ends no fit with "cosine" or "one_cycle", which run for
+    ``max_iter`` epochs.
 verbose : bool, default=False
     Whether the loss is printed after every epoch.
 warm_start : bool, default=False
@@ -132,7 +133,8 @@ n_iter_no_change : int or inf, default=10
 max_fun : int, default=15000
     Most evaluations of the objective by "lbfgs".
 dtype : {"float32", "float64"} or None, default=None
-    What to compute in. None keeps float32 data in float32 and takes float64 otherwise.
+    What to compute in. None keeps float32 data in float32 and takes float64 otherwise, and as
+    long as a network that was trained in it goes on.
 n_jobs : int or None, default=None
     Most threads inside one fit: -1 is one per core, None what the surroundings leave. It takes
     fewer where a mini-batch is too little work. The result is the same, bit for bit.

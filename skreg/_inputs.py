@@ -11,9 +11,16 @@ from skreg._validation import Validation
 SMALL_WEIGHT, LARGE_WEIGHT = 2.0**-30, 2.0**30  # the largest is between them, or all are scaled
 
 
-def compute_dtype(estimator):
-    """Return the dtypes that X may have; the first is what others are converted to."""
-    return [np.float64, np.float32] if estimator.dtype is None else [np.dtype(estimator.dtype)]
+def compute_dtype(estimator, first_pass):
+    """Return the dtypes that X may have; the first is what others are converted to.
+
+    A network that was trained in float64 goes on in it.
+    """
+    if estimator.dtype is not None:
+        return [np.dtype(estimator.dtype)]
+    if not first_pass and estimator.coefs_[0].dtype == np.float64:
+        return [np.float64]
+    return [np.float64, np.float32]
 
 
 def read_columns(estimator, X):
@@ -37,7 +44,7 @@ def check_data(estimator, X, y, first_pass):
     """Validate X and y; return X in the dtype of all computations, sparse X by rows."""
     X, y = validate_data(
         estimator, X, y, accept_sparse=["csr", "csc"], multi_output=True,
-        dtype=compute_dtype(estimator), reset=first_pass,
+        dtype=compute_dtype(estimator, first_pass), reset=first_pass,
     )  # fmt: skip
     if estimator._y_numeric:
         y = check_numbers("y", y)

@@ -250,7 +250,7 @@ def build_job(task, team):
         batch_size=task.batch_size,
         chunk_size=n_rows,
         n_parts=n_parts,
-        is_shared=int(task.n_threads > 1 and n_parts == 1),
+        is_shared=int(task.n_threads > 1 and n_parts == 1 and task.batch_size > 1),
         lowest=lowest,
     )
     job.report[slots.DRAW] = -1

@@ -83,6 +83,10 @@ class LbfgsOptions(NamedTuple):
     max_fun: int
     tol: float
 
+    def less(self, n_iter, n_fun):
+        """Return what is left after iterations and evaluations."""
+        return self._replace(max_iter=self.max_iter - n_iter, max_fun=self.max_fun - n_fun)
+
 
 # SciPy's default, at scikit-learn's default tol; a smaller tol asks for more of both.
 RELATIVE_REDUCTION, ITS_TOL = 2.220446049250313e-09, 1e-4
@@ -92,9 +96,9 @@ RELATIVE_REDUCTION_L1 = 64 * np.finfo(np.float64).eps
 
 # Without hidden layers J is convex, and under a penalty its minimum is that of Lasso, Ridge and
 # LogisticRegression. Where the slope is the usual tol, weights on breast_cancer with strengths of
-# .01 are off by .003 (l2) and .02 (l1), and with .001 there are three zeros too few; half as many
-# iterations more, to this share of tol, bring them to 1e-5 of that minimum.
-SHARE_OF_TOL, LEAST_SLOPE = 1e-3, 1e-7
+# .01 are off by .003 (l2) and .02 (l1), and with .001 there are three zeros too few. Two to four
+# times as many iterations bring them to 1e-5 of that minimum.
+SLOPE_OF_PEERS = 1e-7
 WITH_KINKS = (ABSOLUTE_ERROR, QUANTILE)  # losses whose slope at a minimum may be any
 
 LINE_SEARCH_FAILED = 2
@@ -107,13 +111,16 @@ def _relative_reduction(split, tol):
     return min(wanted, RELATIVE_REDUCTION_L1) if split.split.size else wanted
 
 
-def _largest_slope(objective, tol):
-    """Return the entry of the projected gradient at which a run ends."""
+def slope_beyond(objective, tol):
+    """Return to which slope a run goes on once it has reached ``tol``, its own or a smaller one.
+
+    A tol above the usual one asks to be quick.
+    """
     network, terms = objective.engine.network, objective.terms
-    is_penalized = (terms.l1 > 0).any() or (terms.l2 > 0).any() or (terms.l2_anchor > 0).any()
-    if len(network.units) > 2 or network.loss in WITH_KINKS or not is_penalized:
+    is_penalized = any((term > 0).any() for term in (terms.l1, terms.l2, terms.l2_anchor))
+    if len(network.units) > 2 or network.loss in WITH_KINKS or not is_penalized or tol > ITS_TOL:
         return tol
-    return min(tol, max(SHARE_OF_TOL * tol, LEAST_SLOPE))
+    return min(tol, SLOPE_OF_PEERS)
 
 
 def minimize_lbfgs(objective, flat, options, after_iteration):
@@ -134,7 +141,6 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
         of the projected gradient.
     """
     split = Split(objective.l1)
-    slope = _largest_slope(objective, options.tol)
 
     def value_and_gradient(x):
         return split.pull_back(x, *objective.smooth(split.join(x)))
@@ -143,7 +149,7 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
         if after_iteration(split.join(x)):
             raise StopIteration
 
-    def run(flat, n_iter, n_fun):
+    def run(flat, options):
         return scipy.optimize.minimize(
             value_and_gradient,
             split.divide(flat),
@@ -152,42 +158,54 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
             bounds=split.bounds(),
             callback=callback,
             options={
-                "maxiter": options.max_iter - n_iter,
-                "maxfun": options.max_fun - n_fun,
-                "gtol": slope,
-                "ftol": _relative_reduction(split, slope),
+                "maxiter": options.max_iter,
+                "maxfun": options.max_fun,
+                "gtol": options.tol,
+                "ftol": _relative_reduction(split, options.tol),
             },
         )
 
-    result = _run_to_the_minimum(run, flat.astype(np.float64), split, options, slope)
+    result = _run_to_the_minimum(run, flat.astype(np.float64), split, options)
+    slope = slope_beyond(objective, options.tol)
+    if slope < options.tol:
+        result = _go_on(run, split, options._replace(tol=slope), result)
     result.slope = split.slope(result.x, result.jac)
     result.x, overlap = split.join(result.x), split.overlap(result.x)
     result.value = result.fun - overlap
     if result.status == LINE_SEARCH_FAILED and objective.engine.dtype == np.float32:
         result.status = 0  # rounding hides any further decrease: this is the minimum in float32
-    if slope < options.tol and result.slope <= options.tol:
-        result.status = 0  # what was asked for
     return result
 
 
-def _run_to_the_minimum(run, flat, split, options, slope):
-    """Call ``run`` again, from where it ended, as long as it ended on more than a ``slope``.
+def _run_to_the_minimum(run, flat, split, options):
+    """Call ``run`` again, from where it ended, as long as it ended short of a minimum.
 
     Where a step is cut to almost nothing by a bound, J hardly decreases, and L-BFGS-B takes that
     for convergence. Without the memory of earlier gradients the next direction is another one.
     """
     n_iter = n_fun = 0
     while True:
-        result = run(flat, n_iter, n_fun)
+        result = run(flat, options.less(n_iter, n_fun))
         n_iter, n_fun = n_iter + result.nit, n_fun + result.nfev
         flat, before = split.join(result.x), flat
-        is_short = result.status == 0 and split.slope(result.x, result.jac) > slope
+        is_short = result.status == 0 and split.slope(result.x, result.jac) > options.tol
         is_over = n_iter >= options.max_iter or n_fun >= options.max_fun
         if split.split.size == 0 or not is_short or is_over or (flat == before).all():
             break
     if result.status == LINE_SEARCH_FAILED and n_iter > result.nit:
         result.status = 0  # there was nothing more to gain than rounding
     result.nit, result.nfev = n_iter, n_fun
+    return result
+
+
+def _go_on(run, split, options, earlier):
+    """Go on from where a run has ended well; however this ends, what was asked for is reached."""
+    left = options.less(earlier.nit, earlier.nfev)
+    if earlier.status != 0 or left.max_iter <= 0 or left.max_fun <= 0:
+        return earlier
+    result = _run_to_the_minimum(run, split.join(earlier.x), split, left)
+    result.nit, result.nfev = result.nit + earlier.nit, result.nfev + earlier.nfev
+    result.status = 0
     return result
 
 
@@ -264,9 +282,7 @@ class LbfgsRun(Run):
     def _go_on_unclipped(self, n_threads, earlier, options):
         """Go on with losses that are not clipped, if any has been; return the latest result."""
         self.network = self.network._replace(parameter=np.inf)
-        left = options._replace(
-            max_iter=options.max_iter - earlier.nit, max_fun=options.max_fun - earlier.nfev
-        )
+        left = options.less(earlier.nit, earlier.nfev)
         with self._open(n_threads):
             if self.objective.value(earlier.x) <= earlier.value * (1 + ROUNDING):
                 return earlier

@@ -35,7 +35,7 @@ class Objective:
         self.loss = total / weight
         value, gradient = self.terms.smooth(flat)
         gradient += self.engine.gradient_vector() / weight
-        return self.loss + value, gradient * self._movable
+        return self.loss + value, np.where(self._movable, gradient, 0.0)
 
     def value(self, flat):
         """Return the objective, kinks included."""

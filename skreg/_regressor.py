@@ -265,7 +265,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if not first_pass and target.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"y has {target.shape[1]} outputs, but the network was fitted with "
-                f"{self.n_outputs_}; fit anew with warm_start=False."
+                f"{self.n_outputs_}; call fit with warm_start=False, which begins anew."
             )
         if target.dtype == np.float16:  # whose squares, in the score, overflow beyond 255
             target = target.astype(np.float32)

@@ -8,7 +8,7 @@ import threading
 import joblib
 import numba
 from joblib.parallel import get_active_backend
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from skreg._kernels.simd import lanes
 
@@ -90,22 +90,43 @@ class OneBlasThread:
 
     L-BFGS calls BLAS for matrices of ten rows. Waking up its threads for them made a fit seven
     times slower on a busy machine. The limit is one of the whole process: the first of several
-    fits sets it, and the last one restores what was there.
+    fits sets it, and the last one restores what was there, whichever their threads are.
     """
 
     def __enter__(self):
         global _quiet
-        with _lock:
-            n_fits, limit = _quiet or (0, _libraries().limit(limits=1, user_api="blas"))
-            _quiet = n_fits + 1, limit
+        with _lock, _AnyThread():
+            limit = _libraries().limit(limits=1, user_api="blas")
+            n_fits, first = _quiet or (0, limit)
+            _quiet = n_fits + 1, first
 
     def __exit__(self, *exception):
         global _quiet
         with _lock:
-            n_fits, limit = _quiet
-            _quiet = (n_fits - 1, limit) if n_fits > 1 else None
+            n_fits, first = _quiet
+            _quiet = (n_fits - 1, first) if n_fits > 1 else None
             if n_fits == 1:
-                limit.restore_original_limits()
+                with _AnyThread():
+                    first.restore_original_limits()
+
+
+class _AnyThread:
+    """A context in which any thread may set the limit of OpenBLAS, and after which any other may.
+
+    Since its release 3.8, threadpoolctl ignores all threads but the first that has set one.
+    """
+
+    def __enter__(self):
+        self._release()
+
+    def __exit__(self, *exception):
+        self._release()
+
+    @staticmethod
+    def _release():
+        release = getattr(OpenBLASController, "clear_controlling_thread", None)
+        if release is not None:
+            release(force=True)
 
 
 def available_threads():

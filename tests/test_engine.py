@@ -180,6 +180,13 @@ def test_a_team_has_no_more_members_than_batches_have_parts():
 
 
 @needs_a_team
+def test_parameters_are_shared_where_several_threads_update_them():
+    for n_threads, batch_size, shared in ((1, 8, 0), (2, 8, 1), (2, 30, 0), (2, 1, 0)):
+        with engine_of(n_threads=n_threads, batch_size=batch_size) as engine:
+            assert engine.job.is_shared == shared  # parts have copies; single rows update nothing
+
+
+@needs_a_team
 @pytest.mark.parametrize("averaging", [0.0, 0.7])
 def test_what_is_loaded_between_epochs_reaches_every_member(averaging):
     flat, reached = starting_weights(UNITS), []

@@ -113,7 +113,7 @@ def test_other_numbers_are_float64(Estimator, kind):
 
 @pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("given", [np.float32, np.float64])
-@pytest.mark.parametrize("dtype", [None, "float32", "float64", np.float32])
+@pytest.mark.parametrize("dtype", [None, "float32", "float64", np.float32, np.dtype("float32")])
 @pytest.mark.parametrize("container", [np.array, sp.csr_array])
 def test_dtype_follows_the_data_unless_told_otherwise(Estimator, given, dtype, container):
     rows = container(X.astype(given))
@@ -121,6 +121,18 @@ def test_dtype_follows_the_data_unless_told_otherwise(Estimator, given, dtype, c
     expected = np.dtype(dtype or given)
     assert {w.dtype for w in model.coefs_ + model.intercepts_} == {expected}
     assert outputs(model, rows).dtype == expected
+
+
+def test_what_was_trained_in_double_goes_on_in_it():
+    network, y = MLPRegressor((6,), random_state=0).partial_fit(X, Y), Y
+    digits = network.coefs_[0].copy()
+    network.set_params(learning_rate_init=1e-300).partial_fit(X.astype(np.float32), y)
+    np.testing.assert_array_equal(network.coefs_[0], digits)
+    network.set_params(warm_start=True, max_iter=1).fit(X.astype(np.float32), y)
+    assert network.coefs_[0].dtype == np.float64
+    network.set_params(warm_start=False).fit(X.astype(np.float32), y)
+    assert network.coefs_[0].dtype == np.float32
+    assert network.partial_fit(X, y).coefs_[0].dtype == np.float64  # the wider of both
 
 
 @pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])

@@ -12,7 +12,8 @@ from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg._lbfgs import LbfgsOptions, Split, minimize_lbfgs
+from skreg._kernels.losses import ABSOLUTE_ERROR, LOG_LOSS, QUANTILE, SQUARED_ERROR
+from skreg._lbfgs import LbfgsOptions, Split, minimize_lbfgs, slope_beyond
 from skreg._objective import Objective
 from skreg._penalties import make_penalties
 from tests.kernels.engines import features, make_engine, starting_weights, targets
@@ -47,6 +48,46 @@ def test_the_slope_is_zero_at_a_minimum_and_nowhere_else():
     assert split.slope(x, np.array([0.0, -0.7, 0.0])) == 0.7
     assert split.slope(x, np.array([-0.1, 0.7, 0.0])) == pytest.approx(0.1)
     assert split.slope(x, np.array([0.0, 0.7, 5.0])) == 2.0  # no further than to the bound
+
+
+@pytest.mark.parametrize(
+    "units, loss, penalties, tol, expected",
+    [
+        ((5, 3), SQUARED_ERROR, {"l1": 0.1}, 1e-4, 1e-7),
+        ((5, 3), SQUARED_ERROR, {"l2": 0.1}, 1e-6, 1e-7),
+        ((5, 3), LOG_LOSS, {"l2_anchor": 0.1}, 1e-5, 1e-7),
+        ((5, 3), SQUARED_ERROR, {"l2": 0.1}, 1e-8, 1e-8),
+        ((5, 3), SQUARED_ERROR, {"l2": 0.1}, 2e-4, 2e-4),  # asks to be quick
+        ((5, 3), SQUARED_ERROR, {}, 1e-4, 1e-4),  # perhaps no single minimum
+        ((5, 3), ABSOLUTE_ERROR, {"l2": 0.1}, 1e-4, 1e-4),
+        ((5, 3), QUANTILE, {"l1": 0.1}, 1e-4, 1e-4),
+        ((5, 4, 3), SQUARED_ERROR, {"l1": 0.1, "l2": 0.1}, 1e-4, 1e-4),
+    ],
+)
+def test_what_a_run_without_hidden_layers_aims_at(units, loss, penalties, tol, expected):
+    with make_engine(units, features(11, 5), targets(loss, 11, 3), loss=loss) as engine:
+        objective = Objective(engine, make_penalties(len(units) - 1, **penalties))
+        assert slope_beyond(objective, tol) == expected
+
+
+def test_going_on_never_makes_a_run_worse():
+    """Neither rounding nor max_iter beyond tol is worth a warning, which is an error here."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(300, 3))
+    y = rng.poisson(1e6 * np.exp(X @ [0.3, 0.2, -0.4])).astype(float)
+    for seed in range(4):
+        MLPRegressor((), loss="poisson", solver="lbfgs", random_state=seed).fit(X, y)
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X)
+    given = {"solver": "lbfgs", "l2": 0.01, "random_state": 0}
+    quick = MLPClassifier((), tol=1.01e-4, **given).fit(X, y)
+    for more in (1, 3, 100):
+        network = MLPClassifier((), max_iter=quick.n_iter_ + more, **given)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            network.fit(X, y)
+        assert network.n_iter_ >= quick.n_iter_ and network.loss_ <= quick.loss_
+    assert quick.n_iter_ + 3 < network.n_iter_ < quick.n_iter_ + 100
 
 
 def test_lbfgs_ends_where_the_callback_says_so():

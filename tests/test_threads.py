@@ -9,7 +9,8 @@ import joblib
 import numba
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from sklearn.base import clone
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg import _threads as threads
@@ -175,6 +176,35 @@ def test_blas_is_quiet_while_the_first_to_the_last_fit_last():
             assert set(blas_threads()) == {1}
         assert set(blas_threads()) == {1}
     assert blas_threads() == before
+
+
+def test_blas_is_quiet_and_restored_whichever_threads_begin_and_end():
+    before, first, second = blas_threads(), OneBlasThread(), OneBlasThread()
+    with ThreadPoolExecutor(1) as worker:
+        with first:
+            worker.submit(second.__enter__).result()
+        assert set(blas_threads()) == {1}
+        worker.submit(second.__exit__).result()
+        assert blas_threads() == before
+        worker.submit(second.__enter__).result()  # although this thread has set a limit before
+        assert set(blas_threads()) == {1}
+        with first:
+            worker.submit(second.__exit__).result()
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before
+        with threadpool_limits(1, user_api="blas"):  # nor does it keep others from setting one
+            assert set(blas_threads()) == {1}
+    assert blas_threads() == before
+
+
+def test_fits_have_the_same_bits_in_any_python_thread():
+    X = np.random.default_rng(0).normal(size=(200, 30))
+    network = MLPRegressor((1000,), l1=1e-3, solver="lbfgs", max_iter=20, random_state=0, n_jobs=1)
+    expected = clone(network).fit(X, X[:, 0]).coefs_[0]  # long enough for several BLAS threads
+    with ThreadPoolExecutor(1) as worker:
+        for _ in range(2):
+            found = worker.submit(clone(network).fit, X, X[:, 0]).result().coefs_[0]
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_fits_leave_blas_as_it_was():

@@ -164,7 +164,7 @@ class _Fields(NamedTuple):
     batch_size: int
     chunk_size: int  # rows at a time where no update follows
     n_parts: int  # of a batch, each with a gradient of its own; see `skreg._kernels.replicas`
-    is_shared: int  # whether several threads write to the same parameters
+    is_shared: int  # whether several threads update the same parameters, batch by batch
     lowest: int  # level down to which deltas are needed; 0 where the input is perturbed
 
 

@@ -1,8 +1,13 @@
 """Gathering: the rows of an index, from every container, and nothing beyond them."""
 
+import ctypes
+import mmap
+import os
+
 import numpy as np
 import pytest
 
+from skreg._kernels.batch import copy
 from skreg._kernels.gather import gather
 from skreg._kernels.job import COLUMNS, LEAD, MEMORY, SAMPLE_WEIGHT, SPARSE, STARTS, TARGET, VALUES
 from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS, SOFT_LOG_LOSS, SQUARED_ERROR
@@ -59,6 +64,23 @@ def test_rows_of_several_vectors(dtype, beyond):
         batch = engine.table.arrays[MEMORY][start:][: INDEX.size * lead].reshape(-1, lead)
         np.testing.assert_array_equal(batch[:, :n_features], X[INDEX])
         np.testing.assert_array_equal(batch[:, n_features:], 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX")
+@pytest.mark.parametrize("n", (1, 7, 15, 16, 17, 33))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_nothing_is_read_beyond_what_is_copied(dtype, n):
+    page, size = mmap.PAGESIZE, n * np.dtype(dtype).itemsize
+    memory = mmap.mmap(-1, 2 * page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + page
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    assert protect(ctypes.c_void_p(address), ctypes.c_size_t(page), 0) == 0  # no access
+    source = np.frombuffer(memory, dtype, n, page - size)
+    source[:] = np.arange(n) + 1
+    out = np.zeros(n + 16, dtype)
+    copy(out[:n], source)
+    np.testing.assert_array_equal(out[:n], np.arange(n) + 1)
+    np.testing.assert_array_equal(out[n:], 0)
 
 
 def gathered_targets(loss, n_outputs, smoothing, dtype, source="train"):

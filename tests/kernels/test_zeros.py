@@ -79,6 +79,38 @@ def test_products_have_the_bits_of_those_with_all_zeros(dtype, mode, dense_block
         np.testing.assert_array_equal(got.values, expected.values)
 
 
+def noted(dense_blocks, depth, n_rows=10):
+    """Return notes on numbers with dense blocks, one in eight elsewhere, and their shape."""
+    values = np.zeros((n_rows + 1, depth + WORD))
+    values[:n_rows, :depth:8] = 1
+    for block in dense_blocks:
+        values[:n_rows, block * WORD : min((block + 1) * WORD, depth)] = 1
+    notes = notes_of(n_rows, depth)
+    zeros.note_rows(Numbers(values.ravel(), 0, depth + WORD, 1), (n_rows, depth), notes)
+    return notes, (n_rows, depth)
+
+
+@pytest.mark.parametrize("depth", (64, 100, 320, 350))
+def test_all_words_of_a_row_tell_whether_zeros_are_few(depth):
+    n_blocks = -(-depth // WORD)
+    for n_dense in range(n_blocks + 1):
+        n = sum(min(WORD, depth - b * WORD) for b in range(n_dense))
+        share = (n + len(range(n, depth, 8))) / depth
+        for blocks in (range(n_dense), range(n_blocks - n_dense, n_blocks)):
+            notes, shape = noted(blocks, depth)
+            if blocks == range(n_dense):
+                assert zeros.are_few(notes, shape, 7) == (share * 8 / 7 <= zeros.MOST_WORK)
+            assert zeros.are_few(notes, shape, 7) or n_dense > 0
+        if n_dense == n_blocks:
+            assert not zeros.are_few(notes, shape, 7)
+
+
+def test_blocks_in_a_row_that_have_few_zeros_are_counted():
+    notes, shape = noted((1, 2, 4), 310)
+    counts = [zeros.count_many(notes, shape, block, 7) for block in range(5)]
+    assert counts == [0, 2, 1, 0, 1]
+
+
 def test_groups_of_panels_are_such_as_there_are_tiles_for():
     for n_panels in range(FEWEST_PANELS, 200):
         n_groups = zeros.count_groups(n_panels)
