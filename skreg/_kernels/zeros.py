@@ -68,7 +68,8 @@ from skreg._kernels.skipping import (
 from skreg._kernels.team import share
 
 # Above the first share of numbers that are not zero, the zeros of a level are not even noted;
-# above the second, weighed with what skipping costs, those of a block or of all rows are multiplied.
+# above the second, weighed with what skipping costs, those of a block, or of all rows, are
+# multiplied.
 MOST_DENSITY, MOST_WORK = 0.75, 0.85
 
 
