@@ -7,9 +7,8 @@ import numpy as np
 
 from skreg._kernels.activations import ACTIVATIONS
 
-# What float32 can square and divide by, and sum: the same limits for both precisions. Nothing is
-# left of a weight that is pulled so hard, or bounded so tightly.
-LARGEST_STRENGTH, SMALLEST_NORM = 1e10, 1e-30
+# What float32 can multiply, divide by and sum: the same limits for both precisions.
+LARGEST_STRENGTH, SMALLEST_NORM = 1e30, 1e-30
 
 
 def hidden_units(hidden_layer_sizes):
@@ -50,8 +49,8 @@ def strengths(name, value, n_matrices):
         raise ValueError(f"{name}={value!r} must be finite and >= 0 everywhere; 0 turns it off.")
     if (values > LARGEST_STRENGTH).any():
         raise ValueError(
-            f"{name}={value!r} must be at most {LARGEST_STRENGTH:g} everywhere; its effect is "
-            "complete long before, and squares overflow in float32."
+            f"{name}={value!r} must be at most {LARGEST_STRENGTH:g} everywhere; sums of larger "
+            "terms overflow in float32."
         )
     return values
 

@@ -11,9 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._architecture import n_parameters, views
-from skreg._parameters import LARGEST_STRENGTH
 
 TERMS = ("l1", "l2", "group_l1", "l2_anchor")  # in the order of the kernels' terms
+
+# A factor that makes a strength larger than this excludes its feature, as infinity does. Nothing
+# is left of a weight that is pulled so hard, but L-BFGS would get no further with the others, and
+# soon the squares of gradients are no numbers in single precision. The bound is the same for both
+# precisions, so that both exclude the same features.
+LARGEST_PRODUCT = 1e10
 
 
 class Penalties(NamedTuple):
@@ -69,12 +74,8 @@ def make_penalties(n_matrices, **given):
 
 
 def usable_factors(factors, strongest):
-    """Return factors that times the ``strongest`` of their strengths are numbers, or infinite.
-
-    One that makes a strength larger than `LARGEST_STRENGTH` excludes its feature, as infinity does:
-    L-BFGS would get no further with the others.
-    """
-    largest = LARGEST_STRENGTH / strongest if strongest > 0 else np.inf
+    """Return factors that times the ``strongest`` of their strengths are numbers, or infinite."""
+    largest = LARGEST_PRODUCT / strongest if strongest > 0 else np.inf
     finite = np.minimum(factors, np.finfo(np.float32).max)  # of what little or nothing penalizes
     return np.where(np.isinf(factors) | (factors > largest), np.inf, finite)
 

@@ -156,6 +156,16 @@ def test_lbfgs_that_has_reached_tol_at_its_last_iteration_does_not_warn():
         network.set_params(max_iter=20).fit(X, y)
 
 
+def test_strengths_are_as_large_as_the_targets_make_them():
+    rng = np.random.default_rng(0)
+    X = 1e4 * rng.normal(size=(80, 6))
+    y = 1e9 * (X[:, 0] - X[:, 1]) + 1e12 * rng.normal(size=80)
+    peer = Lasso(alpha=1e15, tol=1e-12, max_iter=100_000).fit(X, y)
+    network = MLPRegressor((), l1=1e15, l2=0, **TIGHT).fit(X, y)
+    np.testing.assert_allclose(network.coefs_[0][:, 0], peer.coef_, rtol=1e-6)
+    np.testing.assert_array_equal(network.coefs_[0][:, 0] == 0, peer.coef_ == 0)
+
+
 # From these starting weights a bound cuts a step to almost nothing on the way, which L-BFGS-B takes
 # for convergence.
 @pytest.mark.parametrize(("l1", "seed"), [(0.001, 49), (0.001, 58), (0.001, 62), (0.0003, 0)])
