@@ -96,6 +96,7 @@ class OneBlasThread:
     def __enter__(self):
         global _quiet
         with _lock, _AnyThread():
+            # Every fit sets it: the limit of an OpenMP build is one of the thread.
             limit = _libraries().limit(limits=1, user_api="blas")
             n_fits, first = _quiet or (0, limit)
             _quiet = n_fits + 1, first
