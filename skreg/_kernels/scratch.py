@@ -10,7 +10,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-STACK_SIZE = 64  # numbers: as many as a word has bits, and more than a vector has lanes
+STACK_SIZE = 256  # numbers: as many vectors as a vector has lanes, more than a word has bits
 
 
 def _array(context, builder, vector, data, size):

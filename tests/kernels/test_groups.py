@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import minimize
 
 from skreg._kernels import groups as groups_module
-from skreg._kernels.groups import Groups, measure_groups, prox_groups
+from skreg._kernels.groups import SMALL, Groups, measure_groups, prox_groups
 from skreg._kernels.scratch import STACK_SIZE
 from skreg._kernels.simd import lanes
 from tests.kernels.test_penalties import uneven_metric
@@ -117,6 +117,32 @@ def test_the_end_of_a_group_with_an_even_metric_is_to_the_bit(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("part", (0.999 * SMALL, 1.001 * SMALL, 1e-4, 1e-12))
+def test_a_group_that_hardly_shrinks_ends_where_the_formula_says(dtype, part):
+    packed = Packed([4, 1], 2, dtype)
+    packed.metric[packed.places] = 0.25  # an even metric e: v = w (1 - strength e / |w|)
+    exact = packed.weights[packed.places].astype(np.float64)
+    strength = dtype(part / (1 + part) * np.linalg.norm(exact) / 0.25)
+    factor = 1 - float(strength) * 0.25 / np.linalg.norm(exact)
+    _, _, v, norm = packed.shrink(strength)
+    eps = float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(v, exact * factor, rtol=2 * eps)
+    assert norm == pytest.approx(np.linalg.norm(exact) * factor, rel=3 * eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("strength", (1e-9, 1e-6))
+def test_a_huge_metric_of_a_weight_of_zero_does_not_count(dtype, strength):
+    one, two = (Packed([3, 5], 2, dtype) for _ in range(2))
+    for packed, metric in ((one, 0.0), (two, 1e38)):
+        zeros = packed.places[::3]
+        packed.weights[zeros], packed.metric[zeros] = 0, metric
+    (_, _, v, norm), (_, _, other, other_norm) = one.shrink(strength), two.shrink(strength)
+    np.testing.assert_array_equal(v, other)
+    assert norm == other_norm > 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_groups_without_weights_and_metric_stay_zero(dtype):
     packed = Packed([1, 3], 2, dtype)
     packed.weights[packed.places] = packed.metric[packed.places] = 0
@@ -168,15 +194,16 @@ def test_a_group_that_fades_away_dies(dtype, size):
     np.testing.assert_array_equal(weights, 0)
 
 
+@pytest.mark.parametrize(("odd", "even"), [(0.5, 1.5), (1e-9, 1.5), (0.5, 1e-9), (1e-9, 2e-9)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_groups_do_not_know_of_each_other(dtype):
+def test_groups_do_not_know_of_each_other(dtype, odd, even):
     width, n_panels, n_rows = lanes(np.dtype(dtype)), 2, lanes(np.dtype(dtype)) + 3
     rng = np.random.default_rng(0)
     weights = rng.normal(size=n_panels * n_rows * width).astype(dtype)
     metric = uneven_metric(weights.size, dtype)
     rows = (part.reshape(n_panels, n_rows, width).swapaxes(0, 1) for part in (weights, metric))
     ends = [dead_from(w, e) for w, e in zip(*rows, strict=True)]
-    shares = np.where(np.arange(n_rows) % 2, 0.5, 1.5)
+    shares = np.where(np.arange(n_rows) % 2, odd, even)
     shares[[2, 4]] = 0, np.inf
     place = 0, n_rows * width, n_panels
     for first in (0, 3):
@@ -194,14 +221,15 @@ def test_groups_do_not_know_of_each_other(dtype):
         dies = (shares == 1.5)[first : first + n]
         np.testing.assert_array_equal(norms[:n] == 0, dies)
         before, after = (part.reshape(n_panels, n_rows, width) for part in (weights, together))
-        stays = ~np.isin(shares, (0.5, 1.5))
+        stays = ~np.isin(shares, (odd, even))
         stays[:first] = stays[first + n :] = True
         np.testing.assert_array_equal(after[:, stays], before[:, stays])
 
 
 @pytest.mark.skipif(not numba.config.DISABLE_JIT, reason="compiled code can't be counted")
+@pytest.mark.parametrize(("strength", "n_rounds"), [(0.1, 1), (0.001, 0)])
 @pytest.mark.parametrize("left", (np.nan, -1.0, 0.0), ids=str)
-def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left):
+def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left, strength, n_rounds):
     rounds, rest = [], groups_module._sum_shrunken
     monkeypatch.setattr(
         groups_module, "stack_array", lambda like: np.full(STACK_SIZE, left, like.dtype)
@@ -211,8 +239,8 @@ def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left):
     )
     packed = Packed([3], 1, np.float32)
     packed.metric[:] = 1.0
-    packed.shrink(0.1)
-    assert len(rounds) == 1
+    packed.shrink(strength)
+    assert len(rounds) == n_rounds
 
 
 @pytest.mark.parametrize(("rows", "n_panels"), GROUPS)
