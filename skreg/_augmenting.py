@@ -57,7 +57,8 @@ class Transform(DocLinkMixin, BaseEstimator):
         check_consistent_length(X, y)
         target = None if self._is_off() else self._blended_target(y)
         if target is None:
-            return self.sample(X, random_state=random_state), y
+            no_target = np.empty((X.shape[0], 0))
+            return self._transformed(X, no_target, names, random_state)[0], y
         X, flat = self._transformed(X, target.reshape(X.shape[0], -1), names, random_state)
         return X, flat.reshape(target.shape)
 

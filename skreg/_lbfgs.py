@@ -301,9 +301,11 @@ class LbfgsRun(Run):
             **nonzeros(self.objective.engine.nonzeros()),
         }
         number = len(self.history) - self.n_before + 1
-        if observe(row, number, self.patience, self.validate, self.estimator.verbose):
-            self.best = flat
-        self.history.append(**row)
+        try:
+            if observe(row, number, self.patience, self.validate, self.estimator.verbose):
+                self.best = flat
+        finally:  # an interrupted score is unknown, but the iteration is over
+            self.history.append(**row)
         exhausted = self.stops_early and self.patience.exhausted
         if exhausted and self.estimator.verbose:
             print(f"{self.patience.message()} Stopping.")

@@ -129,11 +129,12 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
                 engine.train_epochs(_rates(engine, plan, progress, (epoch, n)), draws)
             records += engine.take_records()
             while records:
-                row = _row(records.pop(0))
+                row = _row(records[0])
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
                 if not diverged:
                     _judge(engine, plan, progress, row, (n_epochs + 1, validation))
                 _book(row, engine, history)
+                del records[0]
                 n_epochs += 1
             asked = watch.end()
             exhausted = progress.patience.exhausted and not _is_planned(plan)
@@ -143,7 +144,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:
         records += engine.take_records()
-        for record in records if validation is None else ():  # epochs that are over
+        for record in records:  # epochs that are over, though nobody has judged them
             _book(_row(record), engine, history)
             n_epochs += 1
         progress.stopped = progress.interrupted = True

@@ -27,6 +27,8 @@ from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.noise import N_GAPS
 from skreg._sklearn import Interval
 
+SMALLEST_RATE = 1e-30  # of swaps; the logarithm of a smaller one has no reciprocal in float32
+
 __all__ = [
     "Adversarial",
     "CutOut",
@@ -178,7 +180,7 @@ class FeatureSwap(Transform):
         first_group, n_groups = plan.add_groups(self.feature_groups)
         plan.reserve(TILE_ROWS * (n_groups or plan.n_features) + N_GAPS)
         with np.errstate(divide="ignore"):  # 1 / log(0) is what a rate of 1 needs
-            gap_scale = 1.0 / np.log1p(-float(self.rate))
+            gap_scale = 1.0 / np.log1p(-max(float(self.rate), SMALLEST_RATE))
         return {
             0: batch.FEATURE_SWAP,
             augment.GAP_SCALE: gap_scale,

@@ -111,9 +111,21 @@ def test_columns_may_be_called_by_name():
     frame = pd.DataFrame(X, columns=list("abcd"))
     by_name = FeatureSwap(0.5, [["b", "d"]]).sample(frame)
     np.testing.assert_array_equal(by_name, FeatureSwap(0.5, [[1, 3]]).sample(X))
+    beside, y = FeatureSwap(0.5, [["b", "d"]]).sample(frame, np.arange(len(X)))
+    np.testing.assert_array_equal(by_name, beside)
+    np.testing.assert_array_equal(y, np.arange(len(X)))
     assert ((by_name[:, 1] != X[:, 1]) == (by_name[:, 3] != X[:, 3])).all()
     with pytest.raises(ValueError, match="feature_groups names an unknown column 'e'"):
         FeatureSwap(0.5, [["b", "e"]]).sample(frame)
+
+
+@pytest.mark.parametrize("rate", (1e-30, 1e-40, 1e-310, 5e-324))
+def test_a_rate_near_zero_swaps_nothing(rate):
+    X = np.random.default_rng(0).normal(size=(1000, 40)).astype(np.float32)
+    for seed in range(20):
+        np.testing.assert_array_equal(FeatureSwap(rate).sample(X, random_state=seed), X)
+    X = np.zeros((100_000, 5), np.float32)  # there, one of its draws is the largest, 1
+    assert not FeatureSwap(rate).sample(X, random_state=841).any()
 
 
 def test_image_transforms_do_what_they_say():

@@ -128,6 +128,22 @@ def test_lbfgs(target, activation):
     assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("sizes", "activation", "seed"), [
+    ((5, 3), "logistic", 0), ((5, 3), "identity", 3), ((6, 5, 4), "relu", 3),
+    ((6, 5, 4), "logistic", 3),
+])  # fmt: skip
+def test_lbfgs_where_probabilities_are_rounded_to_one(sizes, activation, seed):
+    X = np.random.default_rng(0).normal(size=(90, 4))
+    y = (X[:, 0] > 0).astype(int)
+    ours, theirs = pair(
+        "binary", hidden_layer_sizes=sizes, activation=activation, random_state=seed,
+        solver="lbfgs",
+    )  # fmt: skip
+    ours.fit(X, y), theirs.fit(X, y)
+    assert_same_weights(ours, theirs)
+    assert ours.n_iter_ == theirs.n_iter_
+
+
 @pytest.mark.parametrize("target", ["binary", "multilabel", "one output", "two outputs", "counts"])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("weighted", [False, True])

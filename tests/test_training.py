@@ -258,7 +258,7 @@ def test_each_exhausted_patience_is_told_once(classes):
     assert stopped == [False, False, False, True] + [False, False, True] * 2 + [False] * 2
 
 
-def test_an_interrupted_score_is_that_of_no_epoch(diabetes):
+def test_an_epoch_counts_though_its_score_was_interrupted(diabetes):
     n_scores = iter(range(4))
 
     def scorer(network, X, y):
@@ -270,8 +270,9 @@ def test_an_interrupted_score_is_that_of_no_epoch(diabetes):
     network = MLPRegressor((4,), scoring=scorer, random_state=0, weight_averaging=0.9)
     with pytest.warns(UserWarning, match="interrupted"):
         network.fit(X[:90], y[:90], X_val=X, y_val=y)
-    assert network.n_iter_ == len(network.loss_curve_) == 3
-    assert network.t_ == 3 * 90
+    assert network.n_iter_ == len(network.loss_curve_) == 4
+    assert network.t_ == 4 * 90
+    np.testing.assert_array_equal(network.history_["validation_score"], [0.5, 0.5, 0.5, np.nan])
     # The average, which the scorer has seen, predicts.
     same = MLPRegressor((4,), random_state=0, weight_averaging=0.9, max_iter=4).fit(X[:90], y[:90])
     np.testing.assert_array_equal(network.coefs_[0], same.coefs_[0])
@@ -419,4 +420,4 @@ def test_an_interrupt_keeps_the_best_weights(diabetes, solver):
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         network.fit(X[50:], y[50:], X_val=X[:50], y_val=y[:50])
     assert network.score(X[:50], y[:50]) == max(scorer.scores)
-    assert network.n_iter_ == len(network.loss_curve_) == 2
+    assert network.n_iter_ == len(network.loss_curve_) == 3

@@ -42,6 +42,7 @@ LOSSES = {
 }
 
 LN2 = 0.6931471805599453
+SINGLE_MANTISSA = 23
 
 LINK_IDENTITY, LINK_EXP, LINK_LOGISTIC, LINK_SOFTMAX = range(4)
 
@@ -135,11 +136,29 @@ def gamma(z, y, parameter):
 def binary_log_loss(z, y, parameter):
     """Return the log loss of the probability ``logistic(z)`` and its derivative.
 
-    Written with exp(-abs(z)), nothing overflows, and for y in {0, 1} nothing cancels.
+    Written with exp(-abs(z)), nothing overflows, and for y in {0, 1} nothing cancels in the
+    derivative.
     """
     e = exp_below_zero(-abs(z))
     miss = where(z > 0.0, (1.0 - y) - y * e, (1.0 - y) * e - y)
-    return clipped(where(z > 0.0, z, 0.0) - y * z + log1p(e), parameter), miss / (e + 1.0)
+    loss = where(z > 0.0, z, 0.0) - y * z + log1p(e)
+    loss = _of_rounded(loss, where(y > 0.0, -1.0, z), 1.0 / (e + 1.0), parameter)
+    return clipped(loss, parameter), miss / (e + 1.0)
+
+
+@inlined
+def _of_rounded(loss, z, p, slack):
+    """Return the log loss of y = 0 as scikit-learn measures it: log(1 - p) of p as it is rounded.
+
+    Where z is large, that is a step function, and where L-BFGS goes depends on its steps. In
+    single precision, where they would be wide, and with an infinite ``slack`` the loss stays
+    smooth.
+    """
+    if constants(loss).mantissa == SINGLE_MANTISSA:
+        return loss
+    left = 1.0 - p
+    is_rounded = where(z > 0.0, left, 0.0) > loss * 0.0 + slack
+    return where(is_rounded, -log(where(is_rounded, left, 1.0)), loss)
 
 
 @inlined
