@@ -51,7 +51,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Weights of the classes, which multiply the sample weights: a dict from labels to numbers
         of at least 0, 1 where a label is missing, or "balanced" for
         ``n_samples / (n_classes * n_samples_of_the_class)``, counted by sample weight. Not for
-        multilabel data; "balanced" not for `partial_fit`.
+        multilabel data; "balanced" not for `partial_fit`. Rows of ``X_val`` count as
+        ``sample_weight_val`` says, without them.
     <training>
 
     Attributes
