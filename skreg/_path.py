@@ -108,7 +108,7 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
         ``learning_rate="cosine"``, ``learning_rate_init=0.01`` and ``max_iter=100``. Without
         hidden layers it is ``solver="lbfgs"`` with ``tol=1e-6`` and ``max_iter=1000`` for l1 and
         l2, and for group_l1 Adam with ``learning_rate_init=0.05``, ``max_iter=400`` and
-        ``polish=200``.
+        ``polish=1000``.
     X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
         Validation rows, scored after each fit by the estimator's ``scoring``, or by its ``score``
         where that is None. Early stopping, if it is on, uses them.
@@ -148,8 +148,9 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
     -----
     With l1 or group_l1 and hidden layers, a local minimum whose objective is above that of the
     network without weights, which is one at any strength, gives way to that network. Whether it
-    is a minimum is seen by training on, up to ten times as long, for as long as that helps. From
-    there on nothing changes, and the remaining strengths take no epochs. A network that has not
+    is a minimum is seen by training on, up to ten times as long, for as long as that helps.
+    Without hidden layers, it gives way where it is no better but for rounding. From there on
+    nothing changes, and the remaining strengths take no epochs. A network that has not
     even learned the mean of ``y`` is unfinished, not a minimum: it is kept, with a warning.
 
     An interrupt ends the path: the strengths that are complete are returned, with a warning.
@@ -291,7 +292,7 @@ def default_estimator(axis, y, parameters):
         return Estimator(solver="lbfgs", l2=0.0, tol=1e-6, max_iter=1000)
     if is_linear and axis == "group_l1":  # convex: the polish ends at the minimum
         return Estimator(
-            learning_rate="cosine", learning_rate_init=0.05, l2=0.0, max_iter=400, polish=200
+            learning_rate="cosine", learning_rate_init=0.05, l2=0.0, max_iter=400, polish=1000
         )
     return Estimator(learning_rate="cosine", learning_rate_init=0.01, l2=0.0, max_iter=100)
 

@@ -135,7 +135,13 @@ class StrengthFit:
         Where the last layer has been trained, shrinking it would raise the convex data loss, so
         that is below the one without weights. A network whose data loss is above has not learned
         yet, and nothing is known of where it would end.
+
+        Without hidden layers nothing is a mere local minimum: what is no better than the network
+        without weights, but for rounding, has not ended its way to it.
         """
+        if len(empty.coefs) == 1:
+            rounding = np.finfo(empty.coefs[0].dtype).eps ** 0.75
+            return abs(self.objective - empty.loss) <= rounding * abs(empty.loss)
         for _ in range(MOST_RUNS):
             missing = self.objective - empty.loss
             if missing <= 0 or self.is_cut_short:
@@ -167,8 +173,7 @@ class EmptyNetwork(NamedTuple):
 
 def empty_network(model, rows, null):
     """Return the network without weights, or None where it can't be better than a solution."""
-    # Without hidden layers nothing is a mere local minimum.
-    if len(model.coefs_) == 1 or model.frozen_layers or np.any(model.l2_anchor):
+    if model.frozen_layers or np.any(model.l2_anchor):
         return None
     probe = copy.copy(model)
     probe.coefs_ = [np.zeros_like(coef) for coef in model.coefs_]

@@ -183,6 +183,18 @@ def test_the_polish_restores_zeros_that_flicker():
         np.testing.assert_array_equal(engine.parameters()[:-1] == 0, peer.coef_ == 0)
 
 
+def test_many_steps_of_the_polish_end_at_lasso_though_columns_are_nearly_alike():
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    peer = Lasso(alpha=1e-3, tol=1e-12, max_iter=100_000).fit(X, y)
+    with make_engine(rows=Rows(X, y[:, None]), units=(10, 1)) as engine:
+        engine.load(np.zeros(11))
+        assert 100 < polish(make_objective(engine, 1e-3, 0.0), 10**4, 0.02) < 1500
+        found = engine.parameters()[:-1]
+    np.testing.assert_allclose(found, peer.coef_, atol=1e-6)
+    np.testing.assert_array_equal(found == 0, peer.coef_ == 0)
+
+
 def test_steps_that_would_raise_the_objective_are_shortened_or_left():
     rows, flat = make_rows("squared_error"), starting_point()
     l1, l2 = np.full(3, 0.1), np.zeros(3)
