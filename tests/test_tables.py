@@ -143,7 +143,10 @@ def test_no_two_schedules_are_alike():
 
 
 def test_every_term_of_the_penalty_has_its_places():
-    assert job.N_TERMS == len(TERMS), "enter the term in _TERM and N_TERMS of _kernels/job.py"
+    assert job.N_TERMS == len(TERMS), (
+        "TERMS of skreg/_penalties.py needs as many names as skreg/_kernels/job.py has terms "
+        "(..._TERM and N_TERMS), in the same order"
+    )
     assert set(TERMS) <= set(Penalties._fields), "enter the term as a field of `Penalties`"
 
 
