@@ -8,17 +8,20 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import skreg
 from skreg import _grids, _plugs, augmentation
+from skreg._architecture import make_layout
 from skreg._augmenting import Transform, plan_augmentation
+from skreg._job import NO_RULE, Network, Table, Task, _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, losses, solvers
-from skreg._penalties import TERMS, Penalties
+from skreg._penalties import TERMS, Penalties, make_penalties
 from skreg._schedules import SCHEDULES, Schedule, learning_rate
 from tests import test_augmentation
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
-from tests.names import CHOICES, branches, codes_of, functions_of
+from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -148,6 +151,23 @@ def test_every_term_of_the_penalty_has_its_places():
         "(..._TERM and N_TERMS), in the same order"
     )
     assert set(TERMS) <= set(Penalties._fields), "enter the term as a field of `Penalties`"
+
+
+def test_every_slot_of_the_penalties_is_filled():
+    units, hidden = (4, 3, 2), (activations.TANH, activations.IDENTITY)
+    penalties = make_penalties(
+        2, **dict.fromkeys(TERMS, 0.1), max_norm=1.0, factors=np.array([1.0, 2.0, 0.5, np.inf]),
+        groups=(np.array([0, 1]), np.array([2]), np.array([3])),
+    )  # fmt: skip
+    rule = NO_RULE._replace(clip_norm=1.0)
+    task = Task(Network.plain(units, hidden), np.dtype(np.float64), rule=rule)
+    table = Table(task.dtype)
+    layout, sizes = make_layout(units, hidden, task.dtype, 8, False, False)
+    _put_penalties(table, task, penalties, layout, sizes)
+    # A kernel that opens an empty slot may end the process, which would not say why.
+    forgotten = {name for slot, name in slots_of(job).items()
+                 if job.L1 <= slot < job.BEFORE and not table.addresses[slot].all()}  # fmt: skip
+    assert not forgotten, f"fill {forgotten} in `_put_penalties` of skreg/_job.py"
 
 
 # Parameters.
