@@ -7,17 +7,21 @@ say what an addition has forgotten; CONTRIBUTING.md has the whole list.
 import inspect
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import skreg
-from skreg import _grids, _plugs, augmentation
+from skreg import _docs, _grids, _plugs, augmentation
 from skreg._architecture import make_layout
 from skreg._augmenting import Transform, plan_augmentation
+from skreg._displays import loss_curve
 from skreg._job import NO_RULE, Network, Table, Task, _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, losses, solvers
-from skreg._penalties import TERMS, Penalties, make_penalties
+from skreg._lbfgs import ITS_TOL, slope_beyond
+from skreg._penalties import TERMS, Penalties, Terms, make_penalties
+from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import SCHEDULES, Schedule, learning_rate
 from tests import test_augmentation
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
@@ -170,6 +174,16 @@ def test_every_slot_of_the_penalties_is_filled():
     assert not forgotten, f"fill {forgotten} in `_put_penalties` of skreg/_job.py"
 
 
+@pytest.mark.parametrize("name", [one for one in TERMS if one not in NEEDS_BATCHES])
+def test_lbfgs_knows_every_penalty_under_which_it_goes_on(name):
+    units = 4, 2
+    network = Network.plain(units, (activations.IDENTITY,))
+    terms = Terms(units, make_penalties(1, **{name: 0.1}))
+    objective = SimpleNamespace(engine=SimpleNamespace(network=network), terms=terms)
+    message = f"enter {name} in `slope_beyond` of skreg/_lbfgs.py, or in NEEDS_BATCHES"
+    assert slope_beyond(objective, ITS_TOL) < ITS_TOL, message
+
+
 # Parameters.
 
 
@@ -229,9 +243,14 @@ def test_docstrings_name_every_choice(Estimator, name):
 
 
 def test_docstrings_name_every_term_of_the_penalty():
-    for Estimator in ESTIMATORS[:2]:
-        forgotten = {one for one in TERMS if f'"{one}"' not in entry(Estimator, "history_")}
-        assert not forgotten, f"`history_` in skreg/_docs.py does not name {forgotten}"
+    told = inspect.getdoc(skreg.MLPRegressor.penalty_breakdown)
+    for text, form, place in (
+        (entry(skreg.MLPRegressor, "history_"), '"{}"', "`history_` in skreg/_docs.py"),
+        (_docs.SHARED["objective"], " {}_k ", "the objective in skreg/_docs.py"),
+        (told, '"{}"', "the docstring of `penalty_breakdown` in skreg/_fitted.py"),
+    ):
+        forgotten = {one for one in TERMS if form.format(one) not in text}
+        assert not forgotten, f"{place} does not name {forgotten}"
 
 
 @pytest.mark.parametrize("name", ["activation", "loss", "learning_rate", "augmentation"])
@@ -260,8 +279,22 @@ def test_the_guide_lists_every_choice(name):
     assert listed == set(CHOICES[name]), f"list {set(CHOICES[name]) ^ listed} in {place}, or not"
 
 
-def test_the_guide_names_every_term_of_the_penalty():
-    text = (ROOT / "doc" / "guide" / "training.rst").read_text()
-    section = text.split("What a fit remembers\n---", 1)[1].split("\n---", 1)[0]
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("README.md", "## What is minimized\n"),
+        ("doc/guide/objective.rst", "The objective\n==="),
+        ("doc/guide/training.rst", "What a fit remembers\n---"),
+    ],
+)
+def test_pages_name_every_term_of_the_penalty(path, heading):
+    text = (ROOT / path).read_text().split(heading, 1)[1]
+    section = re.split(r"\n(?:## |---)", text)[0]
     forgotten = {one for one in TERMS if f"`{one}`" not in section}
-    assert not forgotten, f'"What a fit remembers" of the guide does not name {forgotten}'
+    name = heading.strip("#=-\n ")
+    assert not forgotten, f'"{name}" of {path} does not name {forgotten}'
+
+
+def test_every_term_of_the_penalty_has_a_name_for_legends():
+    forgotten = set(TERMS) - loss_curve.NAMES.keys()
+    assert not forgotten, f"enter {forgotten} in NAMES of skreg/_displays/loss_curve.py"
