@@ -23,7 +23,7 @@ from skreg._lbfgs import ITS_TOL, slope_beyond
 from skreg._penalties import TERMS, Penalties, Terms, make_penalties
 from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import SCHEDULES, Schedule, learning_rate
-from tests import test_augmentation
+from tests import test_augmentation, test_grids, test_regressor
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
 from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
 
@@ -117,13 +117,16 @@ def test_every_loss_has_a_model_without_weights():
 
 
 def test_every_table_is_compared_with_plain_numpy():
-    for given, tested, place in (
-        (set(activations.ACTIVATIONS), test_activations.DEFINITIONS, "DEFINITIONS"),
-        (set(test_losses.SUMS), test_losses.FORMULAS, "FORMULAS"),
-        (set(solvers.SOLVERS), test_solvers.REFERENCES, "REFERENCES"),
+    for given, module, name in (
+        (activations.ACTIVATIONS, test_activations, "DEFINITIONS"),
+        (test_losses.SUMS, test_losses, "FORMULAS"),
+        (losses.LOSSES, test_grids, "LOSSES"),
+        (losses.LOSSES, test_regressor, "MEAN_LOSSES"),
+        (solvers.SOLVERS, test_solvers, "REFERENCES"),
     ):
-        forgotten = given - tested.keys()
-        assert not forgotten, f"write {forgotten} down in plain NumPy in {place} of its test"
+        forgotten = set(given) - getattr(module, name).keys()
+        place = f"{name} of {module.__name__.replace('.', '/')}.py"
+        assert not forgotten, f"write {forgotten} down in plain NumPy in {place}"
 
 
 def test_every_transform_is_tested():
