@@ -264,6 +264,14 @@ def test_readme_names_every_choice(name):
     assert not forgotten, f"the row `{name}` of the table in README.md does not name {forgotten}"
 
 
+def test_the_guide_has_an_entry_for_every_transform():
+    text = (ROOT / "doc" / "guide" / "noise.rst").read_text()
+    section = text.split("`augmentation`: ", 1)[1].split("\n.. _guide-", 1)[0]
+    entries = " ".join(re.findall(r"^`.*`$", section, re.MULTILINE))
+    forgotten = set(augmentation.__all__) - {"Transform"} - set(re.findall(r"`(\w+)\(", entries))
+    assert not forgotten, f"`augmentation` in doc/guide/noise.rst has no entry for {forgotten}"
+
+
 GUIDE = {
     "activation": ("objective", "Activations"),
     "loss": ("objective", "Losses and links"),
