@@ -22,7 +22,7 @@ from skreg._kernels import activations, augment, batch, images, job, losses, sol
 from skreg._lbfgs import ITS_TOL, slope_beyond
 from skreg._penalties import TERMS, Penalties, Terms, make_penalties
 from skreg._regularization import NEEDS_BATCHES
-from skreg._schedules import SCHEDULES, Schedule, learning_rate
+from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
 from tests import test_augmentation, test_grids, test_regressor
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
 from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
@@ -254,6 +254,19 @@ def test_docstrings_name_every_term_of_the_penalty():
     ):
         forgotten = {one for one in TERMS if form.format(one) not in text}
         assert not forgotten, f"{place} does not name {forgotten}"
+
+
+def test_what_ends_a_planned_schedule_is_told_of_each():
+    told = inspect.getdoc(skreg.mlp_path).split("warm_max_iter : ", 1)[1].split("**parameters")[0]
+    guide = (ROOT / "doc" / "guide" / "training.rst").read_text()
+    ends = guide.split(".. _guide-early-stopping:", 1)[1].split("\n.. _guide-", 1)[0]
+    for text, form, place in (
+        (entry(skreg.MLPRegressor, "tol"), '"{}"', "`tol` in skreg/_docs.py"),
+        (told, '"{}"', "`warm_max_iter` in skreg/_path.py"),
+        (ends, "`{}`", '"Early stopping and validation sets" of doc/guide/training.rst'),
+    ):
+        forgotten = {one for one in PLANNED if form.format(one) not in text}
+        assert not forgotten, f"{place} does not name {forgotten}, which runs for max_iter epochs"
 
 
 @pytest.mark.parametrize("name", ["activation", "loss", "learning_rate", "augmentation"])
