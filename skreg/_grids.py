@@ -183,13 +183,15 @@ def _absolute(y, share, parameter):
     return centre, 2.0 * slope
 
 
-def _huber(y, share, limit):
-    def slope(centre):
-        return np.clip(centre - y, -limit, limit)
-
+def _m_estimate(y, share, slope):
+    """Return where the slopes, a rising function of ``z - y``, cancel, and the slopes there."""
     low, high = y.min(), y.max()
-    centre = low if low == high else brentq(lambda z: share @ slope(z), low, high, xtol=1e-14)
-    return centre, slope(centre)
+    centre = low if low == high else brentq(lambda z: share @ slope(z - y), low, high, xtol=1e-14)
+    return centre, slope(centre - y)
+
+
+def _huber(y, share, limit):
+    return _m_estimate(y, share, lambda r: np.clip(r, -limit, limit))
 
 
 MEANS = {  # losses that the mean minimizes

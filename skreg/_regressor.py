@@ -14,7 +14,8 @@ from skreg._kernels.losses import LINKS, LOSSES
 from skreg._scores import r2
 from skreg._sklearn import Interval, StrOptions, fit_context
 
-SMALLEST_TARGET = {"poisson": "y >= 0", "gamma": "y > 0"}
+# Losses that do not take all targets: the lower bound, and whether a target may be equal to it.
+SMALLEST_TARGET = {"poisson": (0.0, True), "gamma": (0.0, False)}
 
 
 @documented(score="R2", out_activations='{"identity", "exp"}')
@@ -298,12 +299,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
                 f"Input {name} contains {ends[np.isinf(rounded)][0]!s}, which is too large for "
                 f"{rounded.dtype!r}; scale the targets or choose a wider dtype."
             )
-        smallest, is_zero = float(ends[0]), rounded[0] == 0
-        if self.loss in SMALLEST_TARGET and (smallest < 0 or (self.loss == "gamma" and is_zero)):
-            note = f" (0 in {rounded.dtype})" if smallest > 0 else ""
+        smallest = float(ends[0])
+        bound, may_be_equal = SMALLEST_TARGET.get(self.loss, (-np.inf, True))
+        if smallest < bound or (rounded[0] <= bound and not may_be_equal):
+            note = f" ({bound:g} in {rounded.dtype})" if smallest > bound else ""
             raise ValueError(
-                f"loss={self.loss!r} needs {SMALLEST_TARGET[self.loss]}, but {name} has the "
-                f"value {smallest:g}{note}; choose another loss or transform the targets."
+                f"loss={self.loss!r} needs y {'>=' if may_be_equal else '>'} {bound:g}, but {name} "
+                f"has the value {smallest:g}{note}; choose another loss or transform the targets."
             )
 
     def _loss(self):

@@ -59,6 +59,16 @@ def codes_of(module, first):
     raise AssertionError(f"{module.__name__} numbers nothing from {first} on")
 
 
+def slots_of(module):
+    """Return the names of the slots that a module defines one by one, by their numbers."""
+    found = {}
+    for node in ast.parse(Path(module.__file__).read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("_slot("):
+            (name,) = node.targets
+            found[getattr(module, name.id)] = name.id
+    return found
+
+
 def branches(start, functions):
     """Return the names that a function, or one that it calls, compares something with."""
     found, seen, waiting = set(), set(), {start}

@@ -13,6 +13,7 @@ from sklearn.preprocessing import scale
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skreg import MLPClassifier
+from skreg._penalties import TERMS
 
 X, LABELS = load_iris(return_X_y=True)
 X = scale(X)
@@ -253,7 +254,7 @@ def test_the_history(solver):
     model.fit(X[TRAIN], LABELS[TRAIN], X_val=X[VALID], y_val=LABELS[VALID])
     history = model.history_
     assert set(history) == {
-        *("loss", "penalty", "l1", "l2", "group_l1", "l2_anchor"),
+        *("loss", "penalty", *TERMS),
         *("validation_loss", "validation_score", "learning_rate", "n_nonzero"),
         *("n_nonzero_0", "n_nonzero_1"),
     }

@@ -15,11 +15,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg._penalties import TERMS
 
 X, Y = load_diabetes(return_X_y=True)
 X, Y = scale(X[:150]), scale(Y[:150])
 WEIGHT = np.random.default_rng(0).integers(0, 3, size=150).astype(float)
-TERMS = ["l1", "l2", "group_l1", "l2_anchor"]
 
 pytestmark = pytest.mark.filterwarnings(
     # SciPy is newer than the oldest scikit-learn.
@@ -267,13 +267,13 @@ def test_terms_by_their_formulas():
     ) + 0.02 * sum(np.linalg.norm(row) for row in second)
     start = [np.ravel(part) for part in _starting_weights(model)]
     distance = [np.sum((np.ravel(c) - s) ** 2) for c, s in zip(model.coefs_, start, strict=True)]
-    expected = {
+    expected = dict.fromkeys(TERMS, 0.0) | {
         "l1": 0.1 * np.sum(f * abs(first)) + 0.2 * np.sum(abs(second)),
         "l2": 0.15 * np.sum(f * first**2),
         "group_l1": group_l1,
         "l2_anchor": 0.2 * distance[0] + 0.25 * distance[1],
     }
-    assert list(terms) == TERMS
+    assert tuple(terms) == TERMS
     assert all(type(value) is float for value in terms.values())
     for name in TERMS:
         assert_allclose(terms[name], expected[name], rtol=1e-12, err_msg=name)

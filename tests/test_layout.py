@@ -144,7 +144,8 @@ def test_no_two_kernels_give_one_name_to_two_constants():
                          if isinstance(name, ast.Name) and name.id.isupper()]  # fmt: skip
                 for name in names:
                     homes.setdefault(name, set()).add(path.name)
-    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+    twice = {name: files for name, files in homes.items() if len(files) > 1}
+    assert not twice, f"rename all but one of {twice}, or import it if they mean the same"
 
 
 def test_private_names_of_scikit_learn_are_imported_in_one_place():

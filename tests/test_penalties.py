@@ -40,7 +40,7 @@ def test_factors_multiply_the_rows_of_the_first_matrix():
 
 def test_what_is_not_given_is_off():
     penalties = make_penalties(2)
-    for name in ("l1", "l2", "group_l1", "l2_anchor"):
+    for name in TERMS:
         np.testing.assert_array_equal(getattr(penalties, name), [0.0, 0.0])
     np.testing.assert_array_equal(penalties.max_norm, [np.inf] * 2)
     np.testing.assert_array_equal(penalties.frozen, [False] * 2)

@@ -19,13 +19,13 @@ from sklearn.metrics import (
 from sklearn.preprocessing import scale
 
 from skreg import MLPRegressor
+from skreg._kernels.losses import LOSSES
 
 X, Y = load_diabetes(return_X_y=True)
 X, Y = scale(X[:150]), Y[:150] / 100
 OUTPUTS = np.c_[Y, Y**2, -Y]
 TRAIN, VALID = np.arange(150) % 3 < 2, np.arange(150) % 3 == 2
 SOLVERS = ("adam", "sgd", "lbfgs")
-LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson", "gamma")
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer",

@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from skreg import MLPRegressor
+from skreg._penalties import TERMS
 from tests.test_regularization import (
     COUNTS,
     FOR_LBFGS,
@@ -22,7 +23,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:Deprec
 
 TRAIN, VALID = slice(0, 100), slice(100, 150)
 STEADY = {"shuffle": False, "polish": 0}  # what a call that goes on cannot know of
-TERMS = ("l1", "l2", "group_l1", "l2_anchor")
 
 regularizers = pytest.mark.parametrize("name", REGULARIZERS)
 stochastic = pytest.mark.parametrize("solver", ["adam", "sgd"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg._schedules import SCHEDULES, Schedule, learning_rate
+from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
 
 
 def rates(name, n_epochs=10, n_rows=7, rate=0.5, power_t=0.5):
@@ -109,7 +109,7 @@ def test_adaptive_divides_where_the_loss_stands_still_and_stops_below_a_milliont
     assert expected[-1] <= 1e-6
 
 
-@pytest.mark.parametrize("name", ["cosine", "one_cycle"])
+@pytest.mark.parametrize("name", PLANNED)
 def test_planned_schedules_run_to_their_end_unless_validation_stops_them(data, name):
     X, y = data
     parameters = {"learning_rate": name, "max_iter": 40, "n_iter_no_change": 2, "tol": 1e3}
@@ -119,7 +119,7 @@ def test_planned_schedules_run_to_their_end_unless_validation_stops_them(data, n
     assert stopped.n_iter_ == 4
 
 
-@pytest.mark.parametrize("name", ["cosine", "one_cycle"])
+@pytest.mark.parametrize("name", PLANNED)
 def test_calls_of_partial_fit_in_a_row_are_one_run(data, name):
     X, y = data
     network = MLPRegressor((3,), learning_rate=name, max_iter=4, random_state=0).fit(X, y)

@@ -7,18 +7,25 @@ say what an addition has forgotten; CONTRIBUTING.md has the whole list.
 import inspect
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import skreg
-from skreg import _grids, _plugs, augmentation
+from skreg import _docs, _grids, _plugs, augmentation
+from skreg._architecture import make_layout
 from skreg._augmenting import Transform, plan_augmentation
+from skreg._displays import loss_curve
+from skreg._job import NO_RULE, Network, Table, Task, _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, losses, solvers
-from skreg._penalties import TERMS, Penalties
-from skreg._schedules import SCHEDULES, Schedule, learning_rate
-from tests import test_augmentation
+from skreg._lbfgs import ITS_TOL, slope_beyond
+from skreg._penalties import TERMS, Penalties, Terms, make_penalties
+from skreg._regularization import NEEDS_BATCHES
+from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
+from tests import test_augmentation, test_grids, test_regressor
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
-from tests.names import CHOICES, branches, codes_of, functions_of
+from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -110,13 +117,16 @@ def test_every_loss_has_a_model_without_weights():
 
 
 def test_every_table_is_compared_with_plain_numpy():
-    for given, tested, place in (
-        (set(activations.ACTIVATIONS), test_activations.DEFINITIONS, "DEFINITIONS"),
-        (set(test_losses.SUMS), test_losses.FORMULAS, "FORMULAS"),
-        (set(solvers.SOLVERS), test_solvers.REFERENCES, "REFERENCES"),
+    for given, module, name in (
+        (activations.ACTIVATIONS, test_activations, "DEFINITIONS"),
+        (test_losses.SUMS, test_losses, "FORMULAS"),
+        (losses.LOSSES, test_grids, "LOSSES"),
+        (losses.LOSSES, test_regressor, "MEAN_LOSSES"),
+        (solvers.SOLVERS, test_solvers, "REFERENCES"),
     ):
-        forgotten = given - tested.keys()
-        assert not forgotten, f"write {forgotten} down in plain NumPy in {place} of its test"
+        forgotten = set(given) - getattr(module, name).keys()
+        place = f"{name} of {module.__name__.replace('.', '/')}.py"
+        assert not forgotten, f"write {forgotten} down in plain NumPy in {place}"
 
 
 def test_every_transform_is_tested():
@@ -143,8 +153,38 @@ def test_no_two_schedules_are_alike():
 
 
 def test_every_term_of_the_penalty_has_its_places():
-    assert job.N_TERMS == len(TERMS), "enter the term in _TERM and N_TERMS of _kernels/job.py"
+    assert job.N_TERMS == len(TERMS), (
+        "TERMS of skreg/_penalties.py needs as many names as skreg/_kernels/job.py has terms "
+        "(..._TERM and N_TERMS), in the same order"
+    )
     assert set(TERMS) <= set(Penalties._fields), "enter the term as a field of `Penalties`"
+
+
+def test_every_slot_of_the_penalties_is_filled():
+    units, hidden = (4, 3, 2), (activations.TANH, activations.IDENTITY)
+    penalties = make_penalties(
+        2, **dict.fromkeys(TERMS, 0.1), max_norm=1.0, factors=np.array([1.0, 2.0, 0.5, np.inf]),
+        groups=(np.array([0, 1]), np.array([2]), np.array([3])),
+    )  # fmt: skip
+    rule = NO_RULE._replace(clip_norm=1.0)
+    task = Task(Network.plain(units, hidden), np.dtype(np.float64), rule=rule)
+    table = Table(task.dtype)
+    layout, sizes = make_layout(units, hidden, task.dtype, 8, False, False)
+    _put_penalties(table, task, penalties, layout, sizes)
+    # A kernel that opens an empty slot may end the process, which would not say why.
+    forgotten = {name for slot, name in slots_of(job).items()
+                 if job.L1 <= slot < job.BEFORE and not table.addresses[slot].all()}  # fmt: skip
+    assert not forgotten, f"fill {forgotten} in `_put_penalties` of skreg/_job.py"
+
+
+@pytest.mark.parametrize("name", [one for one in TERMS if one not in NEEDS_BATCHES])
+def test_lbfgs_knows_every_penalty_under_which_it_goes_on(name):
+    units = 4, 2
+    network = Network.plain(units, (activations.IDENTITY,))
+    terms = Terms(units, make_penalties(1, **{name: 0.1}))
+    objective = SimpleNamespace(engine=SimpleNamespace(network=network), terms=terms)
+    message = f"enter {name} in `slope_beyond` of skreg/_lbfgs.py, or in NEEDS_BATCHES"
+    assert slope_beyond(objective, ITS_TOL) < ITS_TOL, message
 
 
 # Parameters.
@@ -206,9 +246,27 @@ def test_docstrings_name_every_choice(Estimator, name):
 
 
 def test_docstrings_name_every_term_of_the_penalty():
-    for Estimator in ESTIMATORS[:2]:
-        forgotten = {one for one in TERMS if f'"{one}"' not in entry(Estimator, "history_")}
-        assert not forgotten, f"`history_` in skreg/_docs.py does not name {forgotten}"
+    told = inspect.getdoc(skreg.MLPRegressor.penalty_breakdown)
+    for text, form, place in (
+        (entry(skreg.MLPRegressor, "history_"), '"{}"', "`history_` in skreg/_docs.py"),
+        (_docs.SHARED["objective"], " {}_k ", "the objective in skreg/_docs.py"),
+        (told, '"{}"', "the docstring of `penalty_breakdown` in skreg/_fitted.py"),
+    ):
+        forgotten = {one for one in TERMS if form.format(one) not in text}
+        assert not forgotten, f"{place} does not name {forgotten}"
+
+
+def test_what_ends_a_planned_schedule_is_told_of_each():
+    told = inspect.getdoc(skreg.mlp_path).split("warm_max_iter : ", 1)[1].split("**parameters")[0]
+    guide = (ROOT / "doc" / "guide" / "training.rst").read_text()
+    ends = guide.split(".. _guide-early-stopping:", 1)[1].split("\n.. _guide-", 1)[0]
+    for text, form, place in (
+        (entry(skreg.MLPRegressor, "tol"), '"{}"', "`tol` in skreg/_docs.py"),
+        (told, '"{}"', "`warm_max_iter` in skreg/_path.py"),
+        (ends, "`{}`", '"Early stopping and validation sets" of doc/guide/training.rst'),
+    ):
+        forgotten = {one for one in PLANNED if form.format(one) not in text}
+        assert not forgotten, f"{place} does not name {forgotten}, which runs for max_iter epochs"
 
 
 @pytest.mark.parametrize("name", ["activation", "loss", "learning_rate", "augmentation"])
@@ -217,6 +275,14 @@ def test_readme_names_every_choice(name):
     (row,) = re.findall(rf"^\| `{name}` \| .*$", README, re.MULTILINE)
     forgotten = {one for one in choices if not re.search(rf'[`"]{one}[`"]', row)}
     assert not forgotten, f"the row `{name}` of the table in README.md does not name {forgotten}"
+
+
+def test_the_guide_has_an_entry_for_every_transform():
+    text = (ROOT / "doc" / "guide" / "noise.rst").read_text()
+    section = text.split("`augmentation`: ", 1)[1].split("\n.. _guide-", 1)[0]
+    entries = " ".join(re.findall(r"^`.*`$", section, re.MULTILINE))
+    forgotten = set(augmentation.__all__) - {"Transform"} - set(re.findall(r"`(\w+)\(", entries))
+    assert not forgotten, f"`augmentation` in doc/guide/noise.rst has no entry for {forgotten}"
 
 
 GUIDE = {
@@ -237,8 +303,22 @@ def test_the_guide_lists_every_choice(name):
     assert listed == set(CHOICES[name]), f"list {set(CHOICES[name]) ^ listed} in {place}, or not"
 
 
-def test_the_guide_names_every_term_of_the_penalty():
-    text = (ROOT / "doc" / "guide" / "training.rst").read_text()
-    section = text.split("What a fit remembers\n---", 1)[1].split("\n---", 1)[0]
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("README.md", "## What is minimized\n"),
+        ("doc/guide/objective.rst", "The objective\n==="),
+        ("doc/guide/training.rst", "What a fit remembers\n---"),
+    ],
+)
+def test_pages_name_every_term_of_the_penalty(path, heading):
+    text = (ROOT / path).read_text().split(heading, 1)[1]
+    section = re.split(r"\n(?:## |---)", text)[0]
     forgotten = {one for one in TERMS if f"`{one}`" not in section}
-    assert not forgotten, f'"What a fit remembers" of the guide does not name {forgotten}'
+    name = heading.strip("#=-\n ")
+    assert not forgotten, f'"{name}" of {path} does not name {forgotten}'
+
+
+def test_every_term_of_the_penalty_has_a_name_for_legends():
+    forgotten = set(TERMS) - loss_curve.NAMES.keys()
+    assert not forgotten, f"enter {forgotten} in NAMES of skreg/_displays/loss_curve.py"

@@ -263,7 +263,7 @@ def test_class_weight_that_leaves_no_row():
 UNKNOWN = {
     "activation": "rlu",
     "solver": "rmsprop",
-    "learning_rate": "linear",
+    "learning_rate": "cosin",
     "dtype": "float16",
     "scoring": "accurracy",
     "batch_size": "all",

@@ -127,8 +127,8 @@ NEVER, NOT_NOW, NOW = -1, 0, 1  # whether the zeros of a level are skipped
 # Numbers that change between epochs: what the loop tells the kernels and what they report.
 # A draw of at least 0 numbers the dropout masks with which rows are evaluated.
 RATE, STEPS, DRAW, LOSS_SUM, WEIGHT_SUM, PENALTY_SUMS = range(6)
-L1_TERM, L2_TERM, GROUP_TERM, ANCHOR_TERM = range(4)  # blocks of SUMS, places in PENALTY_SUMS
-N_TERMS = 4
+N_TERMS = 4  # blocks of SUMS, and places in the report from PENALTY_SUMS on
+L1_TERM, L2_TERM, GROUP_TERM, ANCHOR_TERM = range(N_TERMS)
 N_REPORTS = PENALTY_SUMS + N_TERMS
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from skreg._architecture import views
+from skreg._kernels.job import ANCHOR_TERM, GROUP_TERM, L1_TERM, L2_TERM, N_TERMS
 from skreg._kernels.solvers import ADAM
 
 
@@ -89,13 +90,13 @@ class Twin:
                 yield rows, self.penalties.group_l1[k] * factor * size
 
     def terms(self):
-        """Return the values of l1, l2 and l2_anchor at the weights."""
-        p, total = self.penalties, np.zeros(3)
+        """Return the values at the weights of all terms but that of groups, which is left 0."""
+        p, total = self.penalties, np.zeros(N_TERMS)
         for k, (w, anchor) in enumerate(zip(self.coefs, self.anchor, strict=True)):
             f = self.finite_factors(k)
-            total[0] += p.l1[k] * (f * abs(w)).sum()
-            total[1] += p.l2[k] / 2 * (f * w**2).sum()
-            total[2] += p.l2_anchor[k] / 2 * ((w - anchor) ** 2).sum()
+            total[L1_TERM] += p.l1[k] * (f * abs(w)).sum()
+            total[L2_TERM] += p.l2[k] / 2 * (f * w**2).sum()
+            total[ANCHOR_TERM] += p.l2_anchor[k] / 2 * ((w - anchor) ** 2).sum()
         return total
 
     def group_value(self, k, w):
@@ -174,15 +175,15 @@ class Twin:
     def epoch(self, rows, order, batch_size, rate):
         """Run one epoch; return the means of data loss and of each term over all weights."""
         X, y, s = rows
-        totals, weight = np.zeros(5), 0.0
+        totals, weight = np.zeros(1 + N_TERMS), 0.0
         for start in range(0, order.size, batch_size):
             batch = order[start : start + batch_size]
             if s[batch].sum() == 0:
                 continue
             loss, gradients = self.gradient(X[batch], y[batch], s[batch])
-            l1, l2, anchor = self.terms()
+            terms = self.terms()
             self.step(gradients, rate)  # groups are measured after the step
-            values = np.array([loss, l1, l2, sum(self.group_values), anchor])
-            totals += s[batch].sum() * values
+            terms[GROUP_TERM] = sum(self.group_values)
+            totals += s[batch].sum() * np.array([loss, *terms])
             weight += s[batch].sum()
         return totals / weight
