@@ -3,11 +3,14 @@
 from functools import update_wrapper
 from types import MethodType
 
+import sklearn
 from sklearn.metrics import check_scoring
+from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._docs import attribute_text
 from skreg._grids import spread
+from skreg._scores import takes_weights
 
 
 def of_chosen(name, text=None):
@@ -103,10 +106,23 @@ class ChosenMixin:
         ------
         AttributeError
             If ``refit=False`` has left no network to score.
+        ValueError
+            If ``scoring`` does not accept weights. Where metadata routing is enabled, it must
+            request them, in scikit-learn's words.
         """
         best = self._chosen("score")
-        keywords = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return check_scoring(best, scoring=self.scoring)(best, X, y, **keywords)
+        scorer = check_scoring(best, scoring=self.scoring)
+        if sample_weight is None:
+            return scorer(best, X, y)
+        keywords = {"sample_weight": sample_weight}
+        if sklearn.get_config()["enable_metadata_routing"]:
+            keywords = process_routing(self, "score", **keywords).scorer.score
+        elif not takes_weights(scorer):
+            raise ValueError(
+                f"scoring={self.scoring!r} does not accept sample_weight; leave it out, or choose "
+                "a scorer that accepts weights."
+            )
+        return scorer(best, X, y, **keywords)
 
     @IfRefitted
     def sample_predictions(self, X, n_draws=100, random_state=None):

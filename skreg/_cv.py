@@ -113,7 +113,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         trials = self._trials(network, folds, candidates)
         sweep = Sweep(data, ledger, watch, self.n_jobs)
         if self.halving:
-            sweep.halve(trials, self.max_iter)
+            sweep.halve(trials, self.max_iter, self.selection)
         else:
             sweep.finish(trials)
         self._report(ledger, sweep.interrupted)
@@ -240,7 +240,10 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         """Return how many fits the callbacks are told of."""
         n_candidates = len(ledger.candidates)
         if self.halving:
-            n_candidates = sum(rung.n_candidates for rung in rungs(n_candidates, self.max_iter))
+            rounds = rungs(n_candidates, self.max_iter)
+            n_candidates = sum(rung.n_candidates for rung in rounds)
+            if self.selection != "best":  # its choice after a round may be no survivor
+                n_candidates += len(rounds) - 1
         return n_candidates * ledger.n_splits + self.refit
 
     def _routed(self, network, sample_weight, groups):
@@ -304,11 +307,19 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             )
         for failed in failures:
             warn(f"The candidate {failed}", FitFailedWarning)
-        n_done = np.isfinite(ledger.mean).sum()
-        if interrupted and (self.halving or n_done < len(ledger.candidates)):
+        is_done = np.isfinite(ledger.mean)
+        if interrupted and self.halving:
+            last = ledger.round[is_done].max()
+            n_last = (is_done & (ledger.round == last)).sum()
             warn(
-                f"Search interrupted: {n_done} of {len(ledger.candidates)} candidates are "
-                "complete, and the best of them is chosen; the others score nan."
+                f"Search interrupted: {n_last} of {is_done.size} candidates have completed round "
+                f"{last + 1} of {len(rungs(is_done.size, self.max_iter))}, and the choice is among "
+                "them; the others have the scores of earlier rounds, or nan."
+            )
+        elif interrupted and not is_done.all():
+            warn(
+                f"Search interrupted: {is_done.sum()} of {is_done.size} candidates are complete, "
+                "and the best of them is chosen; the others score nan."
             )
 
     def _keep(self, ledger, fitted):

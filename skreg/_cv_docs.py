@@ -36,7 +36,8 @@ warm_path : bool, default=False
     solver's moments of the last, on every fold and when refitting.
 halving : bool, default=False
     Whether candidates train in rounds: after each, the best third goes on, exactly from where it
-    stood, for three times the epochs, up to ``max_iter`` [13]_ [14]_.
+    stood, for three times the epochs, up to ``max_iter`` [13]_ [14]_. What "one_se" would choose
+    by then goes on with them.
 refit : bool, default=True
     Whether the chosen network is fitted on all rows, which predictions need.
 """,

@@ -282,7 +282,12 @@ def strength_grid(name, value, find_null, eps):
             f"{name}s={value} asks for an automatic grid, but no feature tells anything about y "
             f"(is y constant?): its top would be {top:g}; give an array of strengths."
         )
-    return np.geomspace(top * eps, top, value) if value > 1 else np.array([top])
+    return logarithmic(top, eps, value)
+
+
+def logarithmic(top, eps, n_strengths):
+    """Return evenly spaced logarithms from ``eps * top`` to ``top``; a single one is the top."""
+    return np.geomspace(top * eps, top, n_strengths) if n_strengths > 1 else np.array([top])
 
 
 def _check_strengths(name, value):

@@ -16,6 +16,7 @@ from skreg._callbacks import Watch
 from skreg._folds import Data, begin, failure, rate, run_trial
 from skreg._job import Rows
 from skreg._parallel import Brake, run_all
+from skreg._search import choose_among
 
 FACTOR = 3
 
@@ -116,13 +117,16 @@ class Sweep:
 
         self.run(run_trial, [(trial,) for trial in trials], book)
 
-    def halve(self, trials, max_iter):
-        """Train trials of one candidate each in rounds; drop the worst after each."""
+    def halve(self, trials, max_iter, selection):
+        """Train trials of one candidate each in rounds; drop the worst after each.
+
+        What ``selection`` would choose after a round enters the next one, whatever its rank.
+        """
         ledger, paused = self.ledger, {}
         alive = range(len(ledger.candidates))
         for number, rung in enumerate(rungs(len(ledger.candidates), max_iter)):
             if number:
-                alive = survivors(ledger.mean, alive, rung.n_candidates)
+                alive = survivors(ledger, alive, rung.n_candidates, selection)
             entered = [trial for trial in trials if trial.candidates[0][0] in alive]
             going = [trial for trial in entered if not number or key_of(trial) in paused]
             tasks = [(trial, paused.pop(key_of(trial), None), rung.last) for trial in going]
@@ -158,11 +162,16 @@ def key_of(trial):
     return trial.candidates[0][0], trial.fold.number
 
 
-def survivors(means, alive, n_kept):
-    """Return the ``n_kept`` best of the candidates that are alive, and have a score at all."""
-    order = sorted((number for number in alive if not np.isnan(means[number])),
-                   key=lambda number: -means[number])  # fmt: skip
-    return sorted(order[:n_kept])
+def survivors(ledger, alive, n_kept, selection):
+    """Return the candidates that go on, of those that are alive and have a score at all.
+
+    They are the ``n_kept`` best and the one that would be chosen now.
+    """
+    scored = [number for number in alive if not np.isnan(ledger.mean[number])]
+    if not scored:
+        return []
+    best = sorted(scored, key=lambda number: -ledger.mean[number])[:n_kept]
+    return sorted({*best, choose_among(ledger, scored, selection)})
 
 
 def run_leg(trial, paused, last, *data):

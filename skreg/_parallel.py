@@ -13,6 +13,7 @@ from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed
 
 LONGEST_WAIT = 0.1  # seconds
+BATCHES = 4  # calls per worker, where results come all at once
 
 
 class Brake:
@@ -68,14 +69,25 @@ def run_all(function, tasks, n_jobs, brake=None):
         nested = backend.get_nested_backend()
         yield from _run_in_threads(function, tasks, n_threads, nested, brake)
         return
-    lazily = getattr(chosen, "supports_return_generator", False)
-    parallel = Quiet(n_jobs=n_jobs, prefer="threads", return_as="generator" if lazily else "list")
+    if not getattr(chosen, "supports_return_generator", False):
+        yield from _run_in_batches(function, tasks, n_jobs, BATCHES * n_threads)
+        return
+    parallel = Quiet(n_jobs=n_jobs, prefer="threads", return_as="generator")
     results = parallel(delayed(function)(*task) for task in tasks)
     try:
         yield from results
     finally:  # an error's traceback would keep the generator alive, and the calls going
-        if lazily:
-            results.close()
+        results.close()
+
+
+def _run_in_batches(function, tasks, n_jobs, size):
+    """Do what `run_all` does over a backend that returns results all at once.
+
+    What earlier batches returned outlives an interrupt.
+    """
+    with Quiet(n_jobs=n_jobs, prefer="threads") as parallel:
+        for start in range(0, len(tasks), size):
+            yield from parallel(delayed(function)(*task) for task in tasks[start : start + size])
 
 
 def _run_in_threads(function, tasks, n_threads, nested, brake):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
-from skreg._grids import strength_grid, top_strength
+from skreg._grids import logarithmic, strength_grid, top_strength
 
 EPS = 1e-3  # lowest strength of an automatic grid, relative to its top
 # What can be searched. A warm path runs along the first of them that is asked for.
@@ -26,12 +26,11 @@ def grid(name, value, find_null):
     find_null : callable
         Returns the `NullModel` on which automatic grids rest.
     """
-    if isinstance(value, numbers.Integral):
-        if "dropout" in name or top_strength(name, find_null()) > 0:
-            return strength_grid(name, value, find_null, EPS)
-        return np.geomspace(EPS, 1.0, value)  # nothing tells anything about y: any grid will do
-    strength_grid(name, value, find_null, EPS)  # which checks them
-    return list(value)
+    is_number = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if is_number and "dropout" not in name and not top_strength(name, find_null()) > 0:
+        return logarithmic(1.0, EPS, value)  # nothing tells anything about y: any grid will do
+    checked = strength_grid(name, value, find_null, EPS)
+    return checked if is_number else list(value)
 
 
 def paths(candidates):
@@ -177,8 +176,14 @@ def choose(ledger, selection):
         error below it, the one that regularizes most: where its values stand on their axes, from
         0 (the smallest) to 1 (the largest), added up over the axes. The higher mean decides ties.
     """
-    scored = ~np.isnan(ledger.mean)
-    means = np.where(ledger.round == ledger.round[scored].max(), ledger.mean, np.nan)
+    last = ledger.round[~np.isnan(ledger.mean)].max()
+    return choose_among(ledger, np.flatnonzero(ledger.round == last), selection)
+
+
+def choose_among(ledger, numbers, selection):
+    """Return the number that `choose` chooses among those of some candidates."""
+    means = np.full(len(ledger.candidates), np.nan)
+    means[numbers] = ledger.mean[numbers]
     best = int(np.nanargmax(means))
     if selection == "best":
         return best

@@ -168,6 +168,7 @@ def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_str
     """
     check_n_jobs(n_jobs)
     _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs)
+    threshold = float(threshold)
     axis, value = choose_axis({"l1": l1s, "group_l1": group_l1s}, n_strengths)
     model = path_estimator(estimator, axis, y, parameters)
     X, y, weight = _check_data(model, X, y, sample_weight)

@@ -15,8 +15,8 @@ import scipy.sparse as sp
 import sklearn
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.exceptions import FitFailedWarning, NotFittedError
-from sklearn.metrics import f1_score, make_scorer
+from sklearn.exceptions import FitFailedWarning, NotFittedError, UnsetMetadataPassedError
+from sklearn.metrics import f1_score, get_scorer, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -649,3 +649,33 @@ def test_verbose_says_which_candidate_and_fold_is_trained(capsys):
     search.fit(X, X[:, 0])
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Fold")]
     assert said == ["Fold 0: l1=0.1", "Fold 1: l1=0.1", "Fold 0: l1=0.5", "Fold 1: l1=0.5"]
+
+
+def test_scores_are_weighted_only_where_the_scorer_accepts_weights():
+    weight = np.random.default_rng(0).random(len(IRIS_Y))
+    search = MLPClassifierCV(**QUICK, l1s=[0.0], cv=2).fit(IRIS_X, IRIS_Y)
+    assert search.score(IRIS_X, IRIS_Y, weight) == search.best_estimator_.score(
+        IRIS_X, IRIS_Y, weight
+    )
+    search.set_params(scoring=lambda network, X, y: 0.5)
+    assert search.score(IRIS_X, IRIS_Y) == 0.5
+    with pytest.raises(ValueError, match="does not accept sample_weight; leave it out"):
+        search.score(IRIS_X, IRIS_Y, weight)
+
+
+def test_with_routing_the_score_gets_the_weights_that_the_scorer_requests():
+    weight = np.random.default_rng(0).random(len(IRIS_Y))
+
+    def searched(scoring):
+        return MLPClassifierCV(**QUICK, l1s=[0.0], cv=2, scoring=scoring).fit(IRIS_X, IRIS_Y)
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        asks, asks_not = (
+            searched(get_scorer("accuracy").set_score_request(sample_weight=wants))
+            for wants in (True, False)
+        )
+        plain, weighted = (asks.best_estimator_.score(IRIS_X, IRIS_Y, w) for w in (None, weight))
+        assert plain != weighted == asks.score(IRIS_X, IRIS_Y, weight)
+        assert asks_not.score(IRIS_X, IRIS_Y, weight) == plain
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            searched("accuracy").score(IRIS_X, IRIS_Y, weight)

@@ -1,5 +1,7 @@
 """Successive halving: rounds, exact continuation, what is kept of the dropped."""
 
+import warnings
+
 import joblib
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from sklearn.model_selection import KFold
 import skreg._runs
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressorCV
 from skreg._halving import rungs, survivors
+from skreg._search import Ledger
 from skreg.augmentation import GaussianNoise
 
 X, Y = load_iris(return_X_y=True)
@@ -35,9 +38,28 @@ def test_rounds(n_candidates, max_iter, expected):
 
 
 def test_survivors_are_the_best_with_a_score():
-    means = np.array([0.5, np.nan, 0.9, 0.7, 0.6])
-    assert survivors(means, [0, 1, 2, 3], 2) == [2, 3]
-    assert survivors(means, [0, 1], 2) == [0]
+    ledger = Ledger([{"l1": strength} for strength in (0.1, 0.2, 0.3, 0.4, 0.5)], 2)
+    ledger.score[:] = [[0.5, 0.5], [np.nan, 1.0], [0.9, 0.9], [0.7, 0.7], [0.6, 0.6]]
+    assert survivors(ledger, [0, 1, 2, 3], 2, "best") == [2, 3]
+    assert survivors(ledger, [0, 1], 2, "best") == [0]
+    assert survivors(ledger, [1], 2, "best") == []
+
+
+def test_what_one_standard_error_would_choose_survives():
+    ledger = Ledger([{"l1": strength} for strength in (0.1, 0.2, 0.3, 0.4, 0.5)], 2)
+    ledger.score[:] = [[0.9, 0.7], [0.8, 0.78], [0.77, 0.77], [0.75, 0.75], [0.6, 0.6]]
+    assert survivors(ledger, range(5), 2, "best") == [0, 1]
+    assert survivors(ledger, range(5), 2, "one_se") == [0, 1, 3]  # 0.75 of 0.8 - 0.1
+    assert survivors(ledger, range(3), 2, "one_se") == [0, 1, 2]
+    assert survivors(ledger, [0, 1], 2, "one_se") == [0, 1]
+
+
+def test_one_standard_error_chooses_the_strongest_of_equals():
+    given = {"scoring": lambda network, X, y: 0.5, "refit": False}
+    chosen = halved(**given, selection="one_se")
+    assert chosen.l1_ == max(L1S)
+    assert chosen.cv_results_["n_epochs"].tolist().count(GIVEN["max_iter"]) == 2
+    assert halved(**given).l1_ == L1S[0]
 
 
 def halved(**given):
@@ -152,8 +174,11 @@ def test_an_interrupted_round_leaves_the_last_one(monkeypatch):
 
     monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
     monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
-    with pytest.warns(UserWarning, match="interrupted"):
+    said = "Search interrupted: 1 of 9 candidates have completed round 2 of 3"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         search = halved(refit=False)
+    assert any(str(one.message).startswith(said) for one in caught)
     table = search.cv_results_
     assert np.isfinite(table["mean_test_score"]).all()
     assert np.unique(table["n_epochs"], return_counts=True)[1].tolist() == [8, 1]

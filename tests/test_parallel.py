@@ -1,6 +1,7 @@
 """Many calls at once: order, threads, configuration, errors, interrupts, closed generators."""
 
 import os
+import pathlib
 import threading
 import time
 
@@ -31,6 +32,16 @@ def test_threads_are_as_many_as_asked_for_and_each_is_inside_a_parallel_region()
     results = list(run_all(slower_first, [(i,) for i in range(4)], 3))
     assert len({ident for _, ident, _ in results}) == 3
     assert {level for _, _, level in results} == {1}
+
+
+def test_results_come_batch_by_batch_where_a_backend_returns_none_before_the_last(tmp_path):
+    files = [tmp_path / str(i) for i in range(20)]
+    with parallel_config(backend="multiprocessing"):
+        results = run_all(pathlib.Path.touch, [(file,) for file in files], 2)
+        next(results)
+        assert [file.exists() for file in files] == [True] * 8 + [False] * 12
+        assert len(list(results)) == 19
+    assert all(file.exists() for file in files)
 
 
 @pytest.mark.parametrize("n_jobs", (None, 1))

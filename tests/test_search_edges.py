@@ -122,7 +122,7 @@ def test_halving_falls_back_where_all_survivors_fail(selection):
                              scoring=until_the_second_round)  # fmt: skip
     search.fit(X, Y)
     means = search.cv_results_["mean_test_score"]
-    assert np.isnan(means).sum() == 3
+    assert np.isnan(means).sum() == (3 if selection == "best" else 4)
     assert search.best_score_ == means[search.best_index_]
     assert np.isfinite(search.best_score_)
     if selection == "best":
@@ -261,3 +261,16 @@ def test_one_number_weighs_every_row_of_a_path():
 def test_the_strength_that_a_path_changes_is_not_given_twice():
     with pytest.raises(ValueError, match=r"l1=5.0 was given.*as l1s"):
         mlp_path(X, Y, l1s=[0.1, 0.2], l1=5.0)
+
+
+@pytest.mark.parametrize("y", [np.zeros(len(X)), X[:, 0]], ids=["constant", "told by a feature"])
+def test_a_truth_value_is_no_number_of_strengths(y):
+    with pytest.raises(ValueError, match="l1s=True must be a number of strengths or a list"):
+        MLPRegressorCV(**QUICK, l1s=True, cv=2).fit(X, y)
+
+
+def test_strengths_for_constant_targets_end_at_one():
+    for number, expected in ((1, [1.0]), (3, [1e-3, np.sqrt(1e-3), 1.0])):
+        search = MLPRegressorCV(**QUICK, l1s=number, cv=2, refit=False).fit(X, np.ones(len(X)))
+        np.testing.assert_allclose([params["l1"] for params in search.cv_results_["params"]],
+                                   expected)  # fmt: skip
