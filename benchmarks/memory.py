@@ -1,6 +1,5 @@
 """Peak memory of a dense fit, beside what it cannot do without."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -70,5 +69,7 @@ def peak_bytes():
     if STATUS.exists():
         (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
+    import resource  # which Windows does not have
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

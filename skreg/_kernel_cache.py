@@ -32,7 +32,12 @@ CHECKSUM_SIZE = CHECKSUM().digest_size  # bytes
 def kernel_sources_digest():
     """Return a digest of everything that compiled code depends on but Numba does not watch."""
     package = Path(__file__).parent
-    digest = hashlib.sha256(f"numba {numba.__version__} llvmlite {llvmlite.__version__}".encode())
+    config = numba.config
+    compiler = (
+        f"numba {numba.__version__} llvmlite {llvmlite.__version__} "
+        f"OPT {config.OPT} BOUNDSCHECK {config.BOUNDSCHECK}"
+    )
+    digest = hashlib.sha256(compiler.encode())
     sources = [Path(__file__), package / "_jit.py", *sorted((package / "_kernels").glob("*.py"))]
     for path in sources:
         digest.update(path.name.encode())

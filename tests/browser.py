@@ -6,7 +6,6 @@ with a zero byte.
 """
 
 import base64
-import fcntl
 import json
 import os
 import select
@@ -60,6 +59,8 @@ class Browser:
             raise
 
     def _launch(self, command):
+        import fcntl  # which Windows does not have
+
         commands, self._write = os.pipe()
         self._read, answers = os.pipe()
         # Numbers above 4, so that neither is overwritten while they become 3 and 4.

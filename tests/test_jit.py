@@ -119,10 +119,15 @@ def test_a_damaged_file_is_compiled_again_and_mended(copy, tmp_path, damage):
     assert run(copy, **cache)[0] == ["1.5", "1", "0"]
 
 
-def test_processors_share_a_folder_and_never_a_program(copy, tmp_path):
+@pytest.mark.parametrize(
+    "other",
+    [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_BOUNDSCHECK": "1"}, {"NUMBA_OPT": "1"}],
+    ids=str,
+)
+def test_processors_and_settings_share_a_folder_and_never_a_program(copy, tmp_path, other):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    generic = {"NUMBA_CPU_NAME": "generic", **cache}
-    for environment, hits in ((cache, "0"), (generic, "0"), (cache, "1"), (generic, "1")):
+    other = other | cache
+    for environment, hits in ((cache, "0"), (other, "0"), (cache, "1"), (other, "1")):
         assert run(copy, **environment)[0][:2] == ["1.5", hits]
     assert len(list((tmp_path / "cache").rglob("*.nbc"))) == 2
     assert len([path for path in (tmp_path / "cache").rglob("*") if path.is_file()]) == 2
