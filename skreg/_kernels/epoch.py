@@ -12,6 +12,7 @@ from skreg._kernels.job import ORDER, RATE, STEPS, integers, part
 from skreg._kernels.learn import learn
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.network import choose_skips, last_size
+from skreg._kernels.parts import NOTHING_TO_ADD, Batch
 from skreg._kernels.passes import (
     batch_rows,
     evaluate,
@@ -79,7 +80,7 @@ def train_epoch(tid, team, job):
         if total > 0:
             t += 1
             step = plan_step(job.rule, rate, t, 1.0 / total)
-            if not learn(tid, team, job, (n_rows, -1), step):
+            if not learn(tid, team, job, Batch(n_rows, NOTHING_TO_ADD), step):
                 return
         if tid == 0:
             report_loss(job, rows_loss(job, 0, n_rows), total)

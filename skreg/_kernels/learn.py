@@ -35,7 +35,7 @@ from skreg._kernels.job import (
 from skreg._kernels.matmul import STORE, TILE_ROWS
 from skreg._kernels.network import bias_gradient, transpose_weights, weight_gradient
 from skreg._kernels.ownership import own_rows, owns_bias
-from skreg._kernels.parts import add_gradients
+from skreg._kernels.parts import NOTHING_TO_ADD, add_gradients
 from skreg._kernels.penalties import Tile, store_penalties
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Segment, update
@@ -45,11 +45,7 @@ BLOCK = 64  # rows of fan-in
 
 @jit
 def learn(tid, team, job, batch, step):
-    """Learn from the deltas of a batch; return False where the team was aborted.
-
-    ``batch`` is its number of rows and the side on which the gradients of its parts are; a side
-    below 0 means that they are summed already.
-    """
+    """Learn from the deltas of a `Batch`; return False where the team was aborted."""
     learn_blocks(tid, team, job, batch, step)
     if plug(job, CLIP_PLUG) != 0:
         return call(plug(job, CLIP_PLUG), (tid, team, job, step))
@@ -83,24 +79,25 @@ def learn_blocks(tid, team, job, batch, step):
 
 @jit
 def sum_gradient(job, k, rows, batch):
-    """Sum the gradient of weight rows ``rows[0]:rows[1]`` over the batch, or over its parts."""
-    layout, width, (n_rows, side) = job.layout, lanes_of(job), batch
+    """Sum the gradient of weight rows ``rows[0]:rows[1]`` over the batch, or add up its parts'."""
+    layout, width = job.layout, lanes_of(job)
     if job.n_parts == 1:
         out = numbers(job, GRADIENT)
-        weight_gradient(job, job.train, k, rows, (0, n_rows), np.int64(STORE), out)
-    for p in range(layout[PANELS, k] if side >= 0 else 0):
-        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
-        add_gradients(job, side, at, (rows[1] - rows[0]) * width)
+        weight_gradient(job, job.train, k, rows, (0, batch.n_rows), np.int64(STORE), out)
+    elif batch.side != NOTHING_TO_ADD:
+        for p in range(layout[PANELS, k]):
+            at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
+            add_gradients(job, batch.side, at, (rows[1] - rows[0]) * width)
 
 
 @jit
 def sum_bias_gradient(job, k, batch):
-    """Sum the gradient of the bias of matrix k over the batch, or over its parts."""
-    layout, (n_rows, side) = job.layout, batch
+    """Sum the gradient of the bias of matrix k over the batch, or add up its parts'."""
+    layout = job.layout
     if job.n_parts == 1:
-        bias_gradient(job, k, (0, n_rows), np.int64(STORE), numbers(job, GRADIENT))
-    elif side >= 0:
-        add_gradients(job, side, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
+        bias_gradient(job, k, (0, batch.n_rows), np.int64(STORE), numbers(job, GRADIENT))
+    elif batch.side != NOTHING_TO_ADD:
+        add_gradients(job, batch.side, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
 
 
 @jit

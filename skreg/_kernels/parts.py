@@ -4,26 +4,44 @@ Two sides of the memory serve alternate batches, so that no member of a team wri
 still reads.
 """
 
+from typing import NamedTuple
+
 from skreg._jit import jit
 from skreg._kernels.job import GRADIENT, PART_GRADIENTS, PART_SUMS, doubles, numbers, part
 
 SIDES = 2
+NOTHING_TO_ADD = -1  # in place of a side where no gradients of parts are to be added up
+
+
+class Batch(NamedTuple):
+    """A batch to learn from.
+
+    ``side`` is NOTHING_TO_ADD where the batch has no parts, so that its gradient is summed as it
+    is learned from, and where every part has been added to those before it.
+    """
+
+    n_rows: int
+    side: int  # where the gradients of its parts are
 
 
 @jit
 def part_gradient(job, number, side):
-    """Return the gradient of part ``number`` of a batch on a side; below 0, that of the batch."""
+    """Return the gradient of part ``number`` of a batch on a side; NOTHING_TO_ADD: of the batch."""
     size = numbers(job, GRADIENT).size
-    if side < 0:
+    if side == NOTHING_TO_ADD:
         return numbers(job, GRADIENT)
     return part(numbers(job, PART_GRADIENTS), (side * job.n_parts + number) * size, size)
 
 
 @jit
 def part_sums(job, number, side):
-    """Return loss and weight of part ``number`` of a batch on a side of the exchange."""
+    """Return loss and weight of part ``number`` of a batch on a side of the exchange.
+
+    A member without others to read them keeps all on one side.
+    """
     size = doubles(job, PART_SUMS).size // (SIDES * job.n_parts)  # a cache line apart
-    return part(doubles(job, PART_SUMS), (side * job.n_parts + number) * size, 2)
+    at = (max(side, 0) * job.n_parts + number) * size
+    return part(doubles(job, PART_SUMS), at, 2)
 
 
 @jit

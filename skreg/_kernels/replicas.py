@@ -25,7 +25,7 @@ from skreg._kernels.job import (
 from skreg._kernels.learn import learn
 from skreg._kernels.matmul import PLUS, STORE
 from skreg._kernels.network import bias_gradient, choose_skips, last_size, weight_gradient
-from skreg._kernels.parts import part_gradient, part_sums
+from skreg._kernels.parts import NOTHING_TO_ADD, Batch, part_gradient, part_sums
 from skreg._kernels.passes import (
     report_loss,
     report_penalties,
@@ -43,7 +43,7 @@ def train_replicas(tid, team, job):
     order, alone = integers(job, ORDER), Team(team.flags, 1)
     # Where nothing is exchanged, one member adds the gradients of all parts as they come.
     adds_in_place = numbers(job, PART_GRADIENTS).size == 0
-    t, side = np.int64(job.report[STEPS]), -1 if adds_in_place else 0
+    t, side = np.int64(job.report[STEPS]), NOTHING_TO_ADD if adds_in_place else 0
     mine, rate = share(tid, team.n_threads, job.n_parts, 1), job.report[RATE]
     for start in range(0, order.size, job.batch_size):
         index = part(order, start, min(job.batch_size, order.size - start))
@@ -54,12 +54,12 @@ def train_replicas(tid, team, job):
         if total > 0:
             t += 1
             step = plan_step(job.rule, rate, t, 1.0 / total)
-            learn(0, alone, job, (index.size, side), step)
+            learn(0, alone, job, Batch(index.size, side), step)
         if tid == 0:
             report_loss(job, loss, total)
             if total > 0:
                 report_penalties(job, total)
-        side = 1 - side if side >= 0 else side
+        side = side if adds_in_place else 1 - side
     if tid == 0:
         job.report[STEPS] = t
         choose_skips(job, share(0, job.n_parts, last_size(job), 1)[1])
@@ -69,8 +69,8 @@ def train_replicas(tid, team, job):
 def pass_parts(job, alone, index, draw, place):
     """Take parts of the batch through the network; sum gradients, loss and weight of each.
 
-    ``place`` is the range of parts and their side of the exchange; below 0, gradients are added
-    in place.
+    ``place`` is the range of parts and their side of the exchange; where there is NOTHING_TO_ADD
+    later, gradients are added as they come.
     """
     (first, last), side = place
     begin, _ = share(first, job.n_parts, index.size, 1)
@@ -79,13 +79,13 @@ def pass_parts(job, alone, index, draw, place):
     for number in range(first, last):
         rows = share(number, job.n_parts, index.size, 1)
         out = part_gradient(job, number, side)
-        mode = np.int64(PLUS if side < 0 and number > 0 else STORE)
+        mode = np.int64(PLUS if side == NOTHING_TO_ADD and number > 0 else STORE)
         for k in range(job.layout.shape[1] - 1):
             if not job.layout[FROZEN, k]:
                 whole = (np.int64(0), job.layout[PADDED_FAN_IN, k])
                 weight_gradient(job, job.train, k, whole, rows, mode, out)
                 bias_gradient(job, k, rows, mode, out)
-        sums = part_sums(job, number, max(side, 0))
+        sums = part_sums(job, number, side)
         sums[0] = rows_loss(job, rows[0], rows[1])
         sums[1] = rows_weight(job, job.train, rows[0], rows[1])
 
@@ -95,7 +95,7 @@ def add_sums(job, side):
     """Return loss and weight of a batch from those of its parts."""
     loss, total = 0.0, 0.0
     for number in range(job.n_parts):
-        sums = part_sums(job, number, max(side, 0))
+        sums = part_sums(job, number, side)
         loss += sums[0]
         total += sums[1]
     return loss, total
