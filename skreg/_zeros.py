@@ -45,7 +45,7 @@ class Zeros:
         if self.wait:
             self._n_products = 3.0 * sizes.parameters * table.arrays[slots.ORDER].size
             goes_back = task.for_training and bool(self._levels[1:].any())
-            _make_room(table, sizes, task.for_training, (goes_back, job.n_parts > 1))
+            _make_room(table, sizes, task.for_training, goes_back, job.n_parts > 1)
             self._start(compiles=False)
 
     def share(self, tables):
@@ -100,9 +100,8 @@ def _input_density(task):
     return np.count_nonzero(few) / few.size * (1.0 - task.network.dropout[0])
 
 
-def _make_room(table, sizes, trains, waits):
+def _make_room(table, sizes, trains, goes_back, has_parts):
     """Make room for notes, and for sums that wait where products go back or parts are added."""
-    goes_back, has_parts = waits
     table.new(slots.NOTES, sizes.notes)
     table.new(slots.DELTA_NOTES, sizes.notes if goes_back else 0)
     table.new(slots.COLUMN_NOTES, sizes.column_notes if trains else 0)

@@ -20,6 +20,7 @@ from skreg._kernels.batch import (
     copy,
     input_row,
     int_scratch_of,
+    member_of,
     scratch_of,
 )
 from skreg._kernels.dropout import dropout_key
@@ -51,7 +52,7 @@ from skreg._kernels.lanes import load, store_first, where
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.noise import N_GAPS, add_normals, choice, draw_places
 from skreg._kernels.random import bits, halves, mix
-from skreg._kernels.team import meet, share
+from skreg._kernels.team import meet
 
 # What stands in the row of a transform after its code; what is not named is 0.
 SCALE = 1  # of noise; how far an adversary goes
@@ -78,16 +79,15 @@ def augment(tid, team, job, n_rows, draw):
     draw : int
         Numbers the draws.
     """
-    rows = share(tid, team.n_threads, n_rows, TILE_ROWS)
-    member = tid, team.n_threads, rows
+    member = member_of(tid, team, n_rows)
     for t in range(count_transforms(job)):
         code, parameters, key = transform(job, t, draw)
         if code == MIXUP or code == FEATURE_SWAP:
-            if not keep_rows(team, job, n_rows, rows, t):
+            if not keep_rows(team, job, n_rows, member.rows, t):
                 return False
             take_from_others(job, code, parameters, key, n_rows, member)
         elif code == GAUSSIAN_NOISE:
-            add_noise(job, parameters, key, member)
+            add_noise(job, parameters, key, member.rows)
         else:
             change_images(job, code, parameters, key, member)
     return True
@@ -96,21 +96,20 @@ def augment(tid, team, job, n_rows, draw):
 @jit
 def augment_by_noise(tid, team, job, n_rows, draw):
     """Add noise; see `augment`."""
-    member = tid, team.n_threads, share(tid, team.n_threads, n_rows, TILE_ROWS)
+    member = member_of(tid, team, n_rows)
     for t in range(count_transforms(job)):
         _, parameters, key = transform(job, t, draw)
-        add_noise(job, parameters, key, member)
+        add_noise(job, parameters, key, member.rows)
     return True
 
 
 @jit
 def augment_by_others(tid, team, job, n_rows, draw):
     """Mix rows and swap cells; see `augment`."""
-    rows = share(tid, team.n_threads, n_rows, TILE_ROWS)
-    member = tid, team.n_threads, rows
+    member = member_of(tid, team, n_rows)
     for t in range(count_transforms(job)):
         code, parameters, key = transform(job, t, draw)
-        if not keep_rows(team, job, n_rows, rows, t):
+        if not keep_rows(team, job, n_rows, member.rows, t):
             return False
         take_from_others(job, code, parameters, key, n_rows, member)
     return True
@@ -119,7 +118,7 @@ def augment_by_others(tid, team, job, n_rows, draw):
 @jit
 def augment_images(tid, team, job, n_rows, draw):
     """Change images; see `augment`."""
-    member = tid, team.n_threads, share(tid, team.n_threads, n_rows, TILE_ROWS)
+    member = member_of(tid, team, n_rows)
     for t in range(count_transforms(job)):
         code, parameters, key = transform(job, t, draw)
         change_images(job, code, parameters, key, member)
@@ -215,7 +214,7 @@ def keep_rows(team, job, n_rows, rows, t):
 def take_from_others(job, code, parameters, key, n_rows, member):
     """Mix own rows with others or swap cells with them."""
     if code == MIXUP:
-        mix_rows(job, parameters, key, n_rows, member[2])
+        mix_rows(job, parameters, key, n_rows, member.rows)
     else:
         swap_cells(job, parameters, key, n_rows, member)
 
@@ -259,12 +258,12 @@ def swap_cells(job, parameters, key, n_rows, member):
 
     The cells of a tile of rows are drawn together, as places in one long row.
     """
-    tid, n_threads, (first, last) = member
+    first, last = member.rows
     groups = np.int64(parameters[FIRST_GROUP]), np.int64(parameters[N_GROUPS])
     n_cells = groups[1] if groups[1] > 0 else job.layout[UNITS, 0]
     scale = job.kind.dtype.type(parameters[GAP_SCALE])
-    places = int_scratch_of(job, tid, n_threads, TILE_ROWS * n_cells)
-    gaps = scratch_of(job, tid, n_threads, TILE_ROWS * n_cells, N_GAPS)
+    places = int_scratch_of(job, member, TILE_ROWS * n_cells)
+    gaps = scratch_of(job, member, TILE_ROWS * n_cells, N_GAPS)
     for start in range(first, last, TILE_ROWS):
         tile_key = mix(key, start)
         cells = part(places, 0, min(TILE_ROWS, last - start) * n_cells)
@@ -312,9 +311,8 @@ def swap_groups(job, start, n_rows, places, key, groups):
 
 
 @jit
-def add_noise(job, parameters, key, member):
+def add_noise(job, parameters, key, rows):
     """Add Gaussian noise to all features (Bishop 1995)."""
-    _, _, rows = member
     scale = job.kind.dtype.type(parameters[SCALE])
     for i in range(rows[0], rows[1]):
         add_normals(input_row(job, i), scale, mix(key, i))

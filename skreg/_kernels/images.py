@@ -226,7 +226,7 @@ def cut_out(image, shape, size, key):
 def change_images(job, code, parameters, key, member):
     """Cut squares out of images or replace them by affine maps."""
     if code == CUT_OUT:
-        cut_images(job, parameters, key, member[2])
+        cut_images(job, parameters, key, member.rows)
     else:
         warp_images(job, parameters, key, member)
 
@@ -247,23 +247,22 @@ def image_shape(job, parameters):
 
 
 @jit
-def warp_scratch(job, shape, tid, n_threads):
+def warp_scratch(job, shape, member):
     """Return a member's part of the scratch, divided for an image."""
     size, width = framed_size(shape), shape.width
     return WarpScratch(
-        scratch_of(job, tid, n_threads, 3 * width, size),
-        scratch_of(job, tid, n_threads, width, width),
-        scratch_of(job, tid, n_threads, 2 * width, width),
-        int_scratch_of(job, tid, n_threads, width),
+        scratch_of(job, member, 3 * width, size),
+        scratch_of(job, member, width, width),
+        scratch_of(job, member, 2 * width, width),
+        int_scratch_of(job, member, width),
     )
 
 
 @jit
 def warp_images(job, parameters, key, member):
     """Replace every image by a random affine map of it."""
-    tid, n_threads, rows = member
     shape, flips = image_shape(job, parameters), np.int64(parameters[FLIPS])
-    scratch = warp_scratch(job, shape, tid, n_threads)
+    scratch = warp_scratch(job, shape, member)
     ranges = Ranges(
         parameters[ROTATION],
         parameters[ZOOM],
@@ -274,5 +273,5 @@ def warp_images(job, parameters, key, member):
         flips & FLIP_HORIZONTAL > 0,
     )
     fill_border(scratch.framed, shape, job.kind.dtype.type(parameters[FILL]))
-    for i in range(rows[0], rows[1]):
+    for i in range(member.rows[0], member.rows[1]):
         warp(input_row(job, i), scratch, shape, random_affine(mix(key, i), shape, ranges))

@@ -47,7 +47,7 @@ def train_replicas(tid, team, job):
     mine, rate = share(tid, team.n_threads, job.n_parts, 1), job.report[RATE]
     for start in range(0, order.size, job.batch_size):
         index = part(order, start, min(job.batch_size, order.size - start))
-        pass_parts(job, alone, index, t + 1, (mine, side))
+        pass_parts(job, alone, index, t + 1, mine, side)
         if not meet(team):
             return
         loss, total = add_sums(job, side)
@@ -66,13 +66,13 @@ def train_replicas(tid, team, job):
 
 
 @jit
-def pass_parts(job, alone, index, draw, place):
-    """Take parts of the batch through the network; sum gradients, loss and weight of each.
+def pass_parts(job, alone, index, draw, parts, side):
+    """Take a range of parts of the batch through the network; sum gradients, loss, weight of each.
 
-    ``place`` is the range of parts and their side of the exchange; where there is NOTHING_TO_ADD
-    later, gradients are added as they come.
+    ``side`` is theirs of the exchange; where there is NOTHING_TO_ADD later, gradients are added
+    as they come.
     """
-    (first, last), side = place
+    first, last = parts
     begin, _ = share(first, job.n_parts, index.size, 1)
     _, end = share(last - 1, job.n_parts, index.size, 1)
     rows_pass(0, alone, job, index, draw, (begin, end))
