@@ -40,7 +40,8 @@ def returned_memory(size, dtype):
     return np.frombuffer(mmap.mmap(-1, n_bytes, access=mmap.ACCESS_COPY), dtype)
 
 
-def _round_up(n, grain):
+def round_up(n, grain):
+    """Return a whole number, or an array of them, rounded up to multiples of ``grain``."""
     return -(-n // grain) * grain
 
 
@@ -51,7 +52,7 @@ def _lead(n_units, dtype):
     all fall on the same few sets.
     """
     line = CACHE_LINE // dtype.itemsize
-    n_lines = _round_up(n_units, max(TILE_ROWS, line)) // line
+    n_lines = round_up(n_units, max(TILE_ROWS, line)) // line
     return line * (n_lines + (n_lines % 2 == 0))
 
 
@@ -104,13 +105,13 @@ def _layout(units, activations, dtype, n_rows, is_sparse, has_input_delta):
     units = np.array(units, dtype=np.int64)
     fan_in, fan_out = units[:-1], units[1:]
     lead = np.array([_lead(int(n), dtype) for n in units], dtype=np.int64)
-    level_sizes = lead * _round_up(n_rows, TILE_ROWS)
+    level_sizes = lead * round_up(n_rows, TILE_ROWS)
     values, n_values = _places(np.append(0 if is_sparse else level_sizes[0], level_sizes[1:]))
     deltas, n_deltas = _places(np.append(level_sizes[0] * has_input_delta, level_sizes[1:]))
-    panels, rows = _round_up(fan_out, width) // width, _round_up(fan_in, TILE_ROWS)
+    panels, rows = round_up(fan_out, width) // width, round_up(fan_in, TILE_ROWS)
     weights, n_weights = _places(panels * width * rows)
     biases, n_biases = _places(panels * width)
-    transposed_sizes = _round_up(fan_in, width) * fan_out
+    transposed_sizes = round_up(fan_in, width) * fan_out
     transposed_sizes[0] *= has_input_delta
     transposed, n_transposed = _places(transposed_sizes)
     tiles, n_tiles = _places(rows // TILE_ROWS)
@@ -121,8 +122,8 @@ def _layout(units, activations, dtype, n_rows, is_sparse, has_input_delta):
     table[job.PANELS, :-1], table[job.PADDED_FAN_IN, :-1] = panels, rows
     table[job.WEIGHTS_AT, :-1], table[job.BIASES_AT, :-1] = weights, n_weights + biases
     table[job.TRANSPOSED_AT, :-1], table[job.TILES_AT] = transposed, np.append(tiles, n_tiles)
-    notes, n_notes = _places(n_rows * _round_up(units, WORD) // WORD)
-    column_notes, n_column_notes = _places(rows * _round_up(n_rows, WORD) // WORD)
+    notes, n_notes = _places(n_rows * round_up(units, WORD) // WORD)
+    column_notes, n_column_notes = _places(rows * round_up(n_rows, WORD) // WORD)
     table[job.SKIPS] = job.NEVER
     table[job.NOTES_AT], table[job.COLUMN_NOTES_AT, :-1] = notes, column_notes
     return table, Sizes(

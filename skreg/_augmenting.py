@@ -8,7 +8,7 @@ from scipy.special import betaincinv
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
-from skreg._architecture import units_of
+from skreg._architecture import round_up, units_of
 from skreg._docs import DocLinkMixin
 from skreg._engine import Engine
 from skreg._job import Augmentation, Network, Rows, Task, build_job
@@ -260,7 +260,7 @@ def sample_adversary(plan, X, target, estimator):
         engine.load_arrays(estimator.coefs_, estimator.intercepts_)
         engine.transpose_weights()
         engine.train_epoch(0.0)
-        shift = -(-n_rows // TILE_ROWS) * TILE_ROWS
+        shift = round_up(n_rows, TILE_ROWS)
         return _input_rows(engine.job, engine.table, shift, n_rows).copy()
 
 

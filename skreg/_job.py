@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout
+from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout, round_up
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, Objective, Source
 from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
@@ -221,7 +221,7 @@ def build_job(task, team):
     lowest = 0 if task.is_adversarial else penalties.lowest
     layout, sizes = make_layout(
         network.units, network.activations, task.dtype,
-        _round_up(n_rows, TILE_ROWS) + (n_rows if task.is_adversarial else TILE_ROWS),
+        round_up(n_rows, TILE_ROWS) + (n_rows if task.is_adversarial else TILE_ROWS),
         _is_sparse(task.train, valid), lowest == 0,
     )  # fmt: skip
     layout[slots.FROZEN, :-1] = penalties.frozen
@@ -276,10 +276,6 @@ def _new_sources(table, task):
         valid = table.new_source(slots.VALID_SLOT, task.valid)
     of_valid = 0.0 if task.for_training else smoothing
     return train._replace(smoothing=smoothing), valid._replace(smoothing=of_valid)
-
-
-def _round_up(n, grain):
-    return -(-n // grain) * grain
 
 
 def _is_sparse(*sources):
@@ -369,7 +365,7 @@ def _put_augmentation(table, task, sizes, n_targets):
     n_numbers = sizes.input + sizes.rows * (n_targets + 1)  # values, targets, weight of every row
     table.new(slots.BEFORE, n_numbers)
     table.put_vector(slots.TABLES, augmentation.tables)
-    scratch = _round_up(augmentation.scratch, lanes(table.dtype))
+    scratch = round_up(augmentation.scratch, lanes(table.dtype))
     table.new(slots.SCRATCH, scratch * task.n_threads)
     table.put_vector(slots.TRANSFORMS, augmentation.transforms)
     if augmentation.groups is not None:

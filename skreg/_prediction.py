@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import n_parameters
+from skreg._architecture import n_parameters, round_up
 from skreg._engine import Engine
 from skreg._job import CHUNK_ROWS, Rows
 from skreg._kernels.few import layer_of_few
@@ -60,7 +60,7 @@ def _outputs_of_few(network, parameters, X):
         X = np.array(X, dtype=dtype, order="C")  # the kernels are compiled for this type alone
     values, lead = X.reshape(-1), X.shape[1]
     for coef, intercept, code in zip(coefs, intercepts, network.activations, strict=True):
-        width = -(-intercept.size // lanes(dtype)) * lanes(dtype)
+        width = round_up(intercept.size, lanes(dtype))
         bias, out = np.zeros(width, dtype), np.zeros(n_rows * width, dtype)
         bias[: intercept.size] = intercept
         coef = coef if coef.flags.writeable else coef.copy()  # as for X: of a memory map, say

@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import scipy.sparse as sp
 
+from skreg._architecture import round_up
 from skreg._kernels import job as slots
 from skreg._kernels.activations import RELU
 from skreg._kernels.job import NOW
@@ -105,5 +106,5 @@ def _make_room(table, sizes, trains, goes_back, has_parts):
     table.new(slots.NOTES, sizes.notes)
     table.new(slots.DELTA_NOTES, sizes.notes if goes_back else 0)
     table.new(slots.COLUMN_NOTES, sizes.column_notes if trains else 0)
-    n_sums = -(-sizes.rows // WORD) * WORD * MOST_PANELS * lanes(table.dtype)
+    n_sums = round_up(sizes.rows, WORD) * MOST_PANELS * lanes(table.dtype)
     table.new(slots.PARTIAL_SUMS, n_sums if goes_back or has_parts else 0)

@@ -3,12 +3,11 @@
 from skreg._jit import jit
 from skreg._kernels.job import (
     AVERAGE,
-    PADDED_FAN_IN,
     PANELS,
     WEIGHTS,
-    WEIGHTS_AT,
     lanes_of,
     numbers,
+    packed_at,
     part,
 )
 
@@ -18,7 +17,7 @@ def average_rows(job, k, rows):
     """Move the average of weight rows ``rows[0]:rows[1]`` of matrix k towards the weights."""
     layout, width = job.layout, lanes_of(job)
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
+        at = packed_at(job, k, p, rows[0])
         average(job, at, (rows[1] - rows[0]) * width)
 
 

@@ -12,16 +12,14 @@ from skreg._kernels.job import (
     FROZEN,
     GRADIENT,
     L2,
-    PADDED_FAN_IN,
     PANELS,
     SQUARES,
     TILES_AT,
     UNITS,
     WEIGHTS,
-    WEIGHTS_AT,
     doubles,
-    lanes_of,
     numbers,
+    packed_at,
 )
 from skreg._kernels.learn import update_bias, update_rows
 from skreg._kernels.matmul import TILE_ROWS
@@ -63,13 +61,13 @@ def square_rows(job, k, rows, step):
 
     In double precision: gradients that need clipping may have squares beyond single precision.
     """
-    layout, width, squares = job.layout, lanes_of(job), doubles(job, SQUARES)
+    layout, squares = job.layout, doubles(job, SQUARES)
     weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
     l2 = np.float64(numbers(job, L2)[k]) / step.scale  # the gradient is not yet scaled
     for row in range(rows[0], rows[1], TILE_ROWS):
         total = 0.0
         for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * width
+            at = packed_at(job, k, p, row)
             total += sum_squares(gradient, weights, l2, at, TILE_ROWS)
         squares[layout[TILES_AT, k] + row // TILE_ROWS] = total
 

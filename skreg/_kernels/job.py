@@ -18,7 +18,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-from skreg._jit import jit
+from skreg._jit import inlined, jit
 from skreg._kernels.reference import Referenced, read_field
 from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.solvers import Rule
@@ -248,3 +248,10 @@ if numba.config.DISABLE_JIT:
 def lanes_of(job):
     """Return how many numbers of the job's dtype one vector holds."""
     return VECTOR_BYTES // job.kind.itemsize
+
+
+@inlined
+def packed_at(job, k, p, row):
+    """Return where the vector of a row and a panel ``p`` of matrix k lies among the parameters."""
+    layout = job.layout
+    return layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * lanes_of(job)

@@ -27,9 +27,9 @@ from skreg._kernels.job import (
     UNITS,
     UPDATE_PLUG,
     WEIGHTS,
-    WEIGHTS_AT,
     lanes_of,
     numbers,
+    packed_at,
     part,
 )
 from skreg._kernels.matmul import STORE, TILE_ROWS
@@ -86,7 +86,7 @@ def sum_gradient(job, k, rows, batch):
         weight_gradient(job, job.train, k, rows, (0, batch.n_rows), np.int64(STORE), out)
     elif batch.side != NOTHING_TO_ADD:
         for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
+            at = packed_at(job, k, p, rows[0])
             add_gradients(job, batch.side, at, (rows[1] - rows[0]) * width)
 
 
@@ -124,7 +124,7 @@ def update_rows(job, k, rows, step):
         penalize_rows(job, k, rows)
     l2 *= job.kind.dtype.type(step.clip)
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + first) * width
+        at = packed_at(job, k, p, first)
         block = segment(job, at, (last - first) * width)
         update(job.rule, step, block, l1, l2, step.shrink)
     if k >= job.lowest:
@@ -161,6 +161,6 @@ def penalize_rows(job, k, rows):
         number = layout[TILES_AT, k] + row // TILE_ROWS
         absolute = part(sums, (L1_TERM * n_tiles + number) * width, width)
         squared = part(sums, (L2_TERM * n_tiles + number) * width, width)
-        start, panel = layout[WEIGHTS_AT, k] + row * width, layout[PADDED_FAN_IN, k] * width
+        start, panel = packed_at(job, k, 0, row), layout[PADDED_FAN_IN, k] * width
         tile = Tile(start, TILE_ROWS, panel, layout[PANELS, k])
         store_penalties(weights, tile, absolute, squared, l1, l2)

@@ -27,7 +27,7 @@ from skreg._kernels.simd import (
 
 __all__ = [
     "ADD", "MULTIPLY", "PLUS", "TILE_ROWS", "STORE", "Multiplication", "Numbers", "Panels",
-    "fetch_to_update", "pack", "product", "unpack", "whole_tiles",
+    "fetch_to_update", "pack", "product", "tiled", "unpack", "whole_tiles",
 ]  # fmt: skip
 
 
@@ -68,11 +68,16 @@ class Multiplication(NamedTuple):
 
 
 @jit
+def tiled(n_rows):
+    """Return a number of rows, rounded up to whole tiles."""
+    return (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
+
+
+@jit
 def whole_tiles(task):
     """Return the task with its rows rounded up to whole tiles, as `product` wants them."""
     a, b, c, n_rows, depth, n_columns, mode, updated = task
-    whole = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-    return Multiplication(a, b, c, whole, depth, n_columns, mode, updated)
+    return Multiplication(a, b, c, tiled(n_rows), depth, n_columns, mode, updated)
 
 
 @jit

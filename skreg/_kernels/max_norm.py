@@ -17,6 +17,7 @@ from skreg._kernels.job import (
     WEIGHTS_AT,
     lanes_of,
     numbers,
+    packed_at,
 )
 from skreg._kernels.lanes import load, square_root, store, total, where
 from skreg._kernels.matmul import TILE_ROWS
@@ -31,7 +32,7 @@ def square_columns(job, k, rows):
     weights, squares = numbers(job, WEIGHTS), numbers(job, COLUMN_SQUARES)
     for row in range(rows[0], rows[1], TILE_ROWS):
         for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * width
+            at = packed_at(job, k, p, row)
             lanes = load(weights, at) * load(weights, at)
             for i in range(at + width, at + TILE_ROWS * width, width):
                 lanes = lanes + load(weights, i) * load(weights, i)
@@ -67,5 +68,5 @@ def project_columns(job, k, rows):
         factor = largest / where(norm > largest, norm, largest)
         if total(where(norm > largest, 1.0, norm * 0.0)) > 0:
             for row in range(rows[0], rows[1]):
-                here = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * width
+                here = packed_at(job, k, p, row)
                 store(weights, here, load(weights, here) * factor)

@@ -44,6 +44,7 @@ from skreg._kernels.job import (
     integers,
     lanes_of,
     numbers,
+    packed_at,
     part,
 )
 from skreg._kernels.lanes import load, load_first, store_first
@@ -220,8 +221,7 @@ def weight_gradient(job, source, k, rows, batch, mode, out):
     These are ``batch[0]:batch[1]``; ``out`` is the gradient of all parameters.
     """
     layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
-    start = layout[WEIGHTS_AT, k] + rows[0] * width
-    c = Panels(out, start, width, layout[PADDED_FAN_IN, k] * width)
+    c = Panels(out, packed_at(job, k, 0, rows[0]), width, layout[PADDED_FAN_IN, k] * width)
     if k == 0 and source.row_step == 0:
         call(plug(job, GRADIENT_PLUG), (job, c, rows, batch, mode))
     else:
@@ -277,7 +277,7 @@ def transpose_weights(job, k, first, last):
         start = row // width * width
         stop = min(start + width, last)
         whole = row == start and (stop == start + width or stop == layout[UNITS, k])
-        at = layout[WEIGHTS_AT, k] + row * width
+        at = packed_at(job, k, 0, row)
         out_at = layout[TRANSPOSED_AT, k] + start * n_above + row - start
         for above in range(0, n_above, width):
             source = Strided(weights, at, width, stop - row)

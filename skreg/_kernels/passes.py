@@ -38,7 +38,7 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.matmul import ADD, STORE, TILE_ROWS
+from skreg._kernels.matmul import ADD, STORE, TILE_ROWS, tiled
 from skreg._kernels.network import (
     backward_rows,
     bias_gradient,
@@ -93,7 +93,7 @@ def batch_rows(job, n_rows, draw):
     """
     if draw < 0 or plug(job, PERTURB_PLUG) == 0:
         return n_rows
-    return (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS + n_rows
+    return tiled(n_rows) + n_rows
 
 
 @jit

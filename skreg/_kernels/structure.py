@@ -42,6 +42,7 @@ from skreg._kernels.job import (
     integers,
     lanes_of,
     numbers,
+    packed_at,
     part,
 )
 from skreg._kernels.lanes import load, store
@@ -102,7 +103,7 @@ def add_l2_by_feature(job, rows, scale):
         squared = empty_lanes(job, SUMS, L2_TERM * n_tiles + row // TILE_ROWS)
         first, second = load(absolute, 0), load(squared, 0)
         for p in range(layout[PANELS, 0]):
-            at = layout[WEIGHTS_AT, 0] + (p * layout[PADDED_FAN_IN, 0] + row) * width
+            at = packed_at(job, 0, p, row)
             for i in range(TILE_ROWS):
                 factor, here = factors[row + i], at + i * width
                 if factor == np.inf:
@@ -129,7 +130,7 @@ def add_anchor_gradient(job, k, rows, scale):
         sums = empty_lanes(job, SUMS, tile)
         distance = load(sums, 0)
         for p in range(layout[PANELS, k]):
-            at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + row) * width
+            at = packed_at(job, k, p, row)
             for here in range(at, at + TILE_ROWS * width, width):
                 d = load(weights, here) - load(anchor, here)
                 distance = distance + d * d * half
@@ -145,7 +146,7 @@ def update_structured(job, k, rows, step):
     l2 = numbers(job, L2)[k] * number(step.clip)
     is_proximal = l1 > 0 or group_l1 > 0
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
+        at = packed_at(job, k, p, rows[0])
         block = segment(job, at, (rows[1] - rows[0]) * width)
         move(job.rule, step, block, l2, step.shrink, is_proximal)
     prox_rows(job, k, rows, l1, k == 0 and numbers(job, ROW_FACTORS).size > 0)
@@ -167,7 +168,7 @@ def prox_rows(job, k, rows, l1, has_factors):
     if l1 == 0:
         return
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
+        at = packed_at(job, k, p, rows[0])
         if has_factors:
             strengths = part(numbers(job, L1_ROWS), rows[0], rows[1] - rows[0])
             prox_l1_rows(weights, metric, at, strengths)
@@ -217,7 +218,7 @@ def land_rows(job, k, rows):
     """Let the momentum of weight rows ``rows[0]:rows[1]`` of matrix k know where they are."""
     layout, width = job.layout, lanes_of(job)
     for p in range(layout[PANELS, k]):
-        at = layout[WEIGHTS_AT, k] + (p * layout[PADDED_FAN_IN, k] + rows[0]) * width
+        at = packed_at(job, k, p, rows[0])
         land(job.rule, segment(job, at, (rows[1] - rows[0]) * width))
 
 
