@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout, round_up
 from skreg._kernels import job as slots
-from skreg._kernels.job import Job, Objective, Source
+from skreg._kernels.job import Job, OutputRule, Source
 from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.parts import SIDES
@@ -243,7 +243,7 @@ def build_job(task, team):
         kind=np.empty(0, task.dtype),
         layout=layout,
         report=np.zeros(slots.N_REPORTS),
-        objective=Objective(network.loss, float(network.parameter), network.link, network.seed),
+        output_rule=OutputRule(network.loss, float(network.parameter), network.link, network.seed),
         rule=_rule(task),
         train=train,
         valid=source,

@@ -10,9 +10,10 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.activations import activate_values, keeps_zero
 from skreg._kernels.job import part
+from skreg._kernels.lanes import count
 from skreg._kernels.matmul import STORE, TILE_ROWS, Multiplication, Numbers, Panels, product
 from skreg._kernels.scratch import free_array, heap_array
-from skreg._kernels.simd import VECTOR_BYTES, row_tile_1, row_tile_4
+from skreg._kernels.simd import row_tile_1, row_tile_4
 
 
 @jit
@@ -35,7 +36,7 @@ def layer_of_few(values, lead, coef, bias, code, out):
     fan_in, fan_out = coef.shape
     weights = coef.reshape(fan_in * fan_out)
     n_rows, stride = values.size // lead, bias.size
-    width = VECTOR_BYTES // weights.itemsize
+    width = count(weights)
     whole = fan_out // width * width
     _multiply(
         Numbers(values, 0, lead, 1),
@@ -80,7 +81,7 @@ def _multiply(a, b, c, shape):
     mode = np.int64(STORE)
     nothing = part(c.values, 0, 0)
     product(Multiplication(a, b, c, tiled, depth, n_columns, mode, nothing))
-    width = VECTOR_BYTES // b.values.itemsize
+    width = count(b.values)
     n_panels = (n_columns + width - 1) // width
     for i in range(tiled, n_rows):
         a_i, c_i = a.start + i * a.row, c.start + i * c.row

@@ -8,13 +8,13 @@ import numba
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from skreg._kernels.lanes import lanes_of
+from skreg._kernels.lanes import vector_type
 from skreg._kernels.simd import VECTOR_BYTES
 
 
 def _fold(square, combine):
     """Return the typing and the code of a fold: neighbours are combined again and again."""
-    kind = lanes_of(square)
+    kind = vector_type(square)
 
     def codegen(context, builder, signature, args):
         data = context.make_array(square)(context, builder, args[0]).data

@@ -65,7 +65,7 @@ def gather_by_columns(job, source, index, first, last):
 @jit
 def batch_targets(job, source):
     """Return how many targets a row of the batch has."""
-    soft = job.objective.loss == SOFT_LOG_LOSS
+    soft = job.output_rule.loss == SOFT_LOG_LOSS
     return job.layout[UNITS, job.layout.shape[1] - 1] if soft else source.n_targets
 
 
@@ -77,7 +77,7 @@ def gather_targets(job, source, index, first, last):
         weights[i] = weight[index[i]] if source.is_weighted else 1
     if source.n_targets == 0:
         return
-    if job.objective.loss == SOFT_LOG_LOSS:
+    if job.output_rule.loss == SOFT_LOG_LOSS:
         call(plug(job, LABELS_PLUG), (job, source, index, first, last))
         return
     n_targets, target = source.n_targets, numbers(job, source.slot + Y)

@@ -143,8 +143,8 @@ class Source(NamedTuple):
     smoothing: float  # how much of every label is spread over all classes
 
 
-class Objective(NamedTuple):
-    """The loss, its parameter, the link to predictions, and the seed of the noise in front."""
+class OutputRule(NamedTuple):
+    """What is made of outputs: the loss, its parameter, the link. And the seed of all noise."""
 
     loss: int  # SOFT_LOG_LOSS: labels become rows of probabilities as they are gathered
     parameter: float
@@ -157,7 +157,7 @@ class _Fields(NamedTuple):
     kind: np.ndarray  # empty; carries the compute dtype
     layout: np.ndarray  # int64, (N_FIELDS, n_levels)
     report: np.ndarray  # float64
-    objective: Objective
+    output_rule: OutputRule
     rule: Rule
     train: Source
     valid: Source

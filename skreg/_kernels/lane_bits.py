@@ -6,7 +6,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from skreg._kernels.lanes import Lanes, lanes_of, spread
+from skreg._kernels.lanes import Lanes, spread, vector_type
 from skreg._kernels.simd import VECTOR_BYTES
 
 if numba.config.DISABLE_JIT:
@@ -52,7 +52,7 @@ else:
     @intrinsic
     def columns(context, array, first):
         """Return ``first, first + 1, ...``, words for as many lanes as ``array`` has."""
-        kind = lanes_of(array).of(types.uint32)
+        kind = vector_type(array).of(types.uint32)
 
         def generate(context, builder, signature, arguments):
             steps = ir.Constant(context.get_value_type(kind), list(range(kind.count)))

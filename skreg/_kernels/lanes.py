@@ -168,7 +168,7 @@ def _lower_abs(context, builder, signature, arguments):
     return _call_llvm(context, builder, "fabs", signature.args[0], arguments)
 
 
-def lanes_of(array):
+def vector_type(array):
     """Return the type of a vector of the numbers of an array type."""
     return Lanes(array.dtype, VECTOR_BYTES * 8 // array.dtype.bitwidth)
 
@@ -244,7 +244,7 @@ else:
     @intrinsic
     def load(context, array, index):
         """Return the lanes that begin at ``array[index]``."""
-        kind = lanes_of(array)
+        kind = vector_type(array)
 
         def generate(context, builder, signature, arguments):
             address = _address(context, builder, array, *arguments, kind)
@@ -261,7 +261,7 @@ else:
     @intrinsic
     def load_first(context, array, index, n, filler):
         """Return lanes of which the first ``n`` are loaded and the others ``filler``."""
-        kind = lanes_of(array)
+        kind = vector_type(array)
 
         def generate(context, builder, signature, arguments):
             data, at, limit, other = arguments

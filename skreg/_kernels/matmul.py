@@ -12,7 +12,7 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels import simd
-from skreg._kernels.lanes import prefetch_to_write
+from skreg._kernels.lanes import count, prefetch_to_write
 from skreg._kernels.simd import (
     ADD,
     HALVES,
@@ -106,7 +106,7 @@ def _product(task):
     by.
     """
     a, b, c, n_rows, depth, n_columns, mode, _ = task
-    width = VECTOR_BYTES // a.values.itemsize
+    width = count(a.values)
     n_panels = (n_columns + width - 1) // width
     half = is_half(n_panels * width - n_columns, width)
     p = 0

@@ -158,8 +158,8 @@ def loss_rows(job, source, first, last):
         call(plug(job, LOSS_PLUG), (job, source, first, last))
         return
     rows = output_rows(job, source, first, last)
-    parameter = job.kind.dtype.type(job.objective.parameter)
-    evaluate_loss(job.objective.loss, parameter, rows)
+    parameter = job.kind.dtype.type(job.output_rule.parameter)
+    evaluate_loss(job.output_rule.loss, parameter, rows)
 
 
 @jit
@@ -195,7 +195,7 @@ def link_rows(job, first, last):
     n_rows = last - first
     outputs = part(numbers(job, MEMORY), layout[VALUES, level] + first * lead, n_rows * lead)
     shape = OutputShape(n_rows, layout[UNITS, level], lead, width)
-    apply_link(job.objective.link, outputs, shape)
+    apply_link(job.output_rule.link, outputs, shape)
 
 
 @jit

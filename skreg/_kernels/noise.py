@@ -54,7 +54,7 @@ def uniforms(like, key, first):
 
 
 @inlined
-def log(u):
+def fast_log(u):
     """Return the natural logarithm of normal numbers, within 2e-7 of it; without a division."""
     f, n = parted(u)
     return n * np.log(2.0) + (f - f * f * (0.5 - f * polynomial(f, LOGARITHM)))
@@ -68,7 +68,7 @@ def normals(u, v):
     and cosine come from those of half the angle, where one polynomial each is short.
     """
     t = v - 0.5
-    radius = square_root(-2.0 * log(u))
+    radius = square_root(-2.0 * fast_log(u))
     sine = t * polynomial(t * t, SINE)
     cosine = polynomial(t * t, COSINE)
     return radius * (1.0 - 2.0 * sine * sine), radius * (2.0 * sine * cosine)
@@ -138,7 +138,7 @@ def draw_places(places, key, scale, gaps):
     place, n, beyond = -1, 0, gaps.dtype.type(places.size)
     while True:
         for j in range(0, gaps.size, count(gaps)):
-            store(gaps, j, scale * log(uniforms(gaps, key, n + j)))
+            store(gaps, j, scale * fast_log(uniforms(gaps, key, n + j)))
         for j in range(gaps.size):
             place += 1 + np.int64(min(gaps[j], beyond))
             if place >= places.size:

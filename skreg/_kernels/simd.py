@@ -209,7 +209,7 @@ def loop(builder, count, cursors, sums, body):
     return totals
 
 
-def outlined(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTES):
+def emit_call(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTES):
     """Emit a call of the function ``name`` of this module, whose body ``emit`` writes once.
 
     A function of its own gives the loop all registers, and ``optsize`` keeps LLVM from unrolling
@@ -282,7 +282,7 @@ def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
         def codegen(context, builder, signature, args):
             name = f"tile_{n_rows}_{n_panels}_{n_bytes}"
             args = [*args, *(times(builder, args[2], i) for i in odd)]
-            return outlined(context, builder, signature, args, name, emit, n_bytes)
+            return emit_call(context, builder, signature, args, name, emit, n_bytes)
 
         return signature, codegen
 
@@ -316,7 +316,7 @@ def _make_sparse_tile(n_panels):
 
         def codegen(context, builder, signature, args):
             name = f"sparse_tile_{n_panels}"
-            return outlined(context, builder, signature, args, name, emit)
+            return emit_call(context, builder, signature, args, name, emit)
 
         return signature, codegen
 

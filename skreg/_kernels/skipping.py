@@ -193,6 +193,6 @@ def skipping_tiles(typingctx, a, n_panels, n_halves, a_at, a_row, a_k, words, w_
                 _emit_rows(builder, args, kinds)
 
     def codegen(context, builder, signature, args):
-        return simd.outlined(context, builder, signature, args, "skipping_tiles", emit)
+        return simd.emit_call(context, builder, signature, args, "skipping_tiles", emit)
 
     return signature, codegen

@@ -39,6 +39,7 @@ from skreg._kernels.job import (
     part,
     words,
 )
+from skreg._kernels.lanes import count
 from skreg._kernels.matmul import (
     ADD,
     MULTIPLY,
@@ -54,7 +55,6 @@ from skreg._kernels.matmul import (
     whole_tiles,
 )
 from skreg._kernels.scratch import stack_array
-from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.skipping import (
     BACKWARD,
     MOST_PANELS,
@@ -101,7 +101,8 @@ def skip(job, what, level, place, task):
     else:
         shape = task.n_rows, task.depth
         note_rows(task.a, shape, notes)
-        n_panels = (task.n_columns + lanes_of(job) - 1) // lanes_of(job)
+        width = count(task.a.values)
+        n_panels = (task.n_columns + width - 1) // width
         if are_few(notes, shape, n_panels // count_groups(n_panels)):
             skipping_product(task, notes, partial_rows(job, row))
         else:
@@ -184,7 +185,7 @@ def _skipping_product(task, notes, partial):
     where their sums may stay in C.
     """
     a, b, c, n_rows, depth, n_columns, mode, updated = task
-    width = VECTOR_BYTES // a.values.itemsize
+    width = count(a.values)
     n_panels, waits = (n_columns + width - 1) // width, mode == MULTIPLY or mode == PLUS
     n_groups, n_blocks = count_groups(n_panels), n_words(depth)
     for g in range(n_groups):
@@ -245,11 +246,11 @@ def are_few(notes, shape, n_panels):
     A number that is not zero costs a tile about one instruction more than its panels.
     """
     n_rows, size = shape
-    count = 0
+    n_nonzero = 0
     for i in range(n_rows):
         for b in range(n_words(size)):
-            count += count_bits(notes.words[notes.start + i * notes.row + b * notes.block])
-    return count * (n_panels + 1) <= MOST_WORK * n_panels * n_rows * size
+            n_nonzero += count_bits(notes.words[notes.start + i * notes.row + b * notes.block])
+    return n_nonzero * (n_panels + 1) <= MOST_WORK * n_panels * n_rows * size
 
 
 def _skipping_product_reference(task, notes, partial):
@@ -281,10 +282,10 @@ def choose(job, n_rows):
     for level in range(layout.shape[1] - 1):
         if layout[SKIPS, level] == NEVER or n_rows == 0:
             continue
-        count, n_units = 0, layout[UNITS, level]
+        n_nonzero, n_units = 0, layout[UNITS, level]
         for i in range(n_rows):
             row = part(memory, layout[VALUES, level] + i * layout[LEAD, level], n_units)
             for j in range(n_units):
-                count += row[j] != 0
-        layout[SKIPS, level] = NOW if count <= MOST_DENSITY * n_rows * n_units else NOT_NOW
+                n_nonzero += row[j] != 0
+        layout[SKIPS, level] = NOW if n_nonzero <= MOST_DENSITY * n_rows * n_units else NOT_NOW
     return True
