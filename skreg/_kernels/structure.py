@@ -9,7 +9,12 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels.averaging import average, average_rows
-from skreg._kernels.groups import Groups, measure_groups, prox_groups
+from skreg._kernels.group_term import (
+    measure_feature_groups,
+    measure_group_rows,
+    prox_feature_groups,
+    prox_group_rows,
+)
 from skreg._kernels.job import (
     ANCHOR,
     ANCHOR_TERM,
@@ -18,10 +23,7 @@ from skreg._kernels.job import (
     FROZEN,
     GRADIENT,
     GROUP_L1,
-    GROUP_ROWS,
     GROUP_STARTS,
-    GROUP_SUMS,
-    GROUP_TERM,
     L1,
     L1_ROWS,
     L1_TERM,
@@ -30,15 +32,12 @@ from skreg._kernels.job import (
     L2_BY_FEATURE,
     L2_TERM,
     MAX_NORM,
-    PADDED_FAN_IN,
     PANELS,
     ROW_FACTORS,
     SUMS,
     TILES_AT,
     UNITS,
     WEIGHTS,
-    WEIGHTS_AT,
-    doubles,
     integers,
     lanes_of,
     numbers,
@@ -52,16 +51,8 @@ from skreg._kernels.max_norm import project_columns, square_columns
 from skreg._kernels.network import transpose_weights
 from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.penalties import prox_l1, prox_l1_rows
-from skreg._kernels.scratch import stack_array
 from skreg._kernels.solvers import SGD, land, move
-from skreg._kernels.team import meet, share
-
-
-@jit
-def row_factor(job, k, row):
-    """Return what multiplies the penalties of a row of matrix k; infinity excludes the row."""
-    factors = numbers(job, ROW_FACTORS)
-    return factors[row] if k == 0 and factors.size > 0 else job.kind.dtype.type(1)
+from skreg._kernels.team import meet
 
 
 @jit
@@ -152,7 +143,7 @@ def update_structured(job, k, rows, step):
     prox_rows(job, k, rows, l1, k == 0 and numbers(job, ROW_FACTORS).size > 0)
     comes_later = group_l1 > 0 and is_grouped(job, k)
     if group_l1 > 0 and not comes_later:
-        shrink_rows(job, k, rows, True)
+        prox_group_rows(job, k, rows)
     if is_proximal and not comes_later:
         land_rows(job, k, rows)
     if k >= job.lowest and not is_finished_later(job, k):
@@ -175,35 +166,6 @@ def prox_rows(job, k, rows, l1, has_factors):
         else:
             size = (rows[1] - rows[0]) * width
             prox_l1(part(weights, at, size), part(metric, at, size), l1)
-
-
-@jit
-def shrink_rows(job, k, rows, shrinks):
-    """Apply the proximal operator of the group term to rows of matrix k, each a group.
-
-    Its values go into the lane sums, tile by tile. Where not ``shrinks``, that is all.
-    """
-    layout, weights, metric = job.layout, numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    width, strength = lanes_of(job), numbers(job, GROUP_L1)[k]
-    single = part(integers(job, GROUP_ROWS), 0, 0)
-    place = layout[WEIGHTS_AT, k], layout[PADDED_FAN_IN, k] * width, layout[PANELS, k]
-    tile = GROUP_TERM * layout[TILES_AT, layout.shape[1] - 1] + layout[TILES_AT, k]
-    strengths, norms = stack_array(weights), stack_array(weights)
-    for row in range(rows[0], rows[1], TILE_ROWS):
-        empty_lanes(job, SUMS, tile + row // TILE_ROWS)
-    for first in range(rows[0], min(rows[1], layout[UNITS, k]), width):
-        n_rows = min(first + width, rows[1], layout[UNITS, k]) - first
-        for j in range(n_rows):
-            strengths[j] = strength * row_factor(job, k, first + j)
-        groups = Groups(single, single, first, n_rows, *place)
-        if shrinks:
-            prox_groups(weights, metric, groups, strengths, norms)
-        else:
-            measure_groups(weights, groups, norms)
-        for j in range(n_rows):
-            if strengths[j] != np.inf:
-                at = (tile + (first + j) // TILE_ROWS) * width
-                numbers(job, SUMS)[at] += strengths[j] * norms[j]
 
 
 @jit
@@ -240,7 +202,7 @@ def finish_groups(tid, team, job):
     if is_grouped(job, 0) and numbers(job, GROUP_L1)[0] > 0 and first_moves:
         if not meet(team):
             return False
-        shrink_groups(tid, team, job, True)
+        prox_feature_groups(tid, team, job)
         if not meet(team):
             return False
         land_rows(job, np.int64(0), own_rows(tid, team, job, 0))
@@ -289,11 +251,11 @@ def measure_again(tid, team, job):
         if is_off or not (carries or numbers(job, MAX_NORM)[k] < np.inf):
             continue
         if not is_grouped(job, k):
-            shrink_rows(job, k, own_rows(tid, team, job, k), False)
+            measure_group_rows(job, k, own_rows(tid, team, job, k))
             continue
         if not meet(team):
             return False
-        shrink_groups(tid, team, job, False)
+        measure_feature_groups(tid, team, job)
     return True
 
 
@@ -311,39 +273,9 @@ def prox_all(tid, team, job):
         rows = own_rows(tid, team, job, k)
         prox_rows(job, k, rows, l1[k], k == 0 and has_factors)
         if group_l1[k] > 0 and is_grouped(job, k):
-            shrink_groups(tid, team, job, True)
+            prox_feature_groups(tid, team, job)
         elif group_l1[k] > 0:
-            shrink_rows(job, k, rows, True)
+            prox_group_rows(job, k, rows)
         if numbers(job, COLUMN_SQUARES).size > 0:
             square_columns(job, k, rows)
             project_columns(job, k, rows)
-
-
-@jit
-def shrink_groups(tid, team, job, shrinks):
-    """Apply the proximal operator of this member's groups of features; store their values.
-
-    Where not ``shrinks``, values are all that changes.
-    """
-    starts, rows = integers(job, GROUP_STARTS), integers(job, GROUP_ROWS)
-    layout, values, width = job.layout, doubles(job, GROUP_SUMS), lanes_of(job)
-    weights, metric = numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    place = layout[WEIGHTS_AT, 0], layout[PADDED_FAN_IN, 0] * width, layout[PANELS, 0]
-    strengths, norms = stack_array(weights), stack_array(weights)
-    begin, end = share(tid, team.n_threads, starts.size - 1, 1)
-    for first in range(begin, end, width):
-        n_groups = min(first + width, end) - first
-        for j in range(n_groups):
-            g = first + j
-            # `GROUP_L1` holds the factor for groups of one row.
-            root = job.kind.dtype.type(np.sqrt(starts[g + 1] - starts[g]))
-            factor = row_factor(job, np.int64(0), rows[starts[g]])
-            strengths[j] = numbers(job, GROUP_L1)[0] * factor * root
-        groups = Groups(rows, starts, first, n_groups, *place)
-        if shrinks:
-            prox_groups(weights, metric, groups, strengths, norms)
-        else:
-            measure_groups(weights, groups, norms)
-        for j in range(n_groups):
-            if strengths[j] != np.inf:
-                values[first + j] = strengths[j] * norms[j]
