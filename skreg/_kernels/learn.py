@@ -121,7 +121,7 @@ def update_rows(job, k, rows, step):
     l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]
     first, last = rows
     if l1 > 0 or l2 > 0:
-        penalize_rows(job, k, rows)
+        note_penalties(job, k, rows)
     l2 *= job.kind.dtype.type(step.clip)
     for p in range(layout[PANELS, k]):
         at = packed_at(job, k, p, first)
@@ -151,7 +151,7 @@ def empty_lanes(job, slot, tile):
 
 
 @jit
-def penalize_rows(job, k, rows):
+def note_penalties(job, k, rows):
     """Store the lane sums of the penalties of weight rows ``rows[0]:rows[1]``, tile by tile."""
     layout, width = job.layout, lanes_of(job)
     weights = numbers(job, WEIGHTS)

@@ -45,7 +45,7 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.lanes import load, store
-from skreg._kernels.learn import empty_lanes, penalize_rows, segment
+from skreg._kernels.learn import empty_lanes, note_penalties, segment
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.max_norm import project_columns, square_columns
 from skreg._kernels.network import transpose_weights
@@ -63,16 +63,16 @@ def is_grouped(job, k):
 
 @jit
 def add_penalty_gradients(job, k, rows, step):
-    """Note l1, l2 and the distance to the anchor, and add what the solver does not know of.
+    """Add the gradients of smooth penalties that the solver does not know of; note their values.
 
-    That is the gradient of l2 where its strength differs from row to row, and the gradient of
-    half the squared distance to the anchor.
+    These are l2 where its strength differs from row to row, and half the squared distance to the
+    anchor. The values of l1, and of an l2 that the solver knows of, are noted as well.
     """
     scale = 1.0 / step.scale  # the gradient is not yet scaled
     if k == 0 and numbers(job, ROW_FACTORS).size > 0:
         add_l2_by_feature(job, rows, scale)
     else:
-        penalize_rows(job, k, rows)
+        note_penalties(job, k, rows)
     if numbers(job, L2_ANCHOR)[k] > 0:
         add_anchor_gradient(job, k, rows, scale)
     return True

@@ -6,7 +6,7 @@ import pytest
 from skreg._architecture import unpack_parameters
 from skreg._kernels.clipping import clip_step, square_rows, update_blocks
 from skreg._kernels.job import GRADIENT, SQUARES, SUMS, TILES_AT
-from skreg._kernels.learn import penalize_rows
+from skreg._kernels.learn import note_penalties
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.penalties import add_lanes
 from skreg._kernels.simd import lanes
@@ -54,7 +54,7 @@ def whole_matrices():
 
 def test_tiles_add_up_to_the_penalty(engine):
     for k, rows in enumerate(whole_matrices()):
-        penalize_rows(engine.job, k, rows)
+        note_penalties(engine.job, k, rows)
     w = starting_weights(UNITS)[is_weight(UNITS)]
     expected = L1 * abs(w).sum() + L2 / 2 * (w**2).sum()
     assert lane_total(engine, SUMS) == pytest.approx(expected, rel=1e-13)
