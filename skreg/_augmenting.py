@@ -258,7 +258,6 @@ def sample_adversary(plan, X, target, estimator):
     rows = Rows(X, target)
     with Engine(network, X.dtype, train=rows, augmentation=plan, batch_size=n_rows) as engine:
         engine.load_arrays(estimator.coefs_, estimator.intercepts_)
-        engine.transpose_weights()
         engine.train_epoch(0.0)
         shift = round_up(n_rows, TILE_ROWS)
         return _input_rows(engine.job, engine.table, shift, n_rows).copy()

@@ -17,7 +17,7 @@ from skreg._kernels.matmul import pack
 from skreg._kernels.plugs import address_of
 from skreg._kernels.shuffle import NO_DRAWS
 from skreg._kernels.structure import prox_all
-from skreg._kernels.team import ABORT, COMMAND, new_team
+from skreg._kernels.team import COMMAND, abort, new_team
 from skreg._zeros import Zeros
 
 MOMENT_SLOTS = {"first": slots.FIRST, "second": slots.SECOND}
@@ -73,7 +73,7 @@ class Engine:
                 member.start()
             self._members = members
         except BaseException:  # an interrupt, or no thread to be had: the started ones would spin
-            self._team.flags[ABORT] = 1
+            abort(self._team)
             raise
 
     def _serve(self, tid):
@@ -84,7 +84,7 @@ class Engine:
             epoch.run(tid, self._team, self.job, own)
         except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
             self._error = error
-            self._team.flags[ABORT] = 1
+            abort(self._team)
 
     def _command(self, command):
         if self._team.n_threads > 1 and not self._members:
@@ -156,19 +156,20 @@ class Engine:
                 pack_parameters(self.job.layout, state[name], self.table.arrays[slot])
 
     def load(self, flat):
-        """Take the parameters of the flat vector."""
+        """Take the parameters of the flat vector, transposed copies included."""
         self._touch()
         pack_parameters(self.job.layout, flat, self.weights)
         self.transpose_weights()
 
     def load_arrays(self, coefs, intercepts):
-        """Take parameters given as one array per layer."""
+        """Take parameters given as one array per layer, transposed copies included."""
         self._touch()
         layout = self.job.layout
         for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
             coef = np.ascontiguousarray(coef, dtype=self.dtype)
             pack(coef, self.weights, layout[slots.WEIGHTS_AT, k], layout[slots.PADDED_FAN_IN, k])
             self.weights[layout[slots.BIASES_AT, k] :][: intercept.size] = intercept
+        self.transpose_weights()
 
     def release(self):
         """Give back the memory of batches and gradients: nothing is trained any more."""

@@ -140,10 +140,9 @@ def meet(team):
     return _atomic_load(flags, ABORT) == 0
 
 
-@jit
 def abort(team):
-    """Make every wait of the team end, now and later."""
-    _atomic_store(team.flags, ABORT, 1)
+    """Make every wait of the team end, now and later; not compiled, which might fail."""
+    team.flags[ABORT] = 1
 
 
 @jit

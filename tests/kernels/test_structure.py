@@ -6,7 +6,7 @@ import pytest
 from skreg._architecture import views
 from skreg._kernels.solvers import ADAM
 from skreg._kernels.structure import finish
-from skreg._kernels.team import ABORT, new_team
+from skreg._kernels.team import abort, new_team
 from skreg._penalties import make_penalties
 from tests.kernels.engines import (
     CONTAINERS,
@@ -227,7 +227,7 @@ def test_single_weights_and_their_groups_shrink_together(dtype, groups):
 def test_members_of_an_aborted_team_stop():
     X, y = features(5, 11), targets(0, 5, 3)
     team = new_team(2)
-    team.flags[ABORT] = 1
+    abort(team)
     for given in ({"max_norm": 1.0}, {"group_l1": 0.1, "groups": GROUPS}):
         with make_engine(UNITS, X, y, penalties=structure(given)) as engine:
             assert not finish(0, team, engine.job)

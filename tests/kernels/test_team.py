@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from skreg._kernels.team import ABORT, Team, abort, meet, new_team, share
+from skreg._kernels.team import Team, abort, meet, new_team, share
 
 needs_threads = pytest.mark.skipif(
     numba.config.DISABLE_JIT, reason="without the compiler a team has one member"
@@ -82,18 +82,14 @@ def test_more_members_than_processors_meet_too():
 
 
 @needs_threads
-@pytest.mark.parametrize("by_kernel", (True, False))
-def test_an_abort_frees_all_who_wait(by_kernel):
+def test_an_abort_frees_all_who_wait():
     team = new_team(4)
 
     def member(tid):
         if tid < 3:
             return meet(team)
         time.sleep(0.01)
-        if by_kernel:
-            abort(team)
-        else:
-            team.flags[ABORT] = 1
+        abort(team)
         return None
 
     meet(new_team(1))  # compiled before the clock of anybody runs
