@@ -309,7 +309,9 @@ def _put_parts(table, task, sizes):
     """Make room for what members exchange, and return the number of parts of a batch."""
     n_parts = count_parts(task, sizes.parameters)
     n_places = SIDES * n_parts if n_parts > 1 else 0
-    # The gradients of sparse rows are no products of tiles, which add to what is there.
+    # A product adds the whole sum of a part to what is there (PLUS), as those who exchange parts
+    # do. The gradient of sparse rows is added entry by entry, in an order that would be another
+    # than theirs: the bits would depend on the number of threads.
     adds_in_place = task.n_threads == 1 and not sp.issparse(task.train.X)
     table.new(slots.PART_GRADIENTS, 0 if adds_in_place else n_places * sizes.parameters)
     table.new(slots.PART_SUMS, n_places * (CACHE_LINE // 8))

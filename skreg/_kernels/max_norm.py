@@ -43,7 +43,7 @@ def square_columns(job, k, rows):
 def squares_at(job, k, tile, p):
     """Return where the squares of one tile of one panel of matrix k lie."""
     layout = job.layout
-    # A tile's sums take an eighth of the room of its weights.
+    # A tile's sums take 1 / TILE_ROWS of the room of its weights.
     start = layout[WEIGHTS_AT, k] // TILE_ROWS
     return start + (p * (layout[PADDED_FAN_IN, k] // TILE_ROWS) + tile) * lanes_of(job)
 

@@ -1,4 +1,4 @@
-"""The vector micro-kernels, written as LLVM vector code: the only file that knows registers.
+"""The tiles of products, of dense rows and of sparse ones, written as LLVM vector code.
 
 A *tile* is a block of a matrix product that stays in registers while k runs:
 ``C[i, p, :] = sum_k A[i, k] * B[k, p, :]`` for a few rows i and a few panels p, where
