@@ -27,7 +27,7 @@ from skreg._kernels import solvers
 w, zeros = np.full(4, 2.0), np.zeros(4)
 segment = solvers.Segment(w, zeros.copy(), zeros[:0], zeros)
 rule = solvers.Rule(solvers.SGD, 0.0, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
-solvers.update(rule, solvers.Step(1.0, 1.0, 1.0, 1.0, 1.0), segment, 0.5, 0.0, 1.0)
+solvers.update(rule, solvers.Step(1.0, 1.0, 1.0, 1.0, 1.0), segment, 0.5, 0.0)
 stats = getattr(solvers.update, "stats", None)
 print(w[0], *(sum(stats[1].values()), sum(stats[2].values())) if stats else ("no", "stats"))
 """

@@ -38,7 +38,7 @@ from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.parts import NOTHING_TO_ADD, add_gradients
 from skreg._kernels.penalties import Tile, store_penalties
 from skreg._kernels.plugs import call, plug
-from skreg._kernels.solvers import Segment, update
+from skreg._kernels.solvers import Segment, update, without_decay
 
 BLOCK = 64  # rows of fan-in
 
@@ -126,7 +126,7 @@ def update_rows(job, k, rows, step):
     for p in range(layout[PANELS, k]):
         at = packed_at(job, k, p, first)
         block = segment(job, at, (last - first) * width)
-        update(job.rule, step, block, l1, l2, step.shrink)
+        update(job.rule, step, block, l1, l2)
     if k >= job.lowest:
         transpose_weights(job, k, first, min(last, layout[UNITS, k]))
 
@@ -137,7 +137,7 @@ def update_bias(job, k, step):
     zero = job.kind.dtype.type(0)
     size = job.layout[PANELS, k] * lanes_of(job)
     block = segment(job, job.layout[BIASES_AT, k], size)
-    update(job.rule, step, block, zero, zero, 1.0)
+    update(job.rule, without_decay(step), block, zero, zero)
 
 
 @jit

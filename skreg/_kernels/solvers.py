@@ -66,16 +66,22 @@ def plan_step(rule, learning_rate, t, scale):
 
 
 @jit
-def update(rule, step, segment, l1, l2, shrink):
+def without_decay(step):
+    """Return ``step`` for parameters that are not shrunk."""
+    return Step(step.rate, step.metric, step.scale, 1.0, step.clip)
+
+
+@jit
+def update(rule, step, segment, l1, l2):
     """Take ``step`` on the parameters of ``segment``, the proximal operator of l1 included."""
-    move(rule, step, segment, l2, shrink, l1 > 0)
+    move(rule, step, segment, l2, l1 > 0)
     if l1 > 0:
         prox_l1(segment.weights, segment.gradient, l1)
         land(rule, segment)
 
 
 @jit
-def move(rule, step, segment, l2, shrink, is_proximal):
+def move(rule, step, segment, l2, is_proximal):
     """Take the smooth part of ``step``.
 
     Where ``is_proximal``, the gradient is overwritten by the step's metric: a proximal operator
@@ -83,13 +89,13 @@ def move(rule, step, segment, l2, shrink, is_proximal):
     follow.
     """
     if rule.solver == ADAM and is_proximal:
-        proximal_adam(rule, step, segment, l2, shrink)
+        proximal_adam(rule, step, segment, l2)
     elif rule.solver == ADAM:
-        adam(rule, step, segment, l2, shrink)
+        adam(rule, step, segment, l2)
     elif is_proximal:
-        proximal_sgd(rule, step, segment, l2, shrink)
+        proximal_sgd(rule, step, segment, l2)
     else:
-        sgd(rule, step, segment, l2, shrink)
+        sgd(rule, step, segment, l2)
 
 
 @inlined
@@ -98,8 +104,8 @@ def _decay(mean, value, decay, rest):
 
 
 @jit
-def adam(rule, step, segment, l2, shrink):
-    """Take a step of Adam (Kingma & Ba 2015), AdamW where ``shrink`` is below one.
+def adam(rule, step, segment, l2):
+    """Take a step of Adam (Kingma & Ba 2015), AdamW where ``step.shrink`` is below one.
 
     ``w <- shrink w - rate m / (sqrt(v) + epsilon)``
     """
@@ -107,7 +113,7 @@ def adam(rule, step, segment, l2, shrink):
     number = w.dtype.type
     beta_1, beta_2, epsilon = number(rule.beta_1), number(rule.beta_2), number(rule.epsilon)
     rest_1, rest_2 = number(1.0 - rule.beta_1), number(1.0 - rule.beta_2)
-    rate, scale, keep = number(step.rate), number(step.scale), number(shrink)
+    rate, scale, keep = number(step.rate), number(step.scale), number(step.shrink)
     for i in range(0, w.size, count(w)):
         before = load(w, i)
         g = load(gradient, i) * scale + l2 * before
@@ -119,7 +125,7 @@ def adam(rule, step, segment, l2, shrink):
 
 
 @jit
-def proximal_adam(rule, step, segment, l2, shrink):
+def proximal_adam(rule, step, segment, l2):
     """Take the smooth part of a proximal step of Adam.
 
     Its metric is ``rate / (sqrt(v) + epsilon)`` without the bias correction of m.
@@ -128,7 +134,7 @@ def proximal_adam(rule, step, segment, l2, shrink):
     number = w.dtype.type
     beta_1, beta_2, epsilon = number(rule.beta_1), number(rule.beta_2), number(rule.epsilon)
     rest_1, rest_2 = number(1.0 - rule.beta_1), number(1.0 - rule.beta_2)
-    scale, keep, one = number(step.scale), number(shrink), number(1)
+    scale, keep, one = number(step.scale), number(step.shrink), number(1)
     rate, metric = number(step.rate), number(step.metric)
     for i in range(0, w.size, count(w)):
         before = load(w, i)
@@ -143,12 +149,12 @@ def proximal_adam(rule, step, segment, l2, shrink):
 
 
 @jit
-def sgd(rule, step, segment, l2, shrink):
+def sgd(rule, step, segment, l2):
     """Take a step of stochastic gradient descent with (Nesterov's) momentum."""
     w, velocity, _, gradient = segment
     number = w.dtype.type
     momentum, rate = number(rule.momentum), number(step.rate)
-    scale, keep = number(step.scale), number(shrink)
+    scale, keep = number(step.scale), number(step.shrink)
     if rule.nesterov:
         for i in range(w.size):
             g = rate * (gradient[i] * scale + l2 * w[i])
@@ -162,7 +168,7 @@ def sgd(rule, step, segment, l2, shrink):
 
 
 @jit
-def proximal_sgd(rule, step, segment, l2, shrink):
+def proximal_sgd(rule, step, segment, l2):
     """Take the smooth part of a proximal step with momentum; velocities become starting points.
 
     With Nesterov's momentum the stored weight is the extrapolated point of FISTA (Beck & Teboulle
@@ -171,7 +177,7 @@ def proximal_sgd(rule, step, segment, l2, shrink):
     w, velocity, _, gradient = segment
     number = w.dtype.type
     momentum, rate = number(rule.momentum), number(step.rate)
-    scale, keep = number(step.scale), number(shrink)
+    scale, keep = number(step.scale), number(step.shrink)
     for i in range(w.size):
         g = rate * (gradient[i] * scale + l2 * w[i])
         carried = momentum * velocity[i]

@@ -139,7 +139,7 @@ def update_structured(job, k, rows, step):
     for p in range(layout[PANELS, k]):
         at = packed_at(job, k, p, rows[0])
         block = segment(job, at, (rows[1] - rows[0]) * width)
-        move(job.rule, step, block, l2, step.shrink, is_proximal)
+        move(job.rule, step, block, l2, is_proximal)
     prox_rows(job, k, rows, l1, k == 0 and numbers(job, ROW_FACTORS).size > 0)
     comes_later = group_l1 > 0 and is_grouped(job, k)
     if group_l1 > 0 and not comes_later:

@@ -36,7 +36,7 @@ def take_step(rule, segment, gradient, rate, t, l1=0.0, l2=0.0, scale=1.0):
     segment.gradient[:] = gradient / scale
     number = segment.weights.dtype.type
     step = plan_step(rule, rate, t, scale)
-    update(rule, step, segment, number(l1), number(l2), step.shrink)
+    update(rule, step, segment, number(l1), number(l2))
 
 
 def soft(w, threshold):
@@ -197,7 +197,7 @@ def moved(rule, segment, gradient, is_proximal, t=1):
     number = segment.weights.dtype.type
     segment.gradient[:] = gradient
     step = plan_step(rule._replace(weight_decay=0.5), 0.1, t, 0.25)
-    move(rule, step, segment, number(0.2), step.shrink, is_proximal)
+    move(rule, step, segment, number(0.2), is_proximal)
     return step
 
 
