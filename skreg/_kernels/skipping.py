@@ -51,7 +51,7 @@ def count_bits(typingctx, word):
 
 @intrinsic
 def transpose_bits(typingctx, square):
-    """Exchange bit j of word i and bit i of word j of an array of ``WORD`` words.
+    """Exchange bit j of word i and bit i of word j of the first ``WORD`` words.
 
     Halves of the square change places, then halves of its quarters, down to single bits.
     """
@@ -90,10 +90,10 @@ def _constant(kind, numbers):
 if numba.config.DISABLE_JIT:
 
     def transpose_bits(square):
-        """Exchange bit j of word i and bit i of word j of an array of ``WORD`` words."""
-        bits = np.unpackbits(square.astype("<u8").view(np.uint8), bitorder="little")
+        """Exchange bit j of word i and bit i of word j of the first ``WORD`` words."""
+        bits = np.unpackbits(square[:WORD].astype("<u8").view(np.uint8), bitorder="little")
         transposed = np.ascontiguousarray(bits.reshape(WORD, WORD).T)
-        square[:] = np.packbits(transposed, bitorder="little").view("<u8")
+        square[:WORD] = np.packbits(transposed, bitorder="little").view("<u8")
 
     def nonzero_bits(values, start):
         """Return a word that notes which of the ``WORD`` numbers from ``start`` on are not zero."""
