@@ -30,6 +30,7 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
+from skreg._kernels.lanes import load_first, store
 from skreg._kernels.learn import empty_lanes
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.scratch import stack_array
@@ -37,10 +38,15 @@ from skreg._kernels.team import share
 
 
 @jit
+def has_factors(job, k):
+    """Return whether the penalties of matrix k differ from row to row."""
+    return k == 0 and numbers(job, ROW_FACTORS).size > 0
+
+
+@jit
 def row_factor(job, k, row):
     """Return what multiplies the penalties of a row of matrix k; infinity excludes the row."""
-    factors = numbers(job, ROW_FACTORS)
-    return factors[row] if k == 0 and factors.size > 0 else job.kind.dtype.type(1)
+    return numbers(job, ROW_FACTORS)[row] if has_factors(job, k) else job.kind.dtype.type(1)
 
 
 @jit
@@ -74,8 +80,10 @@ def single_rows(job, k, rows, strengths):
     """Return the first of some rows of matrix k as groups, one a lane; fill in their strengths."""
     none, strength = part(integers(job, GROUP_ROWS), 0, 0), numbers(job, GROUP_L1)[k]
     n_rows = min(lanes_of(job), rows[1] - rows[0])
-    for j in range(n_rows):
-        strengths[j] = strength * row_factor(job, k, rows[0] + j)
+    store(strengths, 0, load_first(strengths, 0, 0, strength))
+    if has_factors(job, k):
+        for j in range(n_rows):
+            strengths[j] *= row_factor(job, k, rows[0] + j)
     return Groups(none, none, rows[0], n_rows, *place_of(job, k))
 
 
@@ -103,11 +111,15 @@ def clear_row_values(job, k, rows):
 @jit
 def add_row_values(job, k, groups, strengths, norms):
     """Add the values of rows, each a group, to the lane sums of their tiles."""
-    sums, tile = numbers(job, SUMS), first_group_tile(job, k)
-    for j in range(groups.n_groups):
-        if strengths[j] != np.inf:
-            at = (tile + (groups.first + j) // TILE_ROWS) * lanes_of(job)
-            sums[at] += strengths[j] * norms[j]
+    sums, tile, n = numbers(job, SUMS), first_group_tile(job, k), groups.n_groups
+    j = 0
+    while j < n:
+        row = groups.first + j
+        stop, value = min(n, j + TILE_ROWS - row % TILE_ROWS), job.kind.dtype.type(0)
+        for i in range(j, stop):
+            value += strengths[i] * norms[i] if strengths[i] != np.inf else 0
+        sums[(tile + row // TILE_ROWS) * lanes_of(job)] += value
+        j = stop
 
 
 @jit

@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import minimize
 
 from skreg._kernels import groups as groups_module
-from skreg._kernels.groups import SMALL, Groups, measure_groups, prox_groups
+from skreg._kernels.groups import Groups, measure_groups, prox_groups
 from skreg._kernels.scratch import STACK_SIZE
 from skreg._kernels.simd import lanes
 from tests.kernels.test_penalties import uneven_metric
@@ -117,8 +117,8 @@ def test_the_end_of_a_group_with_an_even_metric_is_to_the_bit(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("part", (0.999 * SMALL, 1.001 * SMALL, 1e-4, 1e-12))
-def test_a_group_that_hardly_shrinks_ends_where_the_formula_says(dtype, part):
+@pytest.mark.parametrize("part", (1.0, 0.01, 1e-4, 1e-12))
+def test_a_group_with_an_even_metric_ends_where_the_formula_says(dtype, part):
     packed = Packed([4, 1], 2, dtype)
     packed.metric[packed.places] = 0.25  # an even metric e: v = w (1 - strength e / |w|)
     exact = packed.weights[packed.places].astype(np.float64)
@@ -126,8 +126,8 @@ def test_a_group_that_hardly_shrinks_ends_where_the_formula_says(dtype, part):
     factor = 1 - float(strength) * 0.25 / np.linalg.norm(exact)
     _, _, v, norm = packed.shrink(strength)
     eps = float(np.finfo(dtype).eps)
-    np.testing.assert_allclose(v, exact * factor, rtol=2 * eps)
-    assert norm == pytest.approx(np.linalg.norm(exact) * factor, rel=3 * eps)
+    np.testing.assert_allclose(v, exact * factor, rtol=4 * eps)
+    assert norm == pytest.approx(np.linalg.norm(exact) * factor, rel=4 * eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -227,9 +227,8 @@ def test_groups_do_not_know_of_each_other(dtype, odd, even):
 
 
 @pytest.mark.skipif(not numba.config.DISABLE_JIT, reason="compiled code can't be counted")
-@pytest.mark.parametrize(("strength", "n_rounds"), [(0.1, 1), (0.001, 0)])
 @pytest.mark.parametrize("left", (np.nan, -1.0, 0.0), ids=str)
-def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left, strength, n_rounds):
+def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left):
     rounds, rest = [], groups_module._sum_shrunken
     monkeypatch.setattr(
         groups_module, "stack_array", lambda like: np.full(STACK_SIZE, left, like.dtype)
@@ -239,8 +238,8 @@ def test_lanes_without_a_group_ask_for_no_rounds(monkeypatch, left, strength, n_
     )
     packed = Packed([3], 1, np.float32)
     packed.metric[:] = 1.0
-    packed.shrink(strength)
-    assert len(rounds) == n_rounds
+    packed.shrink(0.1)
+    assert len(rounds) == 1
 
 
 @pytest.mark.parametrize(("rows", "n_panels"), GROUPS)
