@@ -106,9 +106,10 @@ class ChosenMixin:
         ------
         AttributeError
             If ``refit=False`` has left no network to score.
+        TypeError
+            If weights are given and metadata routing is enabled, but ``scoring`` requests none.
         ValueError
-            If ``scoring`` does not accept weights. Where metadata routing is enabled, it must
-            request them, in scikit-learn's words.
+            If weights are given, but ``scoring`` does not accept them.
         """
         best = self._chosen("score")
         scorer = check_scoring(best, scoring=self.scoring)
@@ -117,6 +118,11 @@ class ChosenMixin:
         keywords = {"sample_weight": sample_weight}
         if sklearn.get_config()["enable_metadata_routing"]:
             keywords = process_routing(self, "score", **keywords).scorer.score
+            if not keywords:
+                raise TypeError(
+                    f"sample_weight was given, but scoring={self.scoring!r} does not request it; "
+                    "leave it out, or choose a scorer with set_score_request(sample_weight=True)."
+                )
         elif not takes_weights(scorer):
             raise ValueError(
                 f"scoring={self.scoring!r} does not accept sample_weight; leave it out, or choose "

@@ -307,7 +307,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             )
         for failed in failures:
             warn(f"The candidate {failed}", FitFailedWarning)
-        is_done = np.isfinite(ledger.mean)
+        is_done = ~np.isnan(ledger.mean)
         if interrupted and self.halving:
             last = ledger.round[is_done].max()
             n_last = (is_done & (ledger.round == last)).sum()

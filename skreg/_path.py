@@ -149,9 +149,10 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
     With l1 or group_l1 and hidden layers, a local minimum whose objective is above that of the
     network without weights, which is one at any strength, gives way to that network. Whether it
     is a minimum is seen by training on, up to ten times as long, for as long as that helps.
-    Without hidden layers, it gives way where it is no better but for rounding. From there on
-    nothing changes, and the remaining strengths take no epochs. A network that has not
-    even learned the mean of ``y`` is unfinished, not a minimum: it is kept, with a warning.
+    Without hidden layers, the network without weights is the solution from the top of the
+    automatic grid on. From there on nothing changes, and the remaining strengths take no epochs.
+    A network with hidden layers that has not even learned the mean of ``y`` is unfinished, not a
+    minimum: it is kept, with a warning.
 
     An interrupt ends the path: the strengths that are complete are returned, with a warning.
 

@@ -182,14 +182,15 @@ def choose(ledger, selection):
 
 def choose_among(ledger, numbers, selection):
     """Return the number that `choose` chooses among those of some candidates."""
-    means = np.full(len(ledger.candidates), np.nan)
-    means[numbers] = ledger.mean[numbers]
-    best = int(np.nanargmax(means))
+    means = ledger.mean
+    scored = [int(number) for number in numbers if not np.isnan(means[number])]
+    best = max(scored, key=lambda number: means[number])
     if selection == "best":
         return best
-    near = np.flatnonzero(means >= means[best] - standard_error(ledger.score[best]))
+    least = means[best] - standard_error(ledger.score[best])
     strength = regularization(ledger.candidates)
-    return int(max(near, key=lambda number: (strength[number], means[number], -number)))
+    near = [number for number in scored if means[number] >= least]
+    return max(near, key=lambda number: (strength[number], means[number], -number))
 
 
 def standard_error(scores):

@@ -209,11 +209,13 @@ def observe(row, number, patience, validate, verbose):
     watched = row["loss"] + row["penalty"]
     if verbose:
         print(f"Iteration {number}, loss = {watched:.8f}")
+    # The training loss counts even if the user interrupts the validation.
+    is_best = not patience.watches_score and patience.observe(watched)
     if validate is not None:
         row["validation_loss"], row["validation_score"] = validate()
         if verbose:
             print(f"Validation score: {row['validation_score']:f}")
-    return patience.observe(row["validation_score"] if patience.watches_score else watched)
+    return patience.observe(row["validation_score"]) if patience.watches_score else is_best
 
 
 def _judge(engine, plan, progress, row, now):

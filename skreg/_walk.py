@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg._grids import null_model, spread
+from skreg._grids import null_model, spread, top_strength
 from skreg._schedules import PLANNED
 from skreg._warnings import warn
 
@@ -24,6 +24,8 @@ WARM_SHARE = 0.25
 # 7 runs in addition at one strength of a path, scaled ones at most one.
 LEAST_GAIN = 0.1
 MOST_RUNS = 10
+
+ROUNDING = 1e-9  # of the top of an automatic grid
 
 
 def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None):
@@ -62,14 +64,14 @@ def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None
         step.fit()
         if place == 0:
             model.set_params(warm_start=True, max_iter=warm_max_iter)
-            empty = empty_network(model, rows, null) if axis in WITH_ZEROS else None
+            empty = empty_network(model, axis, rows, null) if axis in WITH_ZEROS else None
         gives_way = empty is not None and strength > 0 and step.gives_way(empty)
         if step.is_cut_short:
             return
         if gives_way:
             model.coefs_, model.intercepts_ = empty.coefs, empty.intercepts
             step.terms = empty.loss, 0.0
-        elif empty is not None and step.objective > empty.loss and not has_warned:
+        elif empty is not None and step.ends_above(empty) and not has_warned:
             has_warned = True
             _warn_unfinished(f"{axis}={strength:g}", step.objective, empty.loss)
         yield *step.terms, step.n_epochs
@@ -136,12 +138,11 @@ class StrengthFit:
         that is below the one without weights. A network whose data loss is above has not learned
         yet, and nothing is known of where it would end.
 
-        Without hidden layers nothing is a mere local minimum: what is no better than the network
-        without weights, but for rounding, has not ended its way to it.
+        Without hidden layers nothing is a mere local minimum: the one without weights is the
+        solution from its ``top`` on, and nowhere else.
         """
-        if len(empty.coefs) == 1:
-            rounding = np.finfo(empty.coefs[0].dtype).eps ** 0.75
-            return abs(self.objective - empty.loss) <= rounding * abs(empty.loss)
+        if empty.is_linear:
+            return self._strength >= empty.top
         for _ in range(MOST_RUNS):
             missing = self.objective - empty.loss
             if missing <= 0 or self.is_cut_short:
@@ -156,6 +157,10 @@ class StrengthFit:
                 return True
         return False
 
+    def ends_above(self, empty):
+        """Return whether a network with hidden layers ends above the one without weights."""
+        return not empty.is_linear and self.objective > empty.loss
+
 
 def measure(model, rows):
     """Return data loss and penalty."""
@@ -169,17 +174,34 @@ class EmptyNetwork(NamedTuple):
     coefs: list
     intercepts: list
     loss: float
+    top: float  # without hidden layers, the strength from which on it is the solution
+
+    @property
+    def is_linear(self):
+        """Whether there are no hidden layers."""
+        return len(self.coefs) == 1
 
 
-def empty_network(model, rows, null):
+def empty_network(model, axis, rows, null):
     """Return the network without weights, or None where it can't be better than a solution."""
     if model.frozen_layers or np.any(model.l2_anchor):
         return None
+    top = np.inf
+    if len(model.coefs_) == 1:
+        if not solves_from_some_strength(axis, null()):
+            return None
+        top = top_strength(axis, null()) * (1.0 - ROUNDING)
     probe = copy.copy(model)
     probe.coefs_ = [np.zeros_like(coef) for coef in model.coefs_]
     last = null().intercept.astype(model.intercepts_[-1].dtype)
     probe.intercepts_ = [*(np.zeros_like(bias) for bias in model.intercepts_[:-1]), last]
-    return EmptyNetwork(probe.coefs_, probe.intercepts_, measure(probe, rows)[0])
+    return EmptyNetwork(probe.coefs_, probe.intercepts_, measure(probe, rows)[0], top)
+
+
+def solves_from_some_strength(axis, null):
+    """Return whether strong penalties leave a linear model no weights: where none is exempt."""
+    factors, pattern = null.penalties.factors, null.patterns.get(axis)
+    return (factors is None or (factors > 0).all()) and (pattern is None or pattern[0] > 0)
 
 
 def _warn_unfinished(where, objective, without_weights):

@@ -676,6 +676,8 @@ def test_with_routing_the_score_gets_the_weights_that_the_scorer_requests():
         )
         plain, weighted = (asks.best_estimator_.score(IRIS_X, IRIS_Y, w) for w in (None, weight))
         assert plain != weighted == asks.score(IRIS_X, IRIS_Y, weight)
-        assert asks_not.score(IRIS_X, IRIS_Y, weight) == plain
+        for one in (asks_not, searched(lambda network, X, y: 0.5)):
+            with pytest.raises(TypeError, match="does not request it; leave it out"):
+                one.score(IRIS_X, IRIS_Y, weight)
         with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
             searched("accuracy").score(IRIS_X, IRIS_Y, weight)

@@ -362,3 +362,41 @@ def test_the_loss_of_validation_rows_is_that_of_their_labels(given):
         network.fit(X, y)
         network.coefs_, network.intercepts_ = coefs, intercepts
         assert score == pytest.approx(-log_loss(y[:30], network.predict_proba(X[:30])), rel=1e-12)
+
+
+@pytest.mark.parametrize("axis", ["l1s", "group_l1s"])
+def test_a_linear_path_in_single_precision_is_empty_from_the_top_on_and_not_before(axis):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3))
+    y = 0.02 * X[:, 0] + rng.normal(size=len(X))  # the gain over no weights is about rounding
+    X, y = X - X.mean(axis=0), y - y.mean()
+    shares = [0.8, 0.9, 0.95, 0.99, 1.001, 1.5]
+    strengths = np.abs(X.T @ y / len(X)).max() * np.array(shares)
+    path = mlp_path(X, y, hidden_layer_sizes=(), dtype=np.float32, **{axis: strengths})
+    assert path.n_nonzero.tolist() == [1, 1, 1, 1, 0, 0]
+    assert path.n_epochs[-1] == 0
+
+
+@pytest.mark.parametrize("given", [{"feature_penalty": [1, 0, 1]}, {"l2_anchor": 100.0}], ids=str)
+def test_weights_that_no_strength_zeroes_stay(given):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 3))
+    y = X[:, 1] + rng.normal(size=len(X))
+    path = mlp_path(X, y, l1s=[0.01, 0.1, 10.0], hidden_layer_sizes=(), random_state=0, **given)
+    assert path.n_nonzero[-1] >= 1
+
+
+@pytest.mark.parametrize("given", [
+    {"solver": "sgd", "learning_rate": "cosine", "max_iter": 100, "learning_rate_init": 0.01},
+    {"solver": "adam", "max_iter": 60},
+    {"early_stopping": True, "solver": "adam", "max_iter": 60},
+    {},
+])  # fmt: skip
+def test_linear_paths_end_without_weights_and_without_a_warning_of_the_path(given, recwarn):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 8))
+    y = 2 * X[:, 0] - X[:, 1] + 0.5 * rng.normal(size=300)
+    path = mlp_path(X, y * (1e-4 if not given else 1), l1s=8, hidden_layer_sizes=(),
+                    random_state=0, **given)  # fmt: skip
+    assert path.n_nonzero[-1] == 0
+    assert not any("far from its end" in str(warned.message) for warned in recwarn)

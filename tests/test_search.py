@@ -132,3 +132,9 @@ def test_the_higher_mean_decides_between_equally_strong_ones():
     candidates = list(ParameterGrid({"dropout": [0.0, 0.5], "l1": [0.0, 1.0]}))
     scores = [[0.9, 0.5], [0.65, 0.7], [0.7, 0.66], [0.1, 0.1]]  # 1 and 2 stand in the middle
     assert choose(ledger_of(scores, candidates), "one_se") == 2
+
+
+@pytest.mark.parametrize("selection", ["best", "one_se"])
+def test_a_candidate_without_a_score_is_not_chosen_though_the_others_are_infinitely_bad(selection):
+    ledger = ledger_of([[np.nan, 0.5], [-np.inf, -np.inf], [-np.inf, 0.0]])
+    assert choose(ledger, selection) == {"best": 1, "one_se": 2}[selection]

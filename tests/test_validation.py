@@ -598,6 +598,7 @@ def test_an_interrupted_fit_without_early_stopping_keeps_the_last_weights(solver
         complete = regressor(solver=solver, max_iter=4).fit(X, Y)
     assert_array_equal(model.predict(X), complete.predict(X))
     assert model.n_iter_ == complete.n_iter_ and model.t_ == complete.t_
+    assert model.best_loss_ == complete.best_loss_
     assert_array_equal(model.history_["loss"], complete.history_["loss"])
     assert_array_equal(model.history_["validation_score"], [*scores, np.nan])
     assert len(scores) == 3
