@@ -52,7 +52,7 @@ class Objective:
 # (or the mean of Adam) carries a step, and what it took to restore the zeros of Lasso and of
 # LogisticRegression after sgd. It is shortened where it would raise J, lengthened where it holds.
 FIRST_TRIAL, SHORTEN, LENGTHEN, TRIALS_PER_STEP = 10.0, 0.25, 2.0, 4
-PLAIN_STEPS = 3  # before momentum, which looks at the gradient twice a step
+PLAIN_STEPS = 3  # before any momentum
 
 
 def polish(objective, n_steps, metric):
@@ -60,8 +60,10 @@ def polish(objective, n_steps, metric):
 
     A stochastic solver leaves a few weights flickering around zero; the noise-free gradient lets
     the proximal operator set them to zero. Each trial costs about a third of an epoch. Many steps
-    are accelerated (Beck & Teboulle 2009), beginning anew where their momentum has gone too far
-    (O'Donoghue & Candès 2015), and end where the objective falls no more.
+    gather momentum, that of the heavy ball (Polyak 1964; Ochs et al. 2014 with proximal steps).
+    It begins anew where it has gone too far (O'Donoghue & Candès 2015); all ends where the
+    objective falls no more. The gradient is that of the last step, not the one further on that
+    Nesterov's momentum takes: for linear models that took three times the evaluations.
 
     Parameters
     ----------
@@ -84,11 +86,8 @@ def polish(objective, n_steps, metric):
     for _ in range(n_steps * TRIALS_PER_STEP):
         if n_accepted == n_steps:
             break
-        start, slope = best, gradient
-        if in_row:
-            start = best + in_row / (in_row + 3.0) * (best - last)
-            slope = objective.smooth(start)[1]
-        trial = objective.prox(start - step * slope, step)
+        start = best + in_row / (in_row + 3.0) * (best - last)
+        trial = objective.prox(start - step * gradient, step)
         trial = trial.astype(engine.dtype).astype(np.float64)
         smooth, trial_gradient = objective.smooth(trial)
         value = smooth + kinks(trial)

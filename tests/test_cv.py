@@ -568,6 +568,17 @@ def test_callbacks_are_told_of_every_fit():
     assert recorder.tasks == expected
 
 
+def test_callbacks_are_told_of_no_more_fits_than_announced():
+    pytest.importorskip("sklearn.callback")
+    recorder = Recorder()
+    search = MLPClassifierCV(**QUICK, l1s=[0.0, 1e-5, 1e-4], cv=2, halving=True, selection="one_se",
+                             scoring=lambda network, X, y: 0.5)  # fmt: skip
+    search.set_callbacks(recorder).fit(IRIS_X, IRIS_Y)
+    fits = [name for name, _ in recorder.tasks if name == "candidate on a fold"]
+    # The strongest of equals goes on beside the first.
+    assert len(fits) == 6 + 4 and recorder.tasks[0] == ("setup", len(fits) + 1)
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_callback_ends_the_search(n_jobs):
     pytest.importorskip("sklearn.callback")
