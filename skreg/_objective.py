@@ -52,7 +52,8 @@ class Objective:
 # (or the mean of Adam) carries a step, and what it took to restore the zeros of Lasso and of
 # LogisticRegression after sgd. It is shortened where it would raise J, lengthened where it holds.
 FIRST_TRIAL, SHORTEN, LENGTHEN, TRIALS_PER_STEP = 10.0, 0.25, 2.0, 4
-PLAIN_STEPS = 3  # before any momentum
+# Momentum is gathered once a step has been too long, and after those that every fit may take.
+PLAIN_STEPS = 3
 
 
 def polish(objective, n_steps, metric):

@@ -188,7 +188,7 @@ def empty_network(model, axis, rows, null):
         return None
     top = np.inf
     if len(model.coefs_) == 1:
-        if not solves_from_some_strength(axis, null()):
+        if not can_be_emptied(axis, null()):
             return None
         top = top_strength(axis, null()) * (1.0 - ROUNDING)
     probe = copy.copy(model)
@@ -198,8 +198,8 @@ def empty_network(model, axis, rows, null):
     return EmptyNetwork(probe.coefs_, probe.intercepts_, measure(probe, rows)[0], top)
 
 
-def solves_from_some_strength(axis, null):
-    """Return whether strong penalties leave a linear model no weights: where none is exempt."""
+def can_be_emptied(axis, null):
+    """Return whether some strength leaves a linear model no weights: no feature is exempt."""
     factors, pattern = null.penalties.factors, null.patterns.get(axis)
     return (factors is None or (factors > 0).all()) and (pattern is None or pattern[0] > 0)
 

@@ -10,6 +10,7 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.averaging import average, average_rows
 from skreg._kernels.group_term import (
+    has_factors,
     measure_feature_groups,
     measure_group_rows,
     prox_feature_groups,
@@ -69,7 +70,7 @@ def add_penalty_gradients(job, k, rows, step):
     anchor. The values of l1, and of an l2 that the solver knows of, are noted as well.
     """
     scale = 1.0 / step.scale  # the gradient is not yet scaled
-    if k == 0 and numbers(job, ROW_FACTORS).size > 0:
+    if has_factors(job, k):
         add_l2_by_feature(job, rows, scale)
     else:
         note_penalties(job, k, rows)
@@ -140,7 +141,7 @@ def update_structured(job, k, rows, step):
         at = packed_at(job, k, p, rows[0])
         block = segment(job, at, (rows[1] - rows[0]) * width)
         move(job.rule, step, block, l2, is_proximal)
-    prox_rows(job, k, rows, l1, k == 0 and numbers(job, ROW_FACTORS).size > 0)
+    prox_rows(job, k, rows, l1)
     comes_later = group_l1 > 0 and is_grouped(job, k)
     if group_l1 > 0 and not comes_later:
         prox_group_rows(job, k, rows)
@@ -152,7 +153,7 @@ def update_structured(job, k, rows, step):
 
 
 @jit
-def prox_rows(job, k, rows, l1, has_factors):
+def prox_rows(job, k, rows, l1):
     """Apply the proximal operator of l1 to weight rows ``rows[0]:rows[1]`` of matrix k."""
     layout, width = job.layout, lanes_of(job)
     weights, metric = numbers(job, WEIGHTS), numbers(job, GRADIENT)
@@ -160,7 +161,7 @@ def prox_rows(job, k, rows, l1, has_factors):
         return
     for p in range(layout[PANELS, k]):
         at = packed_at(job, k, p, rows[0])
-        if has_factors:
+        if has_factors(job, k):
             strengths = part(numbers(job, L1_ROWS), rows[0], rows[1] - rows[0])
             prox_l1_rows(weights, metric, at, strengths)
         else:
@@ -266,12 +267,11 @@ def prox_all(tid, team, job):
     That metric stands where gradients do. For a single member: nothing waits.
     """
     l1, group_l1 = numbers(job, L1), numbers(job, GROUP_L1)
-    has_factors = numbers(job, ROW_FACTORS).size > 0
     for k in range(job.layout.shape[1] - 1):
         if job.layout[FROZEN, k]:
             continue
         rows = own_rows(tid, team, job, k)
-        prox_rows(job, k, rows, l1[k], k == 0 and has_factors)
+        prox_rows(job, k, rows, l1[k])
         if group_l1[k] > 0 and is_grouped(job, k):
             prox_feature_groups(tid, team, job)
         elif group_l1[k] > 0:
