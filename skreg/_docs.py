@@ -64,7 +64,8 @@ frozen_layers : sequence of int, default=None
     move and are not penalized.
 weight_averaging : float, default=0.0
     Decay, in [0, 1), of an exponential moving average of all weights and biases, which begins at
-    the starting weights; prediction and validation use the average [12]_. 0 keeps none.
+    the starting weights (scaled down to ``max_norm``, which every average obeys); prediction and
+    validation use the average [12]_. 0 keeps none.
 augmentation : transform of `skreg.augmentation`, list of them or None, default=None
     What changes every training batch, in this order; never validation or prediction.
 """,

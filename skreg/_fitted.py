@@ -55,7 +55,11 @@ class FittedMixin:
         array([0. , 0.5, 0. , 0.5, 0. ])
         """
         check_is_fitted(self, "coefs_")
-        norms = np.linalg.norm(self.coefs_[0].astype(np.float64), axis=1)
+        weights = self.coefs_[0].astype(np.float64)
+        largest = np.abs(weights).max(initial=0)
+        if largest > 0:  # scaled by a power of two, no square is too small or too large
+            weights = np.ldexp(weights, -np.frexp(largest)[1])
+        norms = np.linalg.norm(weights, axis=1)
         total = norms.sum()
         return self._spread(norms / total if total > 0 else norms)
 

@@ -61,10 +61,13 @@ def test_importances_without_weights():
     assert model.n_nonzero_ == 6
 
 
-def test_large_weights_in_single_precision_do_not_overflow():
-    model = make().fit(X.astype(np.float32), Y)
-    model.coefs_[0][:] = 1e30
-    assert_allclose(model.feature_importances_, np.full(10, 0.1))
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e30), ("float32", 1e-40),
+                                             ("float64", 1e200), ("float64", 1e-300)])  # fmt: skip
+def test_importances_of_extreme_weights(dtype, size):
+    model = make().fit(X.astype(dtype), Y)
+    model.coefs_[0][:] = size
+    model.coefs_[0][:2] *= 2
+    assert_allclose(model.feature_importances_, np.r_[[2, 2], np.ones(8)] / 12, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["feature_importances_", "active_features_", "n_nonzero_"])

@@ -172,7 +172,8 @@ def proximal_sgd(rule, step, segment, l2):
     """Take the smooth part of a proximal step with momentum; velocities become starting points.
 
     With Nesterov's momentum the stored weight is the extrapolated point of FISTA (Beck & Teboulle
-    2009), and the step starts where the momentum has not yet carried it.
+    2009), and the step starts where the momentum has not yet carried it. It starts from the shrunk
+    weight: the momentum gathers no weight decay.
     """
     w, velocity, _, gradient = segment
     number = w.dtype.type
@@ -181,22 +182,23 @@ def proximal_sgd(rule, step, segment, l2):
     for i in range(w.size):
         g = rate * (gradient[i] * scale + l2 * w[i])
         carried = momentum * velocity[i]
+        shrunk = keep * w[i]
         gradient[i] = rate
         if rule.nesterov:
-            velocity[i] = w[i] - carried
-            w[i] = keep * w[i] - g
+            velocity[i] = shrunk - carried
+            w[i] = shrunk - g
         else:
-            velocity[i] = w[i]
-            w[i] = keep * w[i] + carried - g
+            velocity[i] = shrunk
+            w[i] = shrunk + carried - g
 
 
 @jit
 def land(rule, segment):
     """Let the momentum of a proximal step know where the proximal operators went.
 
-    The velocity is the displacement that they leave, so the fixed points do not depend on the
-    momentum. A weight that became zero stays there: its velocity restarts. The metric is cleared
-    away, as no gradient will overwrite it in the padding.
+    The velocity is the displacement that they leave, so without weight decay the fixed points do
+    not depend on the momentum. A weight that became zero stays there: its velocity restarts. The
+    metric is cleared away, as no gradient will overwrite it in the padding.
     """
     w, velocity = segment.weights, segment.first
     momentum, zero = w.dtype.type(rule.momentum), w.dtype.type(0)

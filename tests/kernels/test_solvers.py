@@ -237,7 +237,7 @@ def test_the_smooth_part_does_not_know_of_the_proximal_operator(name):
 def test_the_velocity_is_where_the_proximal_operators_went(name, dtype):
     segment, rule = new_segment(dtype), RULES[name]
     segment.first[:] = np.linspace(-0.2, 0.3, SIZE)
-    start = segment.weights.astype(np.float64)
+    start = 0.95 * segment.weights.astype(np.float64)  # after the decay of a step of 0.1
     if name == "nesterov":
         start = start - 0.9 * segment.first
     moved(rule, segment, np.ones(SIZE), True)
@@ -252,6 +252,17 @@ def test_the_velocity_is_where_the_proximal_operators_went(name, dtype):
     np.testing.assert_allclose(segment.weights, reached + ahead, rtol=0, atol=tolerance)
     np.testing.assert_array_equal(segment.weights[::5], 0)
     np.testing.assert_array_equal(segment.gradient, 0)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_penalty_of_nothing_leaves_weight_decay_as_it_is(name):
+    ends = []
+    for l1 in (0.0, 1e-15):
+        segment, rule = new_segment(np.float64), RULES[name]._replace(weight_decay=0.5)
+        for t in range(1, 6):
+            take_step(rule, segment, np.linspace(-1, 1, SIZE), 0.1, t, l1, 0.2)
+        ends.append(segment.weights)
+    np.testing.assert_allclose(*ends, rtol=0, atol=1e-13)
 
 
 def test_landing_leaves_the_moments_of_adam_alone():

@@ -155,10 +155,11 @@ class Twin:
     def proximal_sgd(self, i, w, g, rate, keep):
         """Take a proximal step with momentum: heavy ball, or FISTA (Beck & Teboulle 2009).
 
-        With Nesterov's momentum ``w`` is the extrapolated point. Zeros lose their velocity.
+        With Nesterov's momentum ``w`` is the extrapolated point. Zeros lose their velocity, which
+        never holds weight decay.
         """
         carried = self.rule.momentum * self.first[i]
-        start = w - carried if self.rule.nesterov else w.copy()
+        start = keep * w - (carried if self.rule.nesterov else 0)
         moved = keep * w - rate * g + (0 if self.rule.nesterov else carried)
         reached = self.prox(i, moved, np.full_like(w, rate))
         self.first[i] = np.where(reached == 0, 0, reached - start)
