@@ -110,8 +110,7 @@ class Engine:
     def close(self):
         """End the team; nothing is left running."""
         if self._members:
-            self._team.flags[COMMAND] = epoch.DO_STOP
-            epoch.run(0, self._team, self.job, self.job)
+            abort(self._team)
             for member in self._members:
                 member.join()
             self._members = []

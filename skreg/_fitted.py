@@ -251,7 +251,7 @@ class FittedMixin:
         codes = [ACTIVATIONS[name] for name in names]
         coefs, intercepts, columns = compress_network(self.coefs_, self.intercepts_, codes)
         other = clone(self)
-        for name, value in vars(self).items():
+        for name, value in self.__getstate__().items():
             if name not in vars(other) and name not in REPLACED:
                 setattr(other, name, copy.deepcopy(value))
         other.coefs_, other.intercepts_ = coefs, intercepts

@@ -91,6 +91,7 @@ class Ledger:
         self.score[place], self.n_epochs[place] = outcome.score, outcome.n_epochs
         self.fit_time[place] += outcome.fit_time
         self.score_time[place] += outcome.score_time
+        self.errors.pop(place, None)
         if outcome.error:
             self.errors[place] = outcome.error
 

@@ -146,6 +146,20 @@ def test_an_error_of_a_member_reaches_the_caller(n_threads, monkeypatch):
 
 
 @needs_a_team
+def test_an_engine_closes_though_its_kernel_cannot_be_called(monkeypatch):
+    before = threading.enumerate()
+
+    def interrupt(tid, team, job, own):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        with engine_of(n_threads=2) as engine:
+            monkeypatch.setattr(epoch, "run", interrupt)
+            engine.load(starting_weights(UNITS))
+    assert threading.enumerate() == before
+
+
+@needs_a_team
 def test_only_an_open_engine_has_members():
     before = threading.active_count()
     engine = engine_of(n_threads=3, batch_size=8)

@@ -133,6 +133,12 @@ def test_nothing_is_shared_with_the_compressed_network():
     assert model.history_["loss"].all()
 
 
+def test_compressed_networks_get_what_is_pickled_and_no_more():
+    model = prune(make().fit(X, Y))
+    assert vars(model).keys() - model.__getstate__().keys() >= {"_history_room"}
+    assert "_history_room" not in vars(model.compress())
+
+
 def test_compressed_networks_are_copied_and_pickled():
     small = prune(make().fit(X, Y)).compress()
     assert_array_equal(pickle.loads(pickle.dumps(small)).predict(X), small.predict(X))

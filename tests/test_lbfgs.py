@@ -9,11 +9,12 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier as TheirClassifier
+from sklearn.neural_network import MLPRegressor as TheirRegressor
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg._kernels.losses import ABSOLUTE_ERROR, LOG_LOSS, QUANTILE, SQUARED_ERROR
-from skreg._lbfgs import LbfgsOptions, Split, minimize_lbfgs, slope_beyond
+from skreg._lbfgs import LbfgsOptions, Split, minimize_lbfgs, relative_reduction, slope_beyond
 from skreg._objective import Objective
 from skreg._penalties import make_penalties
 from tests.kernels.engines import features, make_engine, starting_weights, targets
@@ -68,6 +69,29 @@ def test_what_a_run_without_hidden_layers_aims_at(units, loss, penalties, tol, e
     with make_engine(units, features(11, 5), targets(loss, 11, 3), loss=loss) as engine:
         objective = Objective(engine, make_penalties(len(units) - 1, **penalties))
         assert slope_beyond(objective, tol) == expected
+
+
+def test_how_little_an_iteration_may_gain():
+    split, kinked = Split(np.zeros(3)), Split(np.ones(3))
+    found = []
+    for units in ((5, 3), (5, 4, 3)):
+        with make_engine(units, features(11, 5), targets(0, 11, 3)) as engine:
+            objective = Objective(engine, make_penalties(len(units) - 1))
+            found += [relative_reduction(objective, split, tol) for tol in (1e-3, 1e-4, 1e-6)]
+            assert relative_reduction(objective, kinked, 1e-4) < 2e-14
+    least = 2.220446049250313e-09
+    np.testing.assert_allclose(found, [least, least, 0.01 * least, least, least, least])
+
+
+@pytest.mark.parametrize("tol", [1e-5, 1e-6, 0.0])
+def test_a_network_stops_where_scikit_learns_stops_whatever_tol_is(tol):
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    given = {"solver": "lbfgs", "activation": "identity", "tol": tol, "max_iter": 500,
+             "hidden_layer_sizes": (4,), "random_state": 0}  # fmt: skip
+    ours, theirs = MLPRegressor(l2=0, **given).fit(X, y), TheirRegressor(alpha=0, **given).fit(X, y)
+    assert ours.n_iter_ == theirs.n_iter_ < 30
+    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], rtol=0, atol=1e-9)
 
 
 def test_going_on_never_makes_a_run_worse():
@@ -154,3 +178,19 @@ def test_a_run_without_an_iteration_counts_as_one(early_stopping):
         assert network.best_loss_ == (None if early_stopping else network.loss_curve_[-1])
         score = network.score(X, y)
         assert network.best_validation_score_ == (score if early_stopping else None)
+
+
+def test_a_fit_forgets_the_best_of_an_earlier_training():
+    # What partial_fit had reached for other targets is nothing to go back to.
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    network = MLPRegressor((), learning_rate_init=0.05, early_stopping=True, n_iter_no_change=2,
+                           random_state=0)  # fmt: skip
+    for _ in range(20):
+        network.partial_fit(X, y, X_val=X, y_val=y)
+    network.set_params(solver="lbfgs", warm_start=True, early_stopping=False).fit(X, -y)
+    learned = network.coefs_[0].copy()
+    network.set_params(solver="adam", early_stopping=True, learning_rate_init=1e-6)
+    for _ in range(6):
+        network.partial_fit(X, -y, X_val=X, y_val=-y)
+    np.testing.assert_allclose(network.coefs_[0], learned, atol=1e-3)

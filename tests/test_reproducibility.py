@@ -1,6 +1,7 @@
 """The same bits, whoever computes them; weights, batches and dropout mean what they say."""
 
 import gc
+import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,20 @@ def test_the_number_of_threads_changes_no_bit(name, dtype, sparse):
         np.testing.assert_array_equal(weights(other), expected)
         for key, column in history.items():
             np.testing.assert_array_equal(other.history_[key], column)
+
+
+@pytest.mark.usefixtures("whole_teams")
+def test_threads_that_take_turns_at_every_chance_change_no_bit():
+    X, y = make_data()
+    network = MLPClassifier((20,), max_iter=2, batch_size=70, random_state=0)
+    expected = fitted(network.set_params(n_jobs=1), X, y)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        found = [fitted(clone(network).set_params(n_jobs=2), X, y) for _ in range(40)]
+    finally:
+        sys.setswitchinterval(interval)
+    np.testing.assert_array_equal(found, [expected] * 40)
 
 
 @pytest.mark.usefixtures("whole_teams")

@@ -1,9 +1,12 @@
 """What a search and a callback owe the user where something goes wrong."""
 
+import warnings
+
 import joblib
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skreg import (
@@ -15,6 +18,7 @@ from skreg import (
     stability_selection,
 )
 from skreg._history import History
+from skreg._search import describe
 
 X, Y = load_iris(return_X_y=True)
 ORDER = np.random.default_rng(0).permutation(Y.size)
@@ -127,6 +131,23 @@ def test_halving_falls_back_where_all_survivors_fail(selection):
     assert np.isfinite(search.best_score_)
     if selection == "best":
         assert search.cv_results_["rank_test_score"][search.best_index_] == 1
+
+
+def from_the_second_round_on(estimator, X, y):
+    return estimator.score(X, y) if estimator.n_iter_ > 1 else -np.inf
+
+
+def test_a_candidate_that_recovers_has_not_failed():
+    search = MLPClassifierCV(**QUICK, l1s=NINE, cv=2, halving=True,
+                             scoring=from_the_second_round_on)  # fmt: skip
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit(X, Y)
+    means = search.cv_results_["mean_test_score"]
+    assert np.isfinite(means).sum() == 3
+    told = " ".join(str(w.message) for w in caught if w.category is FitFailedWarning)
+    for params, mean in zip(search.cv_results_["params"], means, strict=True):
+        assert (f"{describe(params)} failed" in told) == np.isinf(mean)
 
 
 class Ending:

@@ -19,7 +19,7 @@ from skreg._augmenting import Transform, plan_augmentation
 from skreg._displays import loss_curve
 from skreg._job import NO_RULE, Network, Table, Task, _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, losses, solvers
-from skreg._lbfgs import ITS_TOL, slope_beyond
+from skreg._lbfgs import USUAL_TOL, slope_beyond
 from skreg._penalties import TERMS, Penalties, Terms, make_penalties
 from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
@@ -184,7 +184,7 @@ def test_lbfgs_knows_every_penalty_under_which_it_goes_on(name):
     terms = Terms(units, make_penalties(1, **{name: 0.1}))
     objective = SimpleNamespace(engine=SimpleNamespace(network=network), terms=terms)
     message = f"enter {name} in `slope_beyond` of skreg/_lbfgs.py, or in NEEDS_BATCHES"
-    assert slope_beyond(objective, ITS_TOL) < ITS_TOL, message
+    assert slope_beyond(objective, USUAL_TOL) < USUAL_TOL, message
 
 
 # Parameters.

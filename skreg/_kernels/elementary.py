@@ -271,16 +271,14 @@ def sqrt(x):
     """Return the square root of zero and normal numbers, within 0.5 and 0.75 ulp.
 
     The instruction for vectors of float64 takes as long as thirty others on many processors. Two
-    steps of Householder's method for 1 / sqrt(x) take half of that. Infinity counts as the largest
-    number.
+    steps of Householder's method for 1 / sqrt(x) take half of that.
     """
     c = constants(x)
     if c.guess == 0:
         return square_root(x)
-    x = where(x > c.largest, c.largest, x)
     y = as_real(c.guess - (as_bits(x) >> 1))
     y = over_root(y, x * y)
-    return over_root(x * y, y)
+    return where(x > c.largest, x, over_root(x * y, y))  # infinity is its own root
 
 
 @inlined

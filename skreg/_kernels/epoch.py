@@ -29,12 +29,12 @@ from skreg._kernels.solvers import plan_step
 from skreg._kernels.subnormals import flush_subnormals, write_register
 from skreg._kernels.team import COMMAND, meet, share
 
-DO_STOP, DO_TRAIN, DO_GRADIENT, DO_EVALUATE, DO_TRANSPOSE = range(5)  # commands
+DO_TRAIN, DO_GRADIENT, DO_EVALUATE, DO_TRANSPOSE = range(4)  # commands
 
 
 @jit
 def run(tid, team, job, own):
-    """Carry out one command as the caller (``tid`` 0), or all until DO_STOP as any other member.
+    """Carry out one command as the caller (``tid`` 0), or all of them as any other member.
 
     Returns False where the team was aborted, and True otherwise.
     ``own`` is the job with the member's own copy of the parameters, if members have their own.
@@ -47,8 +47,6 @@ def run(tid, team, job, own):
             evaluate(tid, team, job)
         elif command == DO_TRANSPOSE:
             transpose_all(tid, team, job)
-        elif command == DO_STOP:
-            return True
         else:  # training, where subnormal numbers do not matter
             before = flush_subnormals()
             if command == DO_GRADIENT:

@@ -7,8 +7,6 @@ an array its address and its shape, a named tuple its fields in turn. Fields nev
 arrays hold may.
 """
 
-import functools
-
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -25,15 +23,15 @@ _FLOATS = float, np.floating
 class Referenced:
     """For tuples with named fields that kernels take by reference; a base beside the tuple."""
 
-    @functools.cached_property
-    def words(self):
-        """The fields as kernels read them; the tuple keeps alive what they lead to."""
-        return np.array([word for field in self for word in _words(field)], dtype=np.int64)
-
-    @functools.cached_property
+    @property
     def address(self):
-        """Where the words are."""
-        return self.words.ctypes.data
+        """Where the fields lie as kernels read them; the tuple keeps that, and they it, alive."""
+        known = vars(self)
+        if "_laid_out" not in known:
+            words = np.array([word for field in self for word in _words(field)], dtype=np.int64)
+            # Threads that ask at once get the same address: what came first stays.
+            known.setdefault("_laid_out", (words, words.ctypes.data))
+        return known["_laid_out"][1]
 
 
 def _words(value):

@@ -1,5 +1,7 @@
 """Records by reference: kernels read the fields that Python sees, also of tuples in tuples."""
 
+import sys
+import threading
 from typing import NamedTuple
 
 import numba
@@ -93,6 +95,31 @@ def test_a_changed_copy_is_another_record():
     other = record._replace(inner=Inner(1, 1.0))
     assert record.address != other.address
     assert (_pass_on(other), _pass_on(record._replace(inner=Inner(2, 1.0)))) == (1.0, 2.0)
+
+
+@pytest.fixture
+def hasty_threads():
+    """Threads take turns after a microsecond, where they usually have five thousand."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_threads_that_ask_at_once_get_one_address():
+    def ask(record, barrier, found):
+        barrier.wait()
+        found.append(record.address)
+
+    for _ in range(200):
+        record, barrier, found = make_record(), threading.Barrier(4), []
+        threads = [threading.Thread(target=ask, args=(record, barrier, found)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [record.address] * 4
 
 
 @needs_compiler
