@@ -5,11 +5,11 @@ from types import MethodType
 
 import sklearn
 from sklearn.metrics import check_scoring
-from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._docs import attribute_text
 from skreg._grids import spread
+from skreg._routing import refuse_extra, route
 from skreg._scores import takes_weights
 
 
@@ -85,7 +85,7 @@ class ChosenMixin:
             raise AttributeError(without_refit(self, what))
         return self.best_estimator_
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y, sample_weight=None, **params):
         """Score the chosen network by ``scoring``.
 
         Parameters
@@ -96,6 +96,9 @@ class ChosenMixin:
             Their targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Their weights.
+        **params : dict of str -> object
+            Where metadata routing is enabled, weights under the name by which the scorer asks for
+            them.
 
         Returns
         -------
@@ -113,12 +116,15 @@ class ChosenMixin:
         """
         best = self._chosen("score")
         scorer = check_scoring(best, scoring=self.scoring)
-        if sample_weight is None:
+        with_routing = sklearn.get_config()["enable_metadata_routing"]
+        if not with_routing:
+            refuse_extra(self, "score", params)
+        if sample_weight is None and not params:
             return scorer(best, X, y)
         keywords = {"sample_weight": sample_weight}
-        if sklearn.get_config()["enable_metadata_routing"]:
-            keywords = process_routing(self, "score", **keywords).scorer.score
-            if not keywords:
+        if with_routing:
+            keywords = route(self, "score", keywords, params).scorer.score
+            if not keywords and sample_weight is not None:
                 raise TypeError(
                     f"sample_weight was given, but scoring={self.scoring!r} does not request it; "
                     "leave it out, or choose a scorer with set_score_request(sample_weight=True)."

@@ -16,7 +16,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import indexable
-from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
 from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
@@ -29,6 +29,7 @@ from skreg._kernels.solvers import SOLVERS
 from skreg._parallel import Brake, check_n_jobs
 from skreg._parameters import hidden_units, per_layer, strengths
 from skreg._regularization import batch_augmentation, network_penalties, refuse_combinations
+from skreg._routing import refuse_extra, route
 from skreg._scores import takes_weights
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
@@ -63,7 +64,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, *, groups=None, X_val=None, y_val=None,
-            sample_weight_val=None):  # fmt: skip
+            sample_weight_val=None, **params):  # fmt: skip
         """Choose the strengths by cross-validation, and fit with them on all rows.
 
         Parameters
@@ -80,6 +81,9 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             Groups of the rows, for a ``cv`` that keeps them together.
         X_val, y_val, sample_weight_val : as in the `fit` of the plain estimator
             Validation rows that every fit watches, for ``early_stopping``.
+        **params : dict of str -> object
+            Where metadata routing is enabled, weights and groups under the names by which the
+            splitter and the scorer ask for them.
 
         Returns
         -------
@@ -99,9 +103,10 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         weight = check_weight("sample_weight", sample_weight, checked_X)
         if isinstance(sample_weight, Number):  # the weight of every row
             sample_weight = np.full(checked_X.shape[0], sample_weight, dtype=np.float64)
-        split_keywords, score_weight = self._routed(network, sample_weight, groups)
-        # A frame of targets is summed in another order than an array: scores would differ by bits.
-        shown = indexable(X, y) if callable(self.scoring) or hasattr(y, "columns") else ()
+        split_keywords, score_weight = self._routed(network, sample_weight, groups, params)
+        # Scores of a frame or a list of targets differ from those of an array by bits.
+        is_other = hasattr(y, "columns") or isinstance(y, list | tuple)
+        shown = indexable(X, y) if callable(self.scoring) or is_other else ()
         data = Data(checked_X, checked_y, weight, score_weight, *shown)
         axes = self._axes(network, (X, y, sample_weight))
         data = data._replace(target=self._refuse_unfit(network, axes, data, validation))
@@ -197,9 +202,14 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             try:
                 folds.append(Fold(number, rows[train], rows[test], validation))
             except IndexError as error:
+                kinds = {np.asarray(part).dtype.kind for part in (train, test)}
+                what = (
+                    f"rows for fold {number} that X, which has {n_rows}, does not have"
+                    if kinds <= set("biu")
+                    else f"for fold {number} what are no numbers of rows"
+                )
                 raise ValueError(
-                    f"cv yields rows for fold {number} that X, which has {n_rows}, does not have "
-                    f"({error}); give places from 0 to {n_rows - 1}."
+                    f"cv yields {what} ({error}); give integers from 0 to {n_rows - 1}."
                 ) from None
         if not folds:
             raise ValueError(
@@ -246,16 +256,15 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
                 n_candidates += len(rounds) - 1
         return n_candidates * ledger.n_splits + self.refit
 
-    def _routed(self, network, sample_weight, groups):
+    def _routed(self, network, sample_weight, groups, params):
         """Return the keywords of the splitter, and weights of the rows for the scorer or None."""
-        given = {"sample_weight": sample_weight, "groups": groups}
-        given = {name: value for name, value in given.items() if value is not None}
         if sklearn.get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", **given)
+            given = {"sample_weight": sample_weight, "groups": groups}
+            routed = route(self, "fit", given, params)
             keywords, weight = routed.splitter.split, routed.scorer.score.get("sample_weight")
         else:
-            keywords = {name: value for name, value in given.items() if name == "groups"}
-            weight = sample_weight
+            refuse_extra(self, "fit", params)
+            keywords, weight = {} if groups is None else {"groups": groups}, sample_weight
             if weight is not None:
                 weight = self._weight_for(check_scoring(network, scoring=self.scoring), weight)
         # Of a list, scores would differ from those of an array by bits, as in GridSearchCV.

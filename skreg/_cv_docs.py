@@ -89,14 +89,14 @@ of the last round are what an uninterrupted fit would give.
    JMLR 18.
 """,
 }
-JOBS = (  # what the plain estimators say of n_jobs
-    "Most threads inside one fit: -1 is one per core, None what the surroundings leave. It takes",
-    "fewer where a mini-batch is too little work. The result is the same, bit for bit.",
-)
-SEARCH_JOBS = (  # what the searching estimators say of it
+INSTEAD = {  # of lines that describe the plain estimators: those on the searching ones
+    "Most threads inside one fit: -1 is one per core, None what the surroundings leave. It takes":
     "Fits at a time, each in one thread; -1 takes one per core. None fits one at a time, in as",
+    "fewer where a mini-batch is too little work. The result is the same, bit for bit.":
     "many threads as the work pays for. The result is the same, bit for bit.",
-)
+    "Whether `fit` goes on from the weights and the solver's moments of the last call.":
+    "Handed on to ``best_estimator_``; a search begins anew in any case.",
+}  # fmt: skip
 
 
 def searching(Estimator):
@@ -107,7 +107,7 @@ def searching(Estimator):
     # From Python 3.13 on docstrings come without their indentation; before, it is taken away here.
     text = inspect.cleandoc(Estimator.__doc__)
     text = text.replace("\nscoring : ", "\nearly_stopping_scoring : ")
-    for line, other in zip(JOBS, SEARCH_JOBS, strict=True):
+    for line, other in INSTEAD.items():
         text = text.replace(line, other)
     for name, part in SEARCH.items():
         text = text.replace(f"<{name}>", part.strip("\n").replace("{score}", score))

@@ -221,7 +221,7 @@ def default_score(network, X, y, sample_weight=None):
 
     These would take as long as several epochs on a small table.
     """
-    if sample_weight is None and isinstance(network, ClassifierMixin) and y.ndim == 1:
+    if sample_weight is None and isinstance(network, ClassifierMixin) and np.ndim(y) == 1:
         return float((network.predict(X) == y).mean())
     return network.score(X, y, sample_weight)
 

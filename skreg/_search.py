@@ -1,5 +1,6 @@
 """The bookkeeping of a search: outcomes of fits, GridSearchCV's table, the choice."""
 
+import math
 import numbers
 from collections import defaultdict
 from typing import NamedTuple
@@ -202,9 +203,16 @@ def standard_error(scores):
 
 
 def regularization(candidates):
-    """Return a number for every candidate that grows with each of its strengths."""
-    total = np.zeros(len(candidates))
-    for name in candidates[0]:
-        levels, place = np.unique([params[name] for params in candidates], return_inverse=True)
-        total += place / max(levels.size - 1, 1)
+    """Return a number for every candidate that grows with each of its strengths.
+
+    It counts the smallest steps that the axes have in common: in whole numbers ties are ties.
+    """
+    axes = [
+        np.unique([params[name] for params in candidates], return_inverse=True)
+        for name in candidates[0]
+    ]
+    sizes = [max(levels.size - 1, 1) for levels, _ in axes]
+    total = np.zeros(len(candidates), dtype=np.int64)
+    for (_, place), size in zip(axes, sizes, strict=True):
+        total += place * (math.lcm(*sizes) // size)
     return total

@@ -24,6 +24,7 @@ LAYERS = [
         "_labels",
         "_parallel",
         "_random_state",
+        "_routing",
         "_sklearn",
         "_warnings",
     },

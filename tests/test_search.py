@@ -123,9 +123,18 @@ def test_one_standard_error_takes_the_strongest_within_it():
 
 def test_regularization_adds_the_places_on_all_axes():
     candidates = list(ParameterGrid({"dropout": [0.0, 0.9], "l1": [1.0, 1e-3, 1e-5]}))
-    expected = [1.0, 0.5, 0.0, 2.0, 1.5, 1.0]
-    np.testing.assert_allclose(regularization(candidates), expected)
-    assert regularization([{"l1": 0.1}]).tolist() == [0.0]
+    expected = [1.0, 0.5, 0.0, 2.0, 1.5, 1.0]  # of the longest axis; the steps are halves
+    np.testing.assert_array_equal(regularization(candidates), 2 * np.array(expected))
+    assert regularization([{"l1": 0.1}]).tolist() == [0]
+
+
+def test_equal_regularization_is_a_tie():
+    # 1/5 + 2/5 and 3/5 + 0 are different numbers once they are rounded.
+    six = [0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
+    candidates = list(ParameterGrid({"l1": six, "l2": six}))
+    total = regularization(candidates)
+    for places in ((1, 2), (2, 1), (0, 3), (3, 0)):
+        assert total[6 * places[0] + places[1]] == 3
 
 
 def test_the_higher_mean_decides_between_equally_strong_ones():

@@ -170,6 +170,29 @@ def test_strengths_that_are_off_suit_every_solver():
     assert (search.dropout_, search.group_l1_) == (0.0, 0.0)
 
 
+# Targets.
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize("halving", [False, True])
+def test_a_frame_of_targets_without_attributes_of_arrays(halving):
+    pl = pytest.importorskip("polars")
+    given = {**QUICK, "l1s": NINE, "cv": 2, "halving": halving}
+    frame = MLPClassifierCV(**given).fit(X, pl.DataFrame({"y": Y}))
+    plain = MLPClassifierCV(**given).fit(X, Y)
+    assert frame.best_score_ == plain.best_score_
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.array])
+def test_targets_of_any_form_have_the_scores_of_a_grid_search(form):
+    # In single precision scikit-learn's R2 of a list is computed in another way than of an array.
+    x, y = X.astype(np.float32), form([*(X[:, 0] - X[:, 1])])
+    ours = MLPRegressorCV(**QUICK, l2s=[0.1, 1.0], cv=3).fit(x, y).cv_results_
+    theirs = GridSearchCV(MLPRegressor(**QUICK), {"l2": [0.1, 1.0]}, cv=3).fit(x, y).cv_results_
+    for name in ("split0_test_score", "split1_test_score", "split2_test_score"):
+        np.testing.assert_array_equal(ours[name], theirs[name])
+
+
 # Folds.
 
 
@@ -181,9 +204,9 @@ NONE, SOME = np.empty(0, int), np.arange(9)
     [
         ([(NONE, SOME)], "fold 0 without rows to train on"),
         ([(SOME, SOME), (SOME, NONE)], "fold 1 without rows to score"),
-        ([(SOME, SOME + Y.size)], "fold 0 .* X, which has 150, .*; give places from 0 to 149"),
+        ([(SOME, SOME + Y.size)], "fold 0 .* X, which has 150, .*; give integers from 0 to 149"),
         ([(SOME, np.ones(9, bool))], "fold 0 .* boolean"),
-        ([(SOME + 0.5, SOME)], "fold 0 .* integer"),
+        ([(SOME + 0.5, SOME)], "yields for fold 0 what are no numbers of rows .*; give integers"),
         ([(SOME,)], r"cv yields \(array.* for fold 0; give pairs"),
         ([5, 6], "cv yields 5 for fold 0; give pairs"),
         ([(SOME, SOME), None], "cv yields None for fold 1; give pairs"),
