@@ -7,7 +7,6 @@ rate times the width of the vector units, under the clock that this load gets.
 
 import time
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -15,22 +14,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skreg._jit import jit
+from skreg._kernels.simd import MANY_REGISTERS, VECTOR_BYTES
 
 ITERATIONS = 100_000
-
-
-def vector_bytes():
-    """Return the width of the host's vector registers in bytes, as LLVM reports its features."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 64
-    return 32 if features.get("avx") else 16
-
-
-def n_accumulators():
-    """Return how many vectors to keep busy: more than latency times units, fewer than registers."""
-    many_registers = vector_bytes() == 64 or "aarch64" in llvm.get_default_triple()
-    return 24 if many_registers else 12
+# How many vectors to keep busy: more than latency times units, fewer than registers.
+N_ACCUMULATORS = 24 if MANY_REGISTERS else 12
 
 
 @intrinsic
@@ -39,7 +27,7 @@ def _multiply_add_loop(typingctx, n, x, factor, summand):
 
     def generate(context, builder, signature, arguments):
         rounds, start, *operands = arguments
-        lanes = vector_bytes() * 8 // x.bitwidth
+        lanes = VECTOR_BYTES * 8 // x.bitwidth
         vector = ir.VectorType(start.type, lanes)
         accumulators = _distinct(builder, start, vector)
         operands = [_splat(builder, operand, vector) for operand in operands]
@@ -53,7 +41,7 @@ def _distinct(builder, start, vector):
     """Return stack slots of accumulators that the compiler cannot merge."""
     base = _splat(builder, start, vector)
     slots = []
-    for k in range(n_accumulators()):
+    for k in range(N_ACCUMULATORS):
         ramp = ir.Constant(vector, [float(k * vector.count + j) for j in range(vector.count)])
         slot = cgutils.alloca_once(builder, vector)
         builder.store(builder.fadd(base, ramp), slot)
@@ -113,10 +101,10 @@ def measure(dtype, repeats=5):
     """
     scalar = np.dtype(dtype).type
     operands = scalar(1), scalar(0.5), scalar(0.25)
-    lanes = vector_bytes() // np.dtype(dtype).itemsize
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
     multiply_add(1, *operands)
     best = min(_seconds(operands) for _ in range(repeats))
-    return 2 * lanes * n_accumulators() * ITERATIONS / best
+    return 2 * lanes * N_ACCUMULATORS * ITERATIONS / best
 
 
 def _seconds(operands):

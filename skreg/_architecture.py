@@ -13,10 +13,8 @@ import numpy as np
 
 from skreg._kernels import job
 from skreg._kernels.matmul import TILE_ROWS, pack, unpack
-from skreg._kernels.simd import lanes
+from skreg._kernels.simd import CACHE_LINE, lanes
 from skreg._kernels.skipping import WORD
-
-CACHE_LINE = 64  # bytes
 
 
 def aligned_zeros(size, dtype):

@@ -20,6 +20,7 @@ from skreg._kernels.images import Shape
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.team import new_team
 from skreg._parameters import column_groups, read_groups
+from skreg._random_state import LARGEST_SEED
 from skreg._sklearn import Interval
 
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
@@ -67,7 +68,7 @@ class Transform(DocLinkMixin, BaseEstimator):
         plan = plan_augmentation(self, X.shape[1], None, names)
         if plan is None:
             return X.copy(), target
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        seed = check_random_state(random_state).randint(LARGEST_SEED)
         return sample_batch(plan, X, target, int(seed))
 
     def _blended_target(self, y):

@@ -285,10 +285,6 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
             smoothing=self._smoothing(),
         )
 
-    def _set_outputs(self, target):
-        self.n_outputs_ = self._n_outputs(target)
-        self.n_layers_ = len(hidden_units(self.hidden_layer_sizes)) + 2
-
     def _batch_size(self, n_samples):
         if isinstance(self.batch_size, str):
             return min(200, n_samples)

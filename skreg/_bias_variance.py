@@ -1,6 +1,5 @@
 """Bias and variance of any estimator, from fits on bootstrap samples of the training rows."""
 
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, indexable, resample
 from sklearn.utils.parallel import Parallel, delayed
 
-LARGEST_SEED = np.iinfo(np.int32).max
+from skreg._parameters import is_integer
+from skreg._random_state import LARGEST_SEED
+
 MOST_DRAWS = 1000  # of one bootstrap sample, until every class is in it
 
 
@@ -222,7 +223,7 @@ def _classifies(estimator):
 
 def _check_range(param_name, param_range, n_bootstraps):
     """Return the values to try; [None] without a parameter."""
-    if not isinstance(n_bootstraps, Integral):
+    if not is_integer(n_bootstraps):
         raise ValueError(f"n_bootstraps={n_bootstraps!r} is not an int; give a number of samples.")
     if n_bootstraps < 2:
         raise ValueError(f"n_bootstraps={n_bootstraps} shows no variance; give at least 2.")

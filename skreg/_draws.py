@@ -4,8 +4,6 @@ The draws of a network trained with dropout are approximately draws from the pos
 Bayesian network (Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", section 4).
 """
 
-from numbers import Integral
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -13,6 +11,7 @@ from skreg._architecture import n_parameters
 from skreg._engine import Engine
 from skreg._job import CHUNK_ROWS, Rows, most_entries
 from skreg._kernels import job as slots
+from skreg._parameters import is_integer
 from skreg._threads import Threads
 
 BLOCK_OUTPUTS = 2**21  # numbers at a time: 16 MB in double precision
@@ -20,7 +19,7 @@ BLOCK_OUTPUTS = 2**21  # numbers at a time: 16 MB in double precision
 
 def check_n_draws(n_draws):
     """Refuse anything but a positive integer."""
-    if not isinstance(n_draws, Integral) or isinstance(n_draws, bool) or n_draws < 1:
+    if not is_integer(n_draws) or n_draws < 1:
         raise ValueError(f"n_draws={n_draws!r} must be an integer of at least 1; 100 is usual.")
 
 

@@ -29,7 +29,7 @@ from skreg._kernels.losses import (
     SQUARED_ERROR,
 )
 from skreg._kernels.solvers import SOLVERS
-from skreg._parameters import hidden_units
+from skreg._parameters import hidden_units, is_integer
 from skreg._penalties import Penalties
 from skreg._regularization import NEEDS_BATCHES, network_penalties
 from skreg._threads import OneBlasThread
@@ -266,7 +266,7 @@ def strength_grid(name, value, find_null, eps):
     strengths : array of shape (n_strengths,)
         Evenly spaced logarithms down from `top_strength`; of a dropout, even steps from 0 to 0.8.
     """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+    if not is_integer(value):
         return _check_strengths(name, value)
     if value < 1:
         raise ValueError(f"{name}s={value} must be at least 1 strength, or an array of strengths.")

@@ -61,7 +61,8 @@ class _Part(JITCodeLibrary):
         """Return one module with all that the function reaches, for code that is no program."""
         whole = self.module().clone()
         for library in _reached_from(self):
-            linked = library.module() if isinstance(library, _Part) else _shared(library)
+            is_part = isinstance(library, _Part)
+            linked = library.module() if is_part else library._get_module_for_linking()
             whole.link_in(linked, preserve=True)
         return whole
 
@@ -79,10 +80,6 @@ class _Program(JITCodeLibrary):
                 self._final_module.link_in(library.module(), preserve=True)
         self._linking_libraries = [one for one in reached if not isinstance(one, _Part)]
         super().finalize()
-
-
-def _shared(library):
-    return library._get_module_for_linking()
 
 
 def _reached_from(library):

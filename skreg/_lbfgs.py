@@ -219,17 +219,18 @@ class LbfgsRun(Run):
 
     def start(self, random_state, incremental):
         """Train from ``flat`` and write what was learned."""
-        estimator, flat = self.estimator, self.flat
+        estimator = self.estimator
+        flat, self.flat = self.flat, None
         options = LbfgsOptions(estimator.max_iter, estimator.max_fun, float(estimator.tol))
         self.patience = Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change)
-        self.best, self.latest = None, flat
+        self.best, self.reached = None, flat
         dtype = flat.dtype
-        self.watch.show(lambda: self.snapshot(self.latest.astype(dtype), 0, self.patience))
+        self.watch.show(lambda: self.snapshot(self.reached.astype(dtype), 0, self.patience))
         n_rows = min(self.index.size, CHUNK_ROWS)
         with OneBlasThread(), self.threads(n_rows) as n_threads:
             self.watch.begin("iteration")
             result = self._minimize(n_threads, flat, options)
-        flat = self.latest if self.best is None or not self.stops_early else self.best
+        flat = self.reached if self.best is None or not self.stops_early else self.best
         if self.stops_early and self.best is None and not self.interrupted:
             warn(NO_SCORE.format(estimator.scoring))
         estimator.stopped_early_ = self.stops_early and self.patience.exhausted
@@ -262,7 +263,7 @@ class LbfgsRun(Run):
             raise ValueError(NOT_FINITE)
         if not self.stopped:
             check_optimize_result("lbfgs", result, options.max_iter)
-        self.latest = result.x
+        self.reached = result.x
         return result
 
     @contextlib.contextmanager
@@ -296,7 +297,7 @@ class LbfgsRun(Run):
 
     def _after_iteration(self, flat):
         """Book an iteration; return whether early stopping or a callback ends the run."""
-        self.latest = flat
+        self.reached = flat  # the newest iterate
         terms = self.objective.terms.values(flat)
         row = {
             "loss": self.objective.loss,

@@ -76,7 +76,7 @@ def frozen_matrices(name, value, n_matrices):
     """Return which weight matrices do not move, from their indices."""
     frozen = np.zeros(n_matrices, dtype=bool)
     for index in () if value is None else _items(name, value, "indices of layers"):
-        if not _is_index(index) or not -n_matrices <= index < n_matrices:
+        if not is_integer(index) or not -n_matrices <= index < n_matrices:
             raise ValueError(
                 f"{name}={value!r} names a layer {index!r}, but the network has {n_matrices} "
                 f"layers with weights; give integers from 0 to {n_matrices - 1}, or negative ones "
@@ -88,8 +88,8 @@ def frozen_matrices(name, value, n_matrices):
     return frozen
 
 
-def _is_index(value):
-    """Return whether the value is a whole number; those of a mask are not."""
+def is_integer(value):
+    """Return whether the value is a whole number; True and False are none."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
@@ -155,7 +155,7 @@ def _column(name, column, n_features, columns):
             return columns[column]
         known = "X has no column names" if not columns else f"columns of X: {list(columns)}"
         raise ValueError(f"{name} names an unknown column {column!r}; {known}.")
-    if _is_index(column) and -n_features <= column < n_features:
+    if is_integer(column) and -n_features <= column < n_features:
         return int(column) % n_features
     raise ValueError(
         f"{name} names a column {column!r}, but X has {n_features} features; give indices from 0 "
@@ -176,7 +176,7 @@ def equal_factors(factors, groups):
 
 
 def dropout_rates(name, value, n_layers):
-    """Return one dropout rate in [0, 1) per hidden layer (or per input: one)."""
+    """Return one dropout rate in [0, 1) per hidden layer."""
     rates = per_layer(name, value, n_layers, "hidden layers")
     if not ((rates >= 0) & (rates < 1)).all():
         raise ValueError(

@@ -14,6 +14,7 @@ from skreg._classifier import MLPClassifier
 from skreg._grids import refuse_solver, strength_grid
 from skreg._inputs import check_data, check_validation, encode_rows
 from skreg._parallel import Brake
+from skreg._parameters import is_integer
 from skreg._regressor import MLPRegressor
 from skreg._scores import as_number
 from skreg._walk import NullOnDemand, walk
@@ -258,7 +259,7 @@ def choose_axis(values, n_strengths):
         )
     if given:
         return next(iter(given.items()))
-    if not isinstance(n_strengths, numbers.Integral) or n_strengths < 1:
+    if not is_integer(n_strengths) or n_strengths < 1:
         raise ValueError(f"n_strengths={n_strengths!r} must be an integer of at least 1.")
     return "l1", n_strengths
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state
 
+LARGEST_SEED = np.iinfo(np.int32).max
+
 
 class _NoEntropy(ISeedSequence):
     """What a generator begins with that is seeded at once."""

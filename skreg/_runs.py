@@ -108,7 +108,7 @@ class Run:
     Parameters
     ----------
     estimator : BaseMLP
-        Written to only when the run has ended well.
+        Learns what the run has learned; a copy, which the caller throws away if the run fails.
     network : Network
     rows : Rows
         Training rows.

@@ -1,7 +1,6 @@
 """The bookkeeping of a search: outcomes of fits, GridSearchCV's table, the choice."""
 
 import math
-import numbers
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from skreg._grids import logarithmic, strength_grid, top_strength
+from skreg._parameters import is_integer
 
 EPS = 1e-3  # lowest strength of an automatic grid, relative to its top
 # What can be searched. A warm path runs along the first of them that is asked for.
@@ -27,7 +27,7 @@ def grid(name, value, find_null):
     find_null : callable
         Returns the `NullModel` on which automatic grids rest.
     """
-    is_number = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    is_number = is_integer(value)
     if is_number and "dropout" not in name and not top_strength(name, find_null()) > 0:
         return logarithmic(1.0, EPS, value)  # nothing tells anything about y: any grid will do
     checked = strength_grid(name, value, find_null, EPS)

@@ -9,12 +9,11 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from skreg._grids import refuse_solver, strength_grid
 from skreg._parallel import Brake, check_n_jobs, run_all
-from skreg._parameters import column_groups
+from skreg._parameters import column_groups, is_integer
 from skreg._path import choose_axis, path_estimator, range_of
+from skreg._random_state import LARGEST_SEED
 from skreg._walk import NullOnDemand, walk
 from skreg._warnings import warn
-
-MAX_SEED = np.iinfo(np.int32).max
 
 
 class StabilitySelection(NamedTuple):
@@ -272,7 +271,7 @@ def _subsamples(weight, n_subsamples, fraction, in_pairs, random_state):
         order = order[size:] if is_second else random_state.permutation(rows)
         sample = np.zeros_like(weight)
         sample[order[:size]] = weight[order[:size]]
-        yield random_state.randint(MAX_SEED), sample
+        yield random_state.randint(LARGEST_SEED), sample
 
 
 def _seeded(model, seed):
@@ -307,8 +306,7 @@ def _check_data(model, X, y, sample_weight):
 
 
 def _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs):
-    is_count = isinstance(n_subsamples, numbers.Integral) and not isinstance(n_subsamples, bool)
-    if not is_count or n_subsamples < 1:
+    if not is_integer(n_subsamples) or n_subsamples < 1:
         raise ValueError(f"n_subsamples={n_subsamples!r} must be an integer of at least 1.")
     if not isinstance(sample_fraction, numbers.Real) or not 0 < sample_fraction < 1:
         raise ValueError(

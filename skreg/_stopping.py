@@ -18,7 +18,7 @@ class Patience:
         True where higher is better (a validation score), False for a training loss.
     tol : float
         An improvement smaller than this does not count.
-    n_iter_no_change : int
+    n_iter_no_change : int or inf
         More than this many epochs without improvement exhaust the patience.
     n_summed : int
         Of how many outputs the training loss is the sum; ``tol`` is compared with their mean.

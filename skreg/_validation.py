@@ -127,10 +127,11 @@ def score_function(estimator, validation, rows):
         )
     probe = copy.copy(estimator)  # it predicts with the weights of each epoch
     vars(probe).pop("feature_names_in_", None)
-    probe._set_outputs(target)
 
     def score(engine, raw, loss):
-        probe.coefs_, probe.intercepts_ = views(engine.parameters(), engine.network.units)
+        units = engine.network.units
+        probe.coefs_, probe.intercepts_ = views(engine.parameters(), units)
+        probe.n_layers_ = len(units)
         value = scorer(probe, X, validation.labels, **keywords)
         return as_number(value, f"scoring={estimator.scoring!r}")
 

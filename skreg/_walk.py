@@ -1,13 +1,13 @@
 """One walk along strengths from weak to strong, each fit from the previous solution."""
 
 import copy
-import numbers
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._grids import null_model, spread, top_strength
+from skreg._parameters import is_integer
 from skreg._schedules import PLANNED
 from skreg._warnings import warn
 
@@ -219,7 +219,7 @@ def warm_epochs(model, given):
     if given is None:
         is_planned = model.solver != "lbfgs" and model.learning_rate in PLANNED
         return max(1, round(model.max_iter * WARM_SHARE)) if is_planned else model.max_iter
-    if not isinstance(given, numbers.Integral) or given < 1:
+    if not is_integer(given) or given < 1:
         raise ValueError(f"warm_max_iter={given!r} must be an integer of at least 1, or None.")
     return given
 

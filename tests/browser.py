@@ -5,7 +5,6 @@ port this way: Chromium reads commands from file descriptor 3 and answers on 4, 
 with a zero byte.
 """
 
-import base64
 import json
 import os
 import select
@@ -154,8 +153,3 @@ class Browser:
                 pass
             time.sleep(0.05)
         raise TimeoutError(f"not true within {PATIENCE} s: {script}")
-
-    def screenshot(self, path, full=True):
-        """Write a picture of the page, or only of what the window shows, as PNG."""
-        data = self._send("Page.captureScreenshot", format="png", captureBeyondViewport=full)
-        path.write_bytes(base64.b64decode(data["data"]))

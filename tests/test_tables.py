@@ -16,7 +16,6 @@ import skreg
 from skreg import _docs, _grids, _plugs, augmentation
 from skreg._architecture import make_layout
 from skreg._augmenting import Transform, plan_augmentation
-from skreg._displays import loss_curve
 from skreg._job import NO_RULE, Network, Table, Task, _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, losses, solvers
 from skreg._lbfgs import USUAL_TOL, slope_beyond
@@ -317,8 +316,3 @@ def test_pages_name_every_term_of_the_penalty(path, heading):
     forgotten = {one for one in TERMS if f"`{one}`" not in section}
     name = heading.strip("#=-\n ")
     assert not forgotten, f'"{name}" of {path} does not name {forgotten}'
-
-
-def test_every_term_of_the_penalty_has_a_name_for_legends():
-    forgotten = set(TERMS) - loss_curve.NAMES.keys()
-    assert not forgotten, f"enter {forgotten} in NAMES of skreg/_displays/loss_curve.py"

@@ -6,8 +6,6 @@ from skreg._displays._axes import BLACK, check_matplotlib, colour, draw_legend, 
 from skreg._displays._unwrap import unwrap
 from skreg._penalties import TERMS
 
-NAMES = {"l1": "l1", "l2": "l2", "group_l1": "group l1", "l2_anchor": "l2 anchor"}
-
 
 class LossCurveDisplay:
     """The training loss of every epoch, penalties stacked on top of it, and the validation loss.
@@ -143,7 +141,7 @@ class LossCurveDisplay:
             ink, above = colour(len(areas) + 1), below + np.asarray(values)
             areas[name] = ax.fill_between(
                 epochs, below, above, color=ink, alpha=0.35, linewidth=0,
-                label=f"+ {NAMES.get(name, name)} penalty",
+                label=f"+ {name.replace('_', ' ')} penalty",
             )  # fmt: skip
             # Legends avoid lines, not areas.
             ax.plot(epochs, above, color=ink, linewidth=0.8)

@@ -1,7 +1,5 @@
 """How sure a network is: bands of predictions with units dropped, along one feature."""
 
-from numbers import Integral
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import is_classifier
@@ -15,6 +13,7 @@ from skreg._displays._axes import (
     shown,
 )
 from skreg._displays._unwrap import unwrap
+from skreg._parameters import is_integer
 
 N_GRID = 200
 OTHERS = "\n(other features at their medians)"
@@ -193,7 +192,7 @@ def _target(network, target):
     """Return the column of the draws and what to call it."""
     if not is_classifier(network):
         column = 0 if target is None else target
-        if not (_is_place(column) and -network.n_outputs_ <= column < network.n_outputs_):
+        if not (is_integer(column) and -network.n_outputs_ <= column < network.n_outputs_):
             raise ValueError(
                 f"target={target!r} is not an output of the network, which has "
                 f"{network.n_outputs_}; give its number, from 0 on, or None for the first."
@@ -221,16 +220,12 @@ def _feature(X, feature):
         X = X.reshape(-1, 1) if X.ndim == 1 else X
         names = [f"x{place}" for place in range(X.shape[1])]
     place = names.index(feature) if feature in names else feature
-    if not (_is_place(place) and 0 <= place < len(names)):
+    if not (is_integer(place) and 0 <= place < len(names)):
         raise ValueError(
             f"feature={feature!r} is not a column of X; give its number, from 0 to "
             f"{len(names) - 1}, or one of {names}."
         )
     return X, place, names[place]
-
-
-def _is_place(value):
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _column(X, place, name):

@@ -1,11 +1,10 @@
 """The first weight matrix, as images or as a map of features and units."""
 
-from numbers import Integral
-
 import numpy as np
 
 from skreg._displays._axes import LIGHT_GREY, check_matplotlib, open_axes, shown, size_in_points
 from skreg._displays._unwrap import first_weights, input_names, unwrap
+from skreg._parameters import is_integer
 
 N_IMAGES = 16
 TICK_SIZE = 8  # points
@@ -176,7 +175,7 @@ class WeightsDisplay:
 
 def check_number(name, value):
     """Refuse a number of units or features that is not at least 1."""
-    if value is not None and not (isinstance(value, Integral) and value > 0):
+    if value is not None and not (is_integer(value) and value > 0):
         raise ValueError(f"{name}={value!r} draws nothing; give an int from 1 on, or None.")
 
 

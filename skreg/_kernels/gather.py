@@ -22,8 +22,9 @@ from skreg._kernels.job import (
 from skreg._kernels.lanes import prefetch
 from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.plugs import call, plug
+from skreg._kernels.simd import CACHE_LINE
 
-CACHE_LINE, BYTES_AHEAD = 64, 4096
+BYTES_AHEAD = 4096
 
 
 @jit

@@ -124,7 +124,7 @@ def draw_places(places, key, scale, gaps):
     places : array of int32, shape (size,)
         Overwritten by the members, in increasing order.
     key : uint64
-        Of the row.
+        Of the draw: `swap_cells` has one for each tile of rows.
     scale : float
         ``1 / log(1 - probability)``; of the type of ``gaps``.
     gaps : array of shape (N_GAPS,)

@@ -40,6 +40,7 @@ def _vector_bytes(features):
 
 FEATURES = _features()
 VECTOR_BYTES = _vector_bytes(FEATURES)
+CACHE_LINE = 64  # bytes
 MANY_REGISTERS = VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64")
 
 # Rows of fan-in and of a batch are padded to this count, so that no tile is ever ragged.

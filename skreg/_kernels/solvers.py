@@ -41,7 +41,7 @@ class Segment(NamedTuple):
 
     weights: np.ndarray
     first: np.ndarray  # velocity of sgd, first moment of adam
-    second: np.ndarray  # second moment of adam; empty for sgd
+    second: np.ndarray  # second moment of adam; sgd has none, and must not look at it
     gradient: np.ndarray
 
 
