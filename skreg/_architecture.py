@@ -137,6 +137,13 @@ def _places(sizes):
     return ends - sizes, int(ends[-1])
 
 
+def scattered(values, places, n):
+    """Return ``n`` rows of zeros, but with values at some places."""
+    out = np.zeros((n, *values.shape[1:]), values.dtype)
+    out[places] = values
+    return out
+
+
 def flat_parameters(coefs, intercepts):
     """Return weights and biases, one array per layer, as a new flat vector."""
     return np.concatenate([np.ravel(part) for part in (*coefs, *intercepts)])

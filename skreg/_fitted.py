@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._architecture import flat_parameters, n_parameters, units_of
+from skreg._architecture import flat_parameters, n_parameters, scattered, units_of
 from skreg._compression import compress_network
 from skreg._draws import check_n_draws, draw_blocks
 from skreg._engine import Engine
@@ -107,9 +107,7 @@ class FittedMixin:
         """Return values of the columns that are read among zeros for the others."""
         if self._columns is None:
             return values
-        spread = np.zeros(self.n_features_in_, values.dtype)
-        spread[self._columns] = values
-        return spread
+        return scattered(values, self._columns, self.n_features_in_)
 
     # Monte-Carlo dropout.
 

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import ClassifierMixin
 
+from skreg._architecture import scattered
 from skreg._callbacks import Watch
 from skreg._grids import spread
 from skreg._inputs import check_validation, encode_rows
@@ -87,10 +88,14 @@ class Fold:
                 "weight or choose another cv."
             )
         target, weight, index = encode_rows(network, data.y[self.train], weight, True, False)
-        target = data.target if self._is_alike(target, data) else self._spread(target, data)
+        n_rows = data.X.shape[0]
+        alike = self._is_alike(target, data)
+        target = data.target if alike else scattered(target, self.train, n_rows)
+        if weight is not None:
+            weight = scattered(weight, self.train, n_rows)
         own = check_validation(network, self._validation, data.X.dtype)
         rows = self.train if index.size == self.train.size else self.train[index]
-        return Prepared(network, target, self._spread(weight, data), rows, own)
+        return Prepared(network, target, weight, rows, own)
 
     def _is_alike(self, target, data):
         """Return whether the fold's targets are those that all rows got together."""
@@ -101,14 +106,6 @@ class Fold:
             and shared.shape[1:] == target.shape[1:]
             and np.array_equal(shared[self.train], target)
         )
-
-    def _spread(self, values, data):
-        """Return values of the training rows in their places among all rows."""
-        if values is None:
-            return None
-        spread = np.zeros((data.X.shape[0], *values.shape[1:]), values.dtype)
-        spread[self.train] = values
-        return spread
 
     def scored(self, data):
         """Return X, y and the scorer's keywords of the rows to score."""

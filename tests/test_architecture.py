@@ -17,6 +17,7 @@ from skreg._architecture import (
     n_parameters,
     pack_parameters,
     returned_memory,
+    scattered,
     unpack_parameters,
     views,
 )
@@ -164,3 +165,10 @@ def test_starting_weights_are_scikit_learns(hidden, activation):
     pairs = zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True)
     for a, b in pairs:
         np.testing.assert_allclose(a, b, rtol=1e-15)
+
+
+def test_values_are_scattered_among_zeros():
+    rows = scattered(np.array([[1, 2], [3, 4]], dtype=np.float32), [3, 0], 4)
+    np.testing.assert_array_equal(rows, [[3, 4], [0, 0], [0, 0], [1, 2]])
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(scattered(np.array([5, 6]), np.array([1, 2]), 3), [0, 5, 6])

@@ -11,12 +11,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import skreg
 from skreg import _docs, _grids, _plugs, augmentation
 from skreg._architecture import make_layout
 from skreg._augmenting import Transform, plan_augmentation
-from skreg._job import NO_RULE, Network, Table, Task, _put_penalties
+from skreg._engine import Engine
+from skreg._job import NO_RULE, WRITTEN_SLOTS, Network, Rows, Table, Task, _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, losses, solvers
 from skreg._lbfgs import USUAL_TOL, slope_beyond
 from skreg._penalties import TERMS, Penalties, Terms, make_penalties
@@ -24,6 +26,7 @@ from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
 from tests import test_augmentation, test_grids, test_regressor
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
+from tests.kernels.engines import JIT, features, starting_weights
 from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
 
 ROOT = Path(__file__).parent.parent
@@ -174,6 +177,39 @@ def test_every_slot_of_the_penalties_is_filled():
     forgotten = {name for slot, name in slots_of(job).items()
                  if job.L1 <= slot < job.BEFORE and not table.addresses[slot].all()}  # fmt: skip
     assert not forgotten, f"fill {forgotten} in `_put_penalties` of skreg/_job.py"
+
+
+@pytest.mark.skipif(not JIT, reason="without the compiler a team is one member")
+@pytest.mark.parametrize("loss", [losses.SQUARED_ERROR, losses.SOFT_LOG_LOSS])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_members_that_take_whole_steps_share_nothing_that_a_step_writes(container, loss):
+    """Two members would write to a slot at once that is not in `WRITTEN_SLOTS`, unnoticed."""
+    rng = np.random.default_rng(0)
+    X = container(features(120, 40))
+    y = rng.integers(2, size=(120, 1)).astype(float) if loss else rng.normal(size=(120, 2))
+    smoothing = 0.1 if loss else 0.0
+    codes = activations.RELU, activations.IDENTITY
+    network = Network((40, 64, 2), codes, loss, 0.0, losses.LINK_IDENTITY, (0.2, 0.2), 1, smoothing)
+    penalties = make_penalties(
+        2, **dict.fromkeys(TERMS, 0.01), max_norm=1.0, factors=np.r_[1.0, 2.0, np.ones(38)],
+        groups=(np.array([0]), np.array([1]), np.arange(2, 40)),
+    )  # fmt: skip
+    rule = solvers.Rule(solvers.ADAM, 0.9, 1, 0.9, 0.999, 1e-8, 0.01, 1.0, 0.9)
+    rows = Rows(X, y, rng.random(120))
+    with Engine(network, np.float64, train=rows, rule=rule, penalties=penalties, batch_size=40,
+                n_threads=2) as engine:  # fmt: skip
+        assert engine.job.n_parts > 1
+        engine.load(starting_weights(network.units))
+        engine.train_epoch(0.01)
+        before = {slot: array.copy() for slot, array in engine.table.arrays.items()}
+        engine.train_epoch(0.01)
+        written = {slot for slot, array in engine.table.arrays.items()
+                   if not np.array_equal(array, before[slot], equal_nan=True)}  # fmt: skip
+    assert job.WEIGHTS in written
+    # Of these, each member has its own places by its number.
+    shared = written - set(WRITTEN_SLOTS) - {job.PART_GRADIENTS, job.PART_SUMS}
+    names = {slots_of(job)[slot] for slot in shared}
+    assert not names, f"enter {names} in WRITTEN_SLOTS of skreg/_job.py"
 
 
 @pytest.mark.parametrize("name", [one for one in TERMS if one not in NEEDS_BATCHES])

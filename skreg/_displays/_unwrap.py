@@ -7,6 +7,8 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._architecture import scattered
+
 
 class Inside(NamedTuple):
     """What is inside an estimator."""
@@ -72,9 +74,7 @@ def first_weights(network):
     columns = getattr(network, "_columns", None)
     if columns is None:
         return weights
-    spread = np.zeros((network.n_features_in_, weights.shape[1]))
-    spread[columns] = weights
-    return spread
+    return scattered(weights, columns, network.n_features_in_)
 
 
 def input_names(network, transformers, given=None):

@@ -11,7 +11,15 @@ from skreg._jit import jit
 from skreg._kernels.activations import activate_values, keeps_zero
 from skreg._kernels.job import part
 from skreg._kernels.lanes import count
-from skreg._kernels.matmul import STORE, TILE_ROWS, Multiplication, Numbers, Panels, product
+from skreg._kernels.matmul import (
+    STORE,
+    TILE_ROWS,
+    Multiplication,
+    Numbers,
+    Panels,
+    count_panels,
+    product,
+)
 from skreg._kernels.scratch import free_array, heap_array
 from skreg._kernels.simd import row_tile_1, row_tile_4
 
@@ -80,9 +88,9 @@ def _multiply(a, b, c, shape):
     tiled = n_rows // TILE_ROWS * TILE_ROWS
     mode = np.int64(STORE)
     nothing = part(c.values, 0, 0)
-    product(Multiplication(a, b, c, tiled, depth, n_columns, mode, nothing))
-    width = count(b.values)
-    n_panels = (n_columns + width - 1) // width
+    task = Multiplication(a, b, c, tiled, depth, n_columns, mode, nothing)
+    product(task)
+    n_panels = count_panels(task)
     for i in range(tiled, n_rows):
         a_i, c_i = a.start + i * a.row, c.start + i * c.row
         p = 0

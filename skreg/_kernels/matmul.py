@@ -27,7 +27,7 @@ from skreg._kernels.simd import (
 
 __all__ = [
     "ADD", "MULTIPLY", "PLUS", "TILE_ROWS", "STORE", "Multiplication", "Numbers", "Panels",
-    "fetch_to_update", "pack", "product", "tiled", "unpack", "whole_tiles",
+    "count_panels", "fetch_to_update", "pack", "product", "tiled", "unpack", "whole_tiles",
 ]  # fmt: skip
 
 
@@ -74,6 +74,13 @@ def tiled(n_rows):
 
 
 @jit
+def count_panels(task):
+    """Return how many vectors wide the result of a task is."""
+    width = count(task.a.values)
+    return (task.n_columns + width - 1) // width
+
+
+@jit
 def whole_tiles(task):
     """Return the task with its rows rounded up to whole tiles, as `product` wants them."""
     a, b, c, n_rows, depth, n_columns, mode, updated = task
@@ -106,8 +113,7 @@ def _product(task):
     by.
     """
     a, b, c, n_rows, depth, n_columns, mode, _ = task
-    width = count(a.values)
-    n_panels = (n_columns + width - 1) // width
+    width, n_panels = count(a.values), count_panels(task)
     half = is_half(n_panels * width - n_columns, width)
     p = 0
     while p < n_panels:

@@ -170,31 +170,36 @@ def soft_loss_rows(job, source, first, last):
 
 
 @jit
+def output_shape(job, n_rows):
+    """Return the `OutputShape` of some rows of a batch."""
+    layout = job.layout
+    level = layout.shape[1] - 1
+    width = layout[PANELS, level - 1] * lanes_of(job)
+    return OutputShape(n_rows, layout[UNITS, level], layout[LEAD, level], width)
+
+
+@jit
 def output_rows(job, source, first, last):
     """Return the `OutputRows` of batch rows ``first:last``."""
     layout, memory = job.layout, numbers(job, MEMORY)
     level = layout.shape[1] - 1
-    lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
-    n_rows, n_targets = last - first, batch_targets(job, source)
+    n_rows, n_targets, lead = last - first, batch_targets(job, source), layout[LEAD, level]
     return OutputRows(
         part(memory, layout[VALUES, level] + first * lead, n_rows * lead),
         part(memory, layout[DELTAS, level] + first * lead, n_rows * lead),
         part(numbers(job, TARGET), first * n_targets, n_rows * n_targets),
         part(numbers(job, SAMPLE_WEIGHT), first, n_rows),
         part(doubles(job, ROW_LOSSES), first, n_rows),
-        OutputShape(n_rows, layout[UNITS, level], lead, width),
+        output_shape(job, n_rows),
     )
 
 
 @jit
 def link_rows(job, first, last):
     """Turn the raw outputs of batch rows ``first:last`` into predictions."""
-    layout = job.layout
-    level = layout.shape[1] - 1
-    lead, width = layout[LEAD, level], layout[PANELS, level - 1] * lanes_of(job)
-    n_rows = last - first
-    outputs = part(numbers(job, MEMORY), layout[VALUES, level] + first * lead, n_rows * lead)
-    shape = OutputShape(n_rows, layout[UNITS, level], lead, width)
+    shape = output_shape(job, last - first)
+    start = job.layout[VALUES, job.layout.shape[1] - 1] + first * shape.lead
+    outputs = part(numbers(job, MEMORY), start, shape.n_rows * shape.lead)
     apply_link(job.output_rule.link, outputs, shape)
 
 

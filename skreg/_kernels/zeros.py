@@ -48,6 +48,7 @@ from skreg._kernels.matmul import (
     Multiplication,
     Numbers,
     Panels,
+    count_panels,
     fetch_to_update,
     is_half,
     product,
@@ -101,8 +102,7 @@ def skip(job, what, level, place, task):
     else:
         shape = task.n_rows, task.depth
         note_rows(task.a, shape, notes)
-        width = count(task.a.values)
-        n_panels = (task.n_columns + width - 1) // width
+        n_panels = count_panels(task)
         if are_few(notes, shape, n_panels // count_groups(n_panels)):
             skipping_product(task, notes, partial_rows(job, row))
         else:
@@ -186,7 +186,7 @@ def _skipping_product(task, notes, partial):
     """
     a, b, c, n_rows, depth, n_columns, mode, updated = task
     width = count(a.values)
-    n_panels, waits = (n_columns + width - 1) // width, mode == MULTIPLY or mode == PLUS
+    n_panels, waits = count_panels(task), mode == MULTIPLY or mode == PLUS
     n_groups, n_blocks = count_groups(n_panels), n_words(depth)
     for g in range(n_groups):
         p, last = share(g, n_groups, n_panels, 1)
