@@ -17,11 +17,10 @@ from skreg._kernels.job import GRADIENT, MEMORY, TRANSPOSED, WEIGHTS
 from skreg._kernels.losses import POISSON
 from skreg._kernels.solvers import ADAM, Rule
 from skreg._penalties import make_penalties
-from tests.kernels.engines import JIT, features, make_engine, starting_weights, targets
+from tests.kernels.engines import features, make_engine, needs_threads, starting_weights, targets
 
 UNITS = (7, 6, 3)
 ADAM_RULE = Rule(ADAM, 0.9, 1, 0.9, 0.999, 1e-8, 0.0, 0.0)
-needs_a_team = pytest.mark.skipif(not JIT, reason="without the compiler a team is one member")
 
 
 def engine_of(n=30, X=None, **more):
@@ -126,7 +125,7 @@ def test_an_epoch_without_weight_changes_nothing():
         assert engine.steps == 0
 
 
-@needs_a_team
+@needs_threads
 @pytest.mark.parametrize("n_threads", [2, 3])
 def test_an_error_of_a_member_reaches_the_caller(n_threads, monkeypatch):
     before = threading.enumerate()
@@ -145,7 +144,7 @@ def test_an_error_of_a_member_reaches_the_caller(n_threads, monkeypatch):
     assert threading.enumerate() == before
 
 
-@needs_a_team
+@needs_threads
 def test_an_engine_closes_though_its_kernel_cannot_be_called(monkeypatch):
     before = threading.enumerate()
 
@@ -159,7 +158,7 @@ def test_an_engine_closes_though_its_kernel_cannot_be_called(monkeypatch):
     assert threading.enumerate() == before
 
 
-@needs_a_team
+@needs_threads
 def test_only_an_open_engine_has_members():
     before = threading.active_count()
     engine = engine_of(n_threads=3, batch_size=8)
@@ -172,7 +171,7 @@ def test_only_an_open_engine_has_members():
         engine.load(starting_weights(UNITS))
 
 
-@needs_a_team
+@needs_threads
 @pytest.mark.skipif(sys.platform != "linux", reason="others count switches in other ways")
 def test_members_sleep_while_the_caller_is_busy_elsewhere():
     resource = pytest.importorskip("resource")
@@ -185,7 +184,7 @@ def test_members_sleep_while_the_caller_is_busy_elsewhere():
         assert resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw > before + 100
 
 
-@needs_a_team
+@needs_threads
 def test_a_team_has_no_more_members_than_batches_have_parts():
     before = threading.active_count()
     with engine_of(n_threads=5, batch_size=30) as engine:
@@ -193,14 +192,14 @@ def test_a_team_has_no_more_members_than_batches_have_parts():
         assert threading.active_count() == before + 1
 
 
-@needs_a_team
+@needs_threads
 def test_parameters_are_shared_where_several_threads_update_them():
     for n_threads, batch_size, shared in ((1, 8, 0), (2, 8, 1), (2, 30, 0), (2, 1, 0)):
         with engine_of(n_threads=n_threads, batch_size=batch_size) as engine:
             assert engine.job.is_shared == shared  # parts have copies; single rows update nothing
 
 
-@needs_a_team
+@needs_threads
 @pytest.mark.parametrize("averaging", [0.0, 0.7])
 def test_what_is_loaded_between_epochs_reaches_every_member(averaging):
     flat, reached = starting_weights(UNITS), []
@@ -245,7 +244,7 @@ def test_parts_of_a_batch_follow_from_the_task(parts, settings):
     assert count_parts(task._replace(n_threads=7), small) == parts
 
 
-@needs_a_team
+@needs_threads
 def test_a_team_that_cannot_be_started_leaves_nobody_behind(monkeypatch):
     before, start = threading.active_count(), threading.Thread.start
 

@@ -26,7 +26,7 @@ from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
 from tests import test_augmentation, test_grids, test_regressor
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
-from tests.kernels.engines import JIT, features, starting_weights
+from tests.kernels.engines import features, needs_threads, starting_weights
 from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
 
 ROOT = Path(__file__).parent.parent
@@ -179,7 +179,7 @@ def test_every_slot_of_the_penalties_is_filled():
     assert not forgotten, f"fill {forgotten} in `_put_penalties` of skreg/_job.py"
 
 
-@pytest.mark.skipif(not JIT, reason="without the compiler a team is one member")
+@needs_threads
 @pytest.mark.parametrize("loss", [losses.SQUARED_ERROR, losses.SOFT_LOG_LOSS])
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
 def test_members_that_take_whole_steps_share_nothing_that_a_step_writes(container, loss):

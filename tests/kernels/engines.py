@@ -2,6 +2,7 @@
 
 import numba
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from skreg._architecture import initial_parameters, views
@@ -18,11 +19,20 @@ from skreg._kernels.losses import (
     SOFT_LOG_LOSS,
     SQUARED_ERROR,
 )
-from skreg._kernels.solvers import SGD, Rule
+from skreg._kernels.solvers import ADAM, SGD, Rule
 from skreg._penalties import make_penalties
 
 JIT = not numba.config.DISABLE_JIT
+needs_compiler = pytest.mark.skipif(not JIT, reason="without the compiler there is no machine code")
+needs_threads = pytest.mark.skipif(not JIT, reason="without the compiler a team has one member")
 SGD_RULE = Rule(SGD, 0.0, 0, 0.9, 0.999, 1e-8, 0.0, 0.0)
+RULES = {
+    "sgd": SGD_RULE,
+    "momentum": SGD_RULE._replace(momentum=0.8),
+    "nesterov": SGD_RULE._replace(momentum=0.8, nesterov=1),
+    "adam": SGD_RULE._replace(solver=ADAM),
+    "adamw": SGD_RULE._replace(solver=ADAM, weight_decay=0.3),
+}
 ALL_LOSSES = {**LOSSES, "binary_log_loss": BINARY_LOG_LOSS, "log_loss": LOG_LOSS,
               "soft_log_loss": SOFT_LOG_LOSS}  # fmt: skip
 PARAMETERS = {"huber": 0.7, "quantile": 0.3}  # of the losses that have one

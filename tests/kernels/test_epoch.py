@@ -11,24 +11,17 @@ from skreg._kernels.solvers import ADAM
 from tests.kernels.engines import (
     CONTAINERS,
     JIT,
+    RULES,
     SGD_RULE,
     features,
     is_weight,
     make_engine,
+    needs_threads,
     starting_weights,
     targets,
 )
 
-needs_threads = pytest.mark.skipif(not JIT, reason="without the compiler a team has one member")
-
 N_ROWS, BATCH, UNITS = 37, 8, (6, 5, 4, 3)
-RULES = {
-    "sgd": SGD_RULE,
-    "momentum": SGD_RULE._replace(momentum=0.8),
-    "nesterov": SGD_RULE._replace(momentum=0.8, nesterov=1),
-    "adam": SGD_RULE._replace(solver=ADAM),
-    "adamw": SGD_RULE._replace(solver=ADAM, weight_decay=0.3),
-}
 
 
 class PlainNetwork:

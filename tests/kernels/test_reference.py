@@ -10,8 +10,7 @@ import pytest
 
 from skreg._jit import jit
 from skreg._kernels.reference import Reference, Referenced
-
-needs_compiler = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+from tests.kernels.engines import needs_compiler
 
 
 class Pair(NamedTuple):

@@ -1,6 +1,5 @@
 """Room for the length of a call: it holds numbers, and nothing of it is left."""
 
-import numba
 import numpy as np
 import pytest
 from numba.core.errors import UnsupportedError
@@ -10,8 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 import skreg
 from skreg._jit import jit
 from skreg._kernels.scratch import STACK_SIZE, free_array, heap_array, stack_array
-
-needs_compiler = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+from tests.kernels.engines import needs_compiler
 
 
 @pytest.fixture

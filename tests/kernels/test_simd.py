@@ -6,10 +6,8 @@ import pytest
 
 from skreg._kernels import simd
 from skreg._kernels.simd import ADD, MULTIPLY, PLUS, ROWS_OF_WIDE_TILE, STORE, TILE_ROWS
+from tests.kernels.engines import needs_compiler
 
-needs_compiler = pytest.mark.skipif(
-    numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
-)
 DTYPES = (np.float32, np.float64)
 TILES = ((TILE_ROWS, 1), (ROWS_OF_WIDE_TILE, 2), (ROWS_OF_WIDE_TILE, 3), (1, 1), (1, 4))
 MODES = {"store": STORE, "add": ADD, "multiply": MULTIPLY, "plus": PLUS}

@@ -1,6 +1,5 @@
 """Tiles that skip zeros against ``np.dot``; words of bits against NumPy's."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -15,10 +14,8 @@ from skreg._kernels.skipping import (
     skipping_tiles,
     transpose_bits,
 )
+from tests.kernels.engines import needs_compiler
 
-needs_compiler = pytest.mark.skipif(
-    numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
-)
 DTYPES = (np.float32, np.float64)
 
 

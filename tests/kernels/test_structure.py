@@ -10,25 +10,16 @@ from skreg._kernels.team import abort, new_team
 from skreg._penalties import make_penalties
 from tests.kernels.engines import (
     CONTAINERS,
-    JIT,
-    SGD_RULE,
+    RULES,
     features,
     make_engine,
+    needs_threads,
     starting_weights,
     targets,
 )
 from tests.kernels.twin import Twin
 
-needs_threads = pytest.mark.skipif(not JIT, reason="without the compiler a team has one member")
-
 N_ROWS, BATCH, UNITS = 37, 8, (11, 9, 4, 3)
-RULES = {
-    "sgd": SGD_RULE,
-    "momentum": SGD_RULE._replace(momentum=0.8),
-    "nesterov": SGD_RULE._replace(momentum=0.8, nesterov=1),
-    "adam": SGD_RULE._replace(solver=ADAM),
-    "adamw": SGD_RULE._replace(solver=ADAM, weight_decay=0.3),
-}
 FACTORS = [1, 0, 2, np.inf, 0.5, 1, 1, 0, np.inf, 3, 1]
 GROUPS = ([0, 10], [1, 7], [2], [3, 8], [4], [5, 6], [9])  # factors are equal within each
 

@@ -9,10 +9,7 @@ import numpy as np
 import pytest
 
 from skreg._kernels.team import Team, abort, meet, new_team, share
-
-needs_threads = pytest.mark.skipif(
-    numba.config.DISABLE_JIT, reason="without the compiler a team has one member"
-)
+from tests.kernels.engines import needs_threads
 
 
 @numba.njit(nogil=True)

@@ -23,7 +23,14 @@ from skreg._kernels.matmul import (
 from skreg._kernels.simd import lanes
 from skreg._kernels.skipping import FEWEST_PANELS, MOST_PANELS, WORD
 from skreg._kernels.solvers import ADAM
-from tests.kernels.engines import JIT, SGD_RULE, features, make_engine, starting_weights, targets
+from tests.kernels.engines import (
+    SGD_RULE,
+    features,
+    make_engine,
+    needs_threads,
+    starting_weights,
+    targets,
+)
 
 DTYPES = (np.float32, np.float64)
 ADAM_RULE = SGD_RULE._replace(solver=ADAM)
@@ -180,7 +187,7 @@ def test_training_has_the_same_bits_with_and_without(
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.skipif(not JIT, reason="without the compiler a team has one member")
+@needs_threads
 @pytest.mark.parametrize("shared", (False, True))
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_teams_have_the_same_bits(at_once, monkeypatch, dtype, shared):
@@ -230,7 +237,7 @@ def test_choice_follows_the_values_of_the_last_batch(at_once):
         assert layout[SKIPS].tolist() == [NOW, NOW, NOW, NEVER]
 
 
-@pytest.mark.skipif(not JIT, reason="without the compiler a team has one member")
+@needs_threads
 def test_choice_is_that_of_every_team(at_once):
     """The last batch is smaller than the others, and has other zeros."""
     units, n_rows, batch_size = (WORD, wide_units(np.float64)[1], 2), 160, 128
