@@ -21,8 +21,8 @@ def note_when_slow(dispatcher, dtype):
         PATIENCE,
         logger.warning,
         (
-            "Compiling the kernels for %s; this takes some seconds and is kept on disk for later "
-            "processes, where the package's folder or NUMBA_CACHE_DIR can be written.",
+            "Compiling the kernels for %s. This takes some seconds, once: the program is kept on "
+            "disk if the package's folder or NUMBA_CACHE_DIR can be written to.",
             dtype,
         ),
     )

@@ -3,7 +3,7 @@
 They follow the convention of scikit-learn's displays: the constructor takes numbers, a class
 method (``from_estimator``, ``from_path``) takes what has them and draws at once, and ``plot``
 draws them again, on other axes if need be. matplotlib is imported only then:
-``pip install 'skreg[plot]'``.
+``pip install matplotlib``.
 """
 
 from skreg._bias_variance import BiasVariance, bias_variance

@@ -110,7 +110,7 @@ def test_nothing_imports_matplotlib_before_something_is_drawn():
 
 def test_without_matplotlib_the_error_says_what_to_install(network, path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    message = r"{} requires matplotlib; install it with: pip install 'skreg\[plot\]'"
+    message = "{} requires matplotlib; install it with: pip install matplotlib"
     for name in DISPLAYS:
         display = getattr(inspection, name)
         with pytest.raises(ImportError, match=message.format(f"{name}.from_estimator")):

@@ -22,7 +22,7 @@ def check_matplotlib(caller):
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"{caller} requires matplotlib; install it with: pip install 'skreg[plot]'"
+            f"{caller} requires matplotlib; install it with: pip install matplotlib"
         ) from error
 
 
