@@ -223,7 +223,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            As of `fit`, if the first call lacks ``classes``, or if ``class_weight="balanced"``.
+            As of `fit`, if the first call lacks ``classes``, if ``class_weight="balanced"``, or if
+            ``early_stopping=True`` finds no validation rows.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -255,7 +256,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         scores : array of shape (n_samples,) or (n_samples, n_outputs)
-            One column less than classes where there are two.
+            One number per row for two classes; otherwise one column per class or label.
         """
         raw = self._raw(X)
         return raw.ravel() if self._label_type == BINARY else raw

@@ -11,8 +11,8 @@ l1s : array-like of float or int, default=None
     ``l1`` is a list, it is a pattern that every strength multiplies, an automatic grid is made for
     its first entry, and ``l1_`` stays a number; so it is with all strengths that are searched.
 l2s : array-like of float or int, default=None
-    The same for ``l2``. No strength zeroes a model; the grid has the top of that of ``l1``. Where
-    nothing at all is searched, it is 10.
+    The same for ``l2``. Its automatic grid has the same top as that of ``l1``. If none of the
+    five is given, ``l2s=10``.
 group_l1s : array-like of float or int, default=None
     The same for ``group_l1``; the top is the largest norm of the rows of a group of features in
     ``X' residual / n``, divided by the root of the group's size.
@@ -65,8 +65,8 @@ cv_results_ : dict of arrays
 n_splits_ : int
     Number of folds.
 best_estimator_ : object
-    The chosen network, fitted on all rows; with ``refit=True`` only, as all that follows but
-    ``n_features_in_`` and ``feature_names_in_``.
+    The chosen network, fitted on all rows. Only with ``refit=True``; so are the attributes below,
+    except ``n_features_in_`` and ``feature_names_in_``.
 refit_time_ : float
     Seconds that took.
 """,

@@ -29,7 +29,7 @@ l1 : float or sequence of float, default=0.0
     one per matrix. It acts through its proximal operator and so gives exact zeros.
 l2 : float or sequence of float, default=1e-4
     Strength of half the sum of squared weights, given like ``l1``. scikit-learn's ``alpha``
-    is ``l2`` times the batch size.
+    is ``l2`` times the batch size (times ``n_samples`` with "lbfgs").
 dropout : float or sequence of float, default=0.0
     Probability of dropping a hidden unit during training, in [0, 1); one number or one per
     hidden layer. Kept units are scaled by ``1 / (1 - dropout)`` [2]_.
@@ -72,8 +72,9 @@ augmentation : transform of `skreg.augmentation`, list of them or None, default=
     "polish": """
 polish : int, default=3
     Proximal steps on the gradient of all rows after the last epoch of a stochastic `fit` with
-    ``l1 > 0`` or ``group_l1 > 0``: weights that flicker around zero settle. They never raise the
-    objective; 0 turns them off.
+    ``l1`` or ``group_l1`` above 0: weights that flicker around zero settle. A step is kept unless
+    it raises the objective; with early stopping, the polished weights are kept only if the
+    validation score is as good. 0 turns it off.
 """,
     "training": """
 batch_size : int or "auto", default="auto"
@@ -85,9 +86,10 @@ learning_rate : str, default="constant"
     - "invscaling" divides by ``(t + 1) ** power_t`` after ``t`` rows;
     - "adaptive" divides by 5 whenever the patience is exhausted, and stops below 1e-6;
     - "cosine" anneals to zero over ``max_iter`` epochs [7]_;
-    - "one_cycle" rises from a 25th during 30 % of ``max_iter`` and then falls towards a ten
-      thousandth [8]_, both along half a cosine, as in fastai and PyTorch (in the paper along
-      straight lines). An epoch has the rate of its beginning, the last one thus somewhat more.
+    - "one_cycle" rises from 1/25 during 30 % of ``max_iter`` and then falls towards 1/10,000 of
+      ``learning_rate_init`` [8]_, both along half a cosine, as in fastai and PyTorch (in the paper
+      along straight lines). An epoch has the rate of its beginning, the last one thus somewhat
+      more.
 learning_rate_init : float, default=0.001
     Learning rate, above 0: the first one, or the peak of "one_cycle".
 power_t : float, default=0.5
@@ -102,9 +104,10 @@ random_state : int, RandomState instance or None, default=None
 tol : float, default=1e-4
     Improvements of the training loss, or of the validation score, below this do not count; with
     "lbfgs", the largest component of the gradient at which it stops. Without hidden layers and
-    under penalties it goes on from 1e-4, or less, to 1e-7, where weights are those of Lasso and
-    its like. The training loss ends no fit with "cosine" or "one_cycle", which run for
-    ``max_iter`` epochs.
+    under a penalty it goes on from 1e-4, or less, to 1e-7, as long as ``max_iter`` lasts: on
+    well-conditioned data weights are those of Lasso and its like there, to about 1e-5. With
+    correlated columns and a weak penalty, give 1e-10 and a larger ``max_iter``. The training loss
+    ends no fit with "cosine" or "one_cycle", which run for ``max_iter`` epochs.
 verbose : bool, default=False
     Whether the loss is printed after every epoch.
 warm_start : bool, default=False
@@ -134,8 +137,8 @@ n_iter_no_change : int or inf, default=10
 max_fun : int, default=15000
     Most evaluations of the objective by "lbfgs".
 dtype : {"float32", "float64"} or None, default=None
-    What to compute in. None keeps float32 data in float32 and takes float64 otherwise, and as
-    long as a network that was trained in it goes on.
+    What to compute in. None keeps float32 data in float32 and takes float64 otherwise. A network
+    trained in float64 stays in float64 under `partial_fit` and warm starts.
 n_jobs : int or None, default=None
     Most threads inside one fit: -1 is one per core, None what the surroundings leave. It takes
     fewer where a mini-batch is too little work. The result is the same, bit for bit.

@@ -119,10 +119,11 @@ class ImageTransform(OfImages):
 
 
 class CutOut(OfImages):
-    """Set a square of every image to zero [1]_.
+    """Set a square of every image to zero.
 
-    The square's centre is a pixel drawn uniformly, so the square may reach over the border, and
-    then less is cut out. Zero should be a plain background: the mean, where features are centred.
+    The square's centre is a pixel drawn uniformly [1]_, so the square may reach over the border,
+    and then less is cut out. Zero should be a plain background: the mean, where features are
+    centred.
 
     Parameters
     ----------

@@ -83,10 +83,10 @@ class GaussianNoise(Transform):
 
 
 class Mixup(Transform):
-    """Blend every row with another one of its batch, targets and weights alike [1]_.
+    """Blend every row with another one of its batch, targets and weights alike.
 
-    A row becomes ``ratio * row + (1 - ratio) * other`` with a ratio of its own, drawn from the
-    law ``Beta(alpha, alpha)``. Other rows lie at a distance in the batch that is drawn once per
+    A row becomes ``ratio * row + (1 - ratio) * other`` [1]_ with a ratio of its own, drawn from
+    the law ``Beta(alpha, alpha)``. Other rows lie at a distance in the batch that is drawn once per
     batch. Classes are blended as probabilities.
 
     Parameters
@@ -190,9 +190,9 @@ class FeatureSwap(Transform):
 
 
 class Adversarial(Transform):
-    """Learn from every batch twice: as it is, and moved against the network [1]_.
+    """Learn from every batch twice: as it is, and moved against the network.
 
-    Each feature is moved by ``epsilon`` in the direction in which the loss of its row grows:
+    Each feature is moved by ``epsilon`` in the direction in which the loss of its row grows [1]_:
     ``x + epsilon * sign(d loss / d x)``. Both halves count the same: the loss is the mean of the
     two. It comes last in a list of transforms, and doubles the work of a step.
 
