@@ -27,7 +27,8 @@ frame = dd.from_map(load, range(12), meta=load(0).iloc[:0])
 print(frame)
 
 # %%
-# The last partition is for validation. Each pass over the others is an epoch in eleven steps.
+# The last partition is for validation. Each pass over the others is eleven calls of `partial_fit`,
+# each of which counts as an epoch.
 
 parts = frame.partitions
 validation = parts[11].compute()

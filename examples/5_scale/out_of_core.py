@@ -7,7 +7,6 @@ network sees block after block, and no two blocks are in memory at once. Rows at
 file, which it never learns from, tell when to stop: ``stopped_early_``.
 """
 
-import resource
 import tempfile
 from pathlib import Path
 
@@ -23,8 +22,7 @@ path = Path(folder.name) / "table.npy"
 # %%
 # Write a table of 200 MB, block by block: two classes apart by a curved surface.
 rng = np.random.default_rng(0)
-shape = (N_BLOCKS * N_ROWS, N_FEATURES + 1)
-table = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+table = np.lib.format.open_memmap(path, "w+", np.float32, (N_BLOCKS * N_ROWS, N_FEATURES + 1))
 for block in range(N_BLOCKS):
     X = rng.normal(size=(N_ROWS, N_FEATURES)).astype(np.float32)
     y = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + rng.normal(scale=0.5, size=N_ROWS) > 0
@@ -38,29 +36,30 @@ def read(block):
     return np.ascontiguousarray(rows[:, :-1]), np.array(rows[:, -1])
 
 
-def allow(n_bytes):
-    """Allow this process so much more memory than it has now (on Linux); return its old limit."""
-    words = Path("/proc/self/status").read_text().split()
-    taken, before = words[words.index("VmData:") + 1], resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (1024 * int(taken) + n_bytes, before[1]))
-    return before
-
-
 # %%
 # Early stopping needs a validation set of one's own here. The first call compiles the kernels,
-# which takes memory of its own, so it comes before the memory is limited to a tenth of the table.
+# which takes memory of its own, so it comes before a limit of a tenth of the table (on Linux only).
 X_val, y_val = read(N_BLOCKS - 1)
 network = MLPClassifier((64, 32), learning_rate_init=3e-3, early_stopping=True, scoring="loss",
                         random_state=0, n_jobs=1)  # fmt: skip
 network.partial_fit(*read(0), classes=[0, 1], X_val=X_val, y_val=y_val)
-before = allow(path.stat().st_size // 10)
-try:
-    np.array(np.load(path, mmap_mode="r"))
-except MemoryError:
-    print(f"{path.stat().st_size / 2**20:.0f} MB do not fit into a tenth of that. Block by block:")
+status = Path("/proc/self/status")
+if status.exists():
+    import resource
+
+    words, before = status.read_text().split(), resource.getrlimit(resource.RLIMIT_DATA)
+    most = 1024 * int(words[words.index("VmData:") + 1]) + path.stat().st_size // 10
+    resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    try:
+        np.array(np.load(path, mmap_mode="r"))
+    except MemoryError:
+        print(f"{path.stat().st_size / 2**20:.0f} MB do not fit into a tenth of that. By blocks:")
+else:
+    print("Only Linux says how much memory is taken: there is no limit here. By blocks:")
 while not network.stopped_early_ and network.n_iter_ < 5 * (N_BLOCKS - 1):
     network.partial_fit(*read(network.n_iter_ % (N_BLOCKS - 1)), X_val=X_val, y_val=y_val)
-resource.setrlimit(resource.RLIMIT_DATA, before)
+if status.exists():
+    resource.setrlimit(resource.RLIMIT_DATA, before)
 print(f"{network.n_iter_} blocks, validation accuracy {network.score(X_val, y_val):.3f}")
 
 # %%
