@@ -45,7 +45,7 @@ for name, network in networks.items():
     )
 
 # %%
-# The losses, and the probability of the blue class where each network was asked for it.
+# The losses, and the probability of the blue class over the plane.
 figure, axes = plt.subplots(2, 5, figsize=(11, 4.8), layout="constrained", sharey="row")
 for (name, network), (top, bottom) in zip(networks.items(), axes.T, strict=True):
     top.plot(network.history_["loss"], color="C1", label="training")
@@ -53,7 +53,7 @@ for (name, network), (top, bottom) in zip(networks.items(), axes.T, strict=True)
     top.set(title=name, xlabel="epoch", ylim=(0, 1))
     DecisionBoundaryDisplay.from_estimator(
         network, X_train, response_method="predict_proba", cmap="RdBu", alpha=0.7, ax=bottom,
-        levels=np.linspace(0, 1, 11),
+        levels=np.linspace(0, 1, 11), eps=0.3,
     )  # fmt: skip
     for label, color, marker in ((0, "darkred", "^"), (1, "navy", "o")):
         bottom.scatter(*X_train[y_train == label].T, color=color, marker=marker, s=10)

@@ -2,9 +2,9 @@
 Label smoothing against wrong labels
 ====================================
 
-A fifth of the labels is drawn at random. The log loss of a wrong label grows without a bound the
-surer a network is, so it bends until it fits. With ``label_smoothing`` no label is certain, and to
-be sure does not pay.
+A fifth of the labels is drawn at random. The surer a network is, the more a wrong label costs it,
+without bound; so it bends until it fits. With ``label_smoothing`` no label is certain, and to be
+sure does not pay.
 """
 
 import matplotlib.pyplot as plt

@@ -42,13 +42,14 @@ full = search("full")
 halved = search("halving", halving=True)
 
 # %%
-# The loss of each candidate in the full search, and how long it trained in the other one.
+# The loss of each candidate in the full search, and how long it trained in the other one. Heights
+# are shifted a little, so that symbols do not cover one another.
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 markers = {0.0: "o", 0.25: "s", 0.5: "^"}
 for k, (dropout, marker) in enumerate(markers.items()):
     of_it = full["param_dropout"] == dropout
     loss, n_epochs = -full["mean_test_score"][of_it], halved["n_epochs"][of_it]
-    nudged = n_epochs * 1.12 ** (k - 1)  # symbols would hide one another
+    nudged = n_epochs * 1.12 ** (k - 1)
     ax.loglog(loss, nudged, marker, color=("C0", "C1", "0.3")[k], alpha=0.7, label=f"{dropout}")
 ax.set_yticks([3, 9, 27, 81], labels=[3, 9, 27, 81])
 ax.set_ylim(2.2, 110)
@@ -59,6 +60,6 @@ ax.legend(title="dropout")
 plt.show()
 
 # %%
-# What to see: who trains for long stands near the left, where the full search has its best. But the
-# very best of it were dropped after three or nine epochs, and all of these have dropout: it learns
-# slowly. What halving chose is nearly as good, for a fraction of the epochs.
+# What to see: candidates that trained long are near the left, where the full search has its best.
+# But the very best of it were dropped after three or nine epochs, and all of these have dropout: it
+# learns slowly. What halving chose is nearly as good, for a fraction of the epochs.

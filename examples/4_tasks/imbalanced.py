@@ -46,7 +46,7 @@ for class_weight, threshold, color, marker in points:
     ax.plot(*at, marker, color=color, markersize=10, label=label)
 for class_weight, color in ((None, "C0"), ("balanced", "C1")):
     precision, recall, _ = precision_recall_curve(y_test, probability[class_weight])
-    ax.plot(recall, precision, color=color, zorder=1)
+    ax.plot(recall, precision, color=color, zorder=1, label=f"{class_weight!r}, all thresholds")
 ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
 figure.legend(loc="outside upper center", ncols=2, title="class_weight")
 plt.show()

@@ -54,7 +54,7 @@ image = ax.imshow(shares[:, order], cmap="Blues", vmin=0, vmax=1, aspect="auto")
 names = vectorizer.get_feature_names_out()[words[order]]
 ax.set_xticks(range(len(words)), labels=names, rotation=90)
 ax.set_yticks(range(len(parts)), labels=parts)
-figure.colorbar(image, label="share of a word")
+figure.colorbar(image, label="share of the word's weight")
 plt.show()
 
 # %%
