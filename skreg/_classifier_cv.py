@@ -206,7 +206,7 @@ class MLPClassifierCV(ChosenMixin, ClassifierMixin, BaseMLPCV):
         Returns
         -------
         scores : array of shape (n_samples,) or (n_samples, n_outputs)
-            One column less than classes where there are two.
+            One number per row for two classes; otherwise one column per class or label.
         """
         return self._chosen("decision_function").decision_function(X)
 

@@ -88,18 +88,20 @@ class LbfgsOptions(NamedTuple):
         return self._replace(max_iter=self.max_iter - n_iter, max_fun=self.max_fun - n_fun)
 
 
-# SciPy's default, with which scikit-learn's networks stop whatever their tol. A linear model is
-# wanted to more digits: at a tol below scikit-learn's default it is as much smaller.
+# SciPy's default, with which scikit-learn's networks stop whatever their tol. What scikit-learn does
+# not have may be wanted to more digits: at a tol below its default, this is as much smaller.
 RELATIVE_REDUCTION, USUAL_TOL = 2.220446049250313e-09, 1e-4
 # Exact zeros need more: on breast_cancer with l1=0.01, iterations that reduce J by a billionth
 # are still on their way from ten weights to the nine of LogisticRegression.
 RELATIVE_REDUCTION_L1 = 64 * np.finfo(np.float64).eps
 
-# Without hidden layers J is convex, and under a penalty its minimum is that of Lasso, Ridge and
+# Without hidden layers that move J is convex, and under a penalty its minimum is that of Lasso, Ridge and
 # LogisticRegression. Where the slope is the usual tol, weights on breast_cancer with strengths of
 # .01 are off by .003 (l2) and .02 (l1), and with .001 there are three zeros too few. Two to four
-# times as many iterations bring them to 1e-5 of that minimum.
-SLOPE_OF_PEERS = 1e-7
+# times as many iterations bring them to 1e-5 of that minimum. Where l2 is weak J is flat, and where
+# it is c and the slope s, weights may be off by s / c.
+SLOPE_OF_PEERS, ERROR_OF_PEERS = 1e-7, 1e-6
+LEAST_SLOPE = 1e-11  # below, rounding decides
 WITH_KINKS = (ABSOLUTE_ERROR, QUANTILE)  # losses whose slope at a minimum may be any
 
 LINE_SEARCH_FAILED = 2
@@ -108,22 +110,28 @@ ROUNDING = 1e-9  # of two values of J, relative
 
 def relative_reduction(objective, split, tol):
     """Return the relative reduction of J below which an iteration is the last one."""
-    has_hidden_layers = len(objective.engine.network.units) > 2
+    penalties, units = objective.penalties, objective.engine.network.units
+    is_own = len(units) == 2 or penalties.frozen.any() or penalties.l2_anchor.any()
+    wanted = RELATIVE_REDUCTION * min(1.0, tol / USUAL_TOL)
     if split.split.size:
-        return min(RELATIVE_REDUCTION * min(1.0, tol / USUAL_TOL), RELATIVE_REDUCTION_L1)
-    return RELATIVE_REDUCTION * (1.0 if has_hidden_layers else min(1.0, tol / USUAL_TOL))
+        return min(wanted, RELATIVE_REDUCTION_L1)
+    return wanted if is_own else RELATIVE_REDUCTION
 
 
 def slope_beyond(objective, tol):
     """Return to which slope a run goes on once it has reached ``tol``, its own or a smaller one.
 
-    A tol above the usual one asks to be quick.
+    A tol above the usual one asks to be quick. ``J(w) - c / 2 |w|^2`` is convex, so the distance
+    to the minimum is at most the norm of the gradient over c.
     """
     network, terms = objective.engine.network, objective.terms
     is_penalized = any((term > 0).any() for term in (terms.l1, terms.l2, terms.l2_anchor))
-    if len(network.units) > 2 or network.loss in WITH_KINKS or not is_penalized or tol > USUAL_TOL:
+    is_linear = objective.penalties.frozen[:-1].all()  # only the last matrix moves
+    if not is_linear or network.loss in WITH_KINKS or not is_penalized or tol > USUAL_TOL:
         return tol
-    return min(tol, SLOPE_OF_PEERS)
+    bends = terms.l2 + terms.l2_anchor
+    least = bends[bends > 0].min(initial=np.inf)
+    return min(tol, SLOPE_OF_PEERS, max(ERROR_OF_PEERS * least, LEAST_SLOPE))
 
 
 def minimize_lbfgs(objective, flat, options, after_iteration):

@@ -147,6 +147,17 @@ def test_lbfgs_with_default_settings_finds_the_same_under_penalties(peer, data, 
     np.testing.assert_allclose(coef, problem.coef, atol=1e-4)
 
 
+@pytest.mark.parametrize("l2", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("data", [breast_cancer, wine])
+def test_default_settings_are_enough_where_a_weak_penalty_leaves_the_objective_flat(data, l2):
+    problem = logistic(data, 0.0, l2)
+    network = MLPClassifier((), solver="lbfgs", l2=l2, random_state=0).fit(problem.X, problem.y)
+    coef = network.coefs_[0]
+    if coef.shape[1] > 1:  # softmax ignores a shift of all columns
+        coef = coef - coef.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(coef, problem.coef, rtol=0, atol=3e-5)
+
+
 def test_lbfgs_that_has_reached_tol_at_its_last_iteration_does_not_warn():
     X, y = load_wine(return_X_y=True)
     X = scale(X)

@@ -15,13 +15,14 @@ import scipy.sparse as sp
 
 import skreg
 from skreg import _docs, _grids, _plugs, augmentation
-from skreg._architecture import make_layout
+from skreg._architecture import make_layout, n_parameters
 from skreg._augmenting import Transform, plan_augmentation
 from skreg._engine import Engine
 from skreg._job import NO_RULE, WRITTEN_SLOTS, Network, Rows, Table, Task, _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, losses, solvers
 from skreg._lbfgs import USUAL_TOL, slope_beyond
-from skreg._penalties import TERMS, Penalties, Terms, make_penalties
+from skreg._objective import Objective
+from skreg._penalties import TERMS, Penalties, make_penalties
 from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
 from tests import test_augmentation, test_grids, test_regressor
@@ -215,9 +216,8 @@ def test_members_that_take_whole_steps_share_nothing_that_a_step_writes(containe
 @pytest.mark.parametrize("name", [one for one in TERMS if one not in NEEDS_BATCHES])
 def test_lbfgs_knows_every_penalty_under_which_it_goes_on(name):
     units = 4, 2
-    network = Network.plain(units, (activations.IDENTITY,))
-    terms = Terms(units, make_penalties(1, **{name: 0.1}))
-    objective = SimpleNamespace(engine=SimpleNamespace(network=network), terms=terms)
+    engine = SimpleNamespace(network=Network.plain(units, (activations.IDENTITY,)))
+    objective = Objective(engine, make_penalties(1, **{name: 0.1}), np.zeros(n_parameters(units)))
     message = f"enter {name} in `slope_beyond` of skreg/_lbfgs.py, or in NEEDS_BATCHES"
     assert slope_beyond(objective, USUAL_TOL) < USUAL_TOL, message
 
