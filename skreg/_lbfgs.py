@@ -88,18 +88,18 @@ class LbfgsOptions(NamedTuple):
         return self._replace(max_iter=self.max_iter - n_iter, max_fun=self.max_fun - n_fun)
 
 
-# SciPy's default, with which scikit-learn's networks stop whatever their tol. What scikit-learn does
-# not have may be wanted to more digits: at a tol below its default, this is as much smaller.
+# SciPy's default, with which scikit-learn's networks stop whatever their tol. What scikit-learn
+# does not have may be wanted to more digits: at a tol below its default, this is as much smaller.
 RELATIVE_REDUCTION, USUAL_TOL = 2.220446049250313e-09, 1e-4
 # Exact zeros need more: on breast_cancer with l1=0.01, iterations that reduce J by a billionth
 # are still on their way from ten weights to the nine of LogisticRegression.
 RELATIVE_REDUCTION_L1 = 64 * np.finfo(np.float64).eps
 
-# Without hidden layers that move J is convex, and under a penalty its minimum is that of Lasso, Ridge and
-# LogisticRegression. Where the slope is the usual tol, weights on breast_cancer with strengths of
-# .01 are off by .003 (l2) and .02 (l1), and with .001 there are three zeros too few. Two to four
-# times as many iterations bring them to 1e-5 of that minimum. Where l2 is weak J is flat, and where
-# it is c and the slope s, weights may be off by s / c.
+# Without hidden layers that move J is convex, and under a penalty its minimum is that of Lasso,
+# Ridge and LogisticRegression. Where the slope is the usual tol, weights on breast_cancer with
+# strengths of .01 are off by .003 (l2) and .02 (l1), and with .001 there are three zeros too few.
+# Two to four times as many iterations bring them to 1e-5 of that minimum. Where l2 is weak J is
+# flat: if it is c and the slope s, weights may be off by s / c.
 SLOPE_OF_PEERS, ERROR_OF_PEERS = 1e-7, 1e-6
 LEAST_SLOPE = 1e-11  # below, rounding decides
 WITH_KINKS = (ABSOLUTE_ERROR, QUANTILE)  # losses whose slope at a minimum may be any
