@@ -266,6 +266,7 @@ def test_epochs_of_later_strengths():
         ({"l1s": 3, "l2s": 3}, "l1s and l2s were given, but a path has one axis"),
         ({"l1s": -3}, "l1s=-3 must be at least 1"),
         ({"warm_max_iter": 0}, "warm_max_iter=0 must be an integer of at least 1"),
+        ({"warm_max_iter": True}, "warm_max_iter=True must be an integer of at least 1"),
         ({"X_val": np.ones((3, 6))}, "X_val was given without y_val; give both"),
         ({"sample_weight_val": [1.0]}, "sample_weight_val needs X_val and y_val"),
         ({"X_val": np.ones((3, 5)), "y_val": np.ones(3)}, "X_val: X has 5 features"),

@@ -237,6 +237,7 @@ def test_scores_that_hold_one_number(form):
     "given, message",
     [
         ({"n_strengths": 0}, "n_strengths=0"),
+        ({"n_strengths": True}, "n_strengths=True"),
         ({"n_strengths": 2.5}, "n_strengths=2.5"),
         ({"eps": "small"}, "eps='small'"),
         ({"warm_max_iter": 2.5}, "warm_max_iter=2.5"),

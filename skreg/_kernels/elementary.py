@@ -268,7 +268,7 @@ def over_root(s, y):
 
 @inlined
 def sqrt(x):
-    """Return the square root of zero and normal numbers, within 0.5 and 0.75 ulp.
+    """Return the square root of zero, normal numbers and infinity, within 0.5 and 0.75 ulp.
 
     The instruction for vectors of float64 takes as long as thirty others on many processors. Two
     steps of Householder's method for 1 / sqrt(x) take half of that.

@@ -36,7 +36,7 @@ DO_TRAIN, DO_GRADIENT, DO_EVALUATE, DO_TRANSPOSE = range(4)  # commands
 def run(tid, team, job, own):
     """Carry out one command as the caller (``tid`` 0), or all of them as any other member.
 
-    Returns False where the team was aborted, and True otherwise.
+    Returns False where the team was aborted, which is how it ends, and True otherwise.
     ``own`` is the job with the member's own copy of the parameters, if members have their own.
     """
     while True:

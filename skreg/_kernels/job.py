@@ -3,9 +3,9 @@
 A kernel that took its sixty arrays as arguments would be compiled for minutes: Numba unpacks and
 reference-counts each of them in every function on the way down. A `Job` is instead one address
 (see `skreg._kernels.reference`); a function opens the vectors that it works on by their slots:
-``numbers(job, WEIGHTS)``.
-Whoever builds a job keeps its arrays alive. The user's own rows are reached by address too, so
-read-only arrays and memory maps need no code of their own, and nothing writes to them.
+``numbers(job, WEIGHTS)``. Whoever builds a job keeps its arrays alive. The user's own rows are
+reached by address too, so read-only arrays and memory maps need no code of their own, and nothing
+writes to them.
 """
 
 import ctypes

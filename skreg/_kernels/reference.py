@@ -25,7 +25,7 @@ class Referenced:
 
     @property
     def address(self):
-        """Where the fields lie as kernels read them; the tuple keeps that, and they it, alive."""
+        """Where the fields lie as kernels read them; they stay there as long as the tuple."""
         known = vars(self)
         if "_laid_out" not in known:
             words = np.array([word for field in self for word in _words(field)], dtype=np.int64)

@@ -159,6 +159,7 @@ def test_limits(dtype):
         np.testing.assert_allclose(
             run(name, x[: len(values)]), np.array(values, dtype), rtol=1e-6, atol=0, err_msg=name
         )
+    np.testing.assert_array_equal(run("sqrt", np.array([0, 1, np.inf], dtype)), [0, 1, np.inf])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
