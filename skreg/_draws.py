@@ -7,9 +7,8 @@ Bayesian network (Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", 
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import n_parameters
 from skreg._engine import Engine
-from skreg._job import CHUNK_ROWS, Rows, most_entries
+from skreg._job import CHUNK_ROWS, Rows, most_entries, work_per_row
 from skreg._kernels import job as slots
 from skreg._parameters import is_integer
 from skreg._threads import Threads
@@ -51,7 +50,7 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
     """
     n_rows, n_outputs = X.shape[0], network.units[-1]
     step = min(n_rows, max(1, BLOCK_OUTPUTS // (n_draws * n_outputs)))
-    flops = 2.0 * n_parameters(network.units) * min(CHUNK_ROWS, step * n_draws)
+    flops = 2.0 * work_per_row(X, network.units) * min(CHUNK_ROWS, step * n_draws)
     dtype = parameters[0][0].dtype
     with (
         Threads(n_jobs, flops, dtype) as n_threads,

@@ -9,12 +9,12 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._architecture import flat_parameters, n_parameters, scattered, units_of
+from skreg._architecture import flat_parameters, scattered, units_of
 from skreg._compression import compress_network
 from skreg._draws import check_n_draws, draw_blocks
 from skreg._engine import Engine
 from skreg._inputs import check_rows, read_columns
-from skreg._job import CHUNK_ROWS
+from skreg._job import CHUNK_ROWS, work_per_row
 from skreg._kernels.activations import ACTIVATIONS
 from skreg._kernels.losses import LINK_CODES
 from skreg._labels import BINARY
@@ -326,7 +326,7 @@ class FittedMixin:
         checked = copy.copy(self)  # encoding the targets writes attributes
         rows, index = check_rows(checked, rows, first_pass=False, incremental=True)
         network = checked._network(units, 0)
-        flops = 2.0 * n_parameters(units) * min(index.size, CHUNK_ROWS)
+        flops = 2.0 * work_per_row(rows.X, units) * min(index.size, CHUNK_ROWS)
         with (
             Threads(self.n_jobs, flops, rows.X.dtype) as n_threads,
             Engine(network, rows.X.dtype, valid=rows, valid_index=index, n_threads=n_threads,

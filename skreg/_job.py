@@ -5,7 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout, round_up
+from skreg._architecture import (
+    CACHE_LINE,
+    aligned_zeros,
+    make_layout,
+    n_parameters,
+    round_up,
+)
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, OutputRule, Source
 from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
@@ -72,8 +78,9 @@ CHUNK_ROWS = 256  # rows at a time where no update follows: enough to fill tiles
 STATE_SLOTS = slots.WEIGHTS, slots.FIRST, slots.SECOND, slots.TRANSPOSED, slots.AVERAGE
 WRITTEN_SLOTS = (
     *STATE_SLOTS, slots.GRADIENT, slots.MEMORY, slots.TARGET, slots.SAMPLE_WEIGHT, slots.SPARSE,
-    slots.COLUMNS, slots.STARTS, slots.ROW_LOSSES, slots.SUMS, slots.SQUARES, slots.GROUP_SUMS,
-    slots.COLUMN_SQUARES, slots.NOTES, slots.DELTA_NOTES, slots.COLUMN_NOTES, slots.PARTIAL_SUMS,
+    slots.COLUMNS, slots.STARTS, slots.BY_COLUMN, slots.BATCH_ROWS, slots.COLUMN_ENDS,
+    slots.ROW_LOSSES, slots.SUMS, slots.SQUARES, slots.GROUP_SUMS, slots.COLUMN_SQUARES,
+    slots.NOTES, slots.DELTA_NOTES, slots.COLUMN_NOTES, slots.PARTIAL_SUMS,
 )  # fmt: skip
 
 
@@ -99,12 +106,12 @@ class Task(NamedTuple):
         return self.augmentation is not None and self.augmentation.is_adversarial
 
 
-def count_parts(task, n_parameters):
+def count_parts(task, n_packed):
     """Return into how many parts a batch is divided; 1 where members share the parameters.
 
     It follows from the task alone, not from the number of threads: sums keep their order.
     """
-    n_bytes = n_parameters * task.dtype.itemsize
+    n_bytes = n_packed * task.dtype.itemsize
     if task.augmentation is not None or n_bytes > MOST_BYTES_OF_REPLICAS:
         return 1
     if not task.for_training or task.batch_size < 2 * TILE_ROWS:
@@ -194,6 +201,18 @@ class Table:
         return 0, 0
 
 
+def work_per_row(X, units):
+    """Return how many weights and biases a row of X meets, or takes as long as.
+
+    Of sparse rows it is the mean. Each of their entries fetches weights of its own, which takes
+    twice as long as the product with them.
+    """
+    if not sp.issparse(X):
+        return n_parameters(units)
+    n_entries = X.nnz / max(X.shape[0], 1)
+    return n_parameters(units) + (2 * n_entries - X.shape[1]) * units[1]
+
+
 def most_entries(X, index, n_rows):
     """Return how many stored entries the fullest batch of ``n_rows`` of these rows can have."""
     if not sp.issparse(X):
@@ -230,6 +249,8 @@ def build_job(task, team):
     table.put(slots.VALID_ROWS, valid_rows)
     table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
     _put_entries(table, ((task.train.X, order), (valid.X, valid_rows)), n_rows)
+    if task.for_training and sp.issparse(task.train.X):
+        _put_columns(table, most_entries(task.train.X, order, n_rows), layout)
     _put_dropout(table, network, layout)
     _put_parameters(table, task, sizes)
     n_parts = _put_parts(table, task, sizes)
@@ -289,6 +310,13 @@ def _put_entries(table, sources, n_rows):
     table.new(slots.COLUMNS, n_entries)
 
 
+def _put_columns(table, n_entries, layout):
+    """Make room for the entries of a batch once more, column by column."""
+    table.new(slots.BY_COLUMN, n_entries)
+    table.new(slots.BATCH_ROWS, n_entries)
+    table.new(slots.COLUMN_ENDS, layout[slots.PADDED_FAN_IN, 0])
+
+
 def _put_dropout(table, network, layout):
     rates = np.array(network.dropout, dtype=np.float64)
     layout[slots.THRESHOLD, : rates.size] = np.minimum(np.rint(rates * 2.0**32), 2**32 - 1)
@@ -309,11 +337,8 @@ def _put_parts(table, task, sizes):
     """Make room for what members exchange, and return the number of parts of a batch."""
     n_parts = count_parts(task, sizes.parameters)
     n_places = SIDES * n_parts if n_parts > 1 else 0
-    # A product adds the whole sum of a part to what is there (PLUS), as those who exchange parts
-    # do. The gradient of sparse rows is added entry by entry, in an order that would be another
-    # than theirs: the bits would depend on the number of threads.
-    adds_in_place = task.n_threads == 1 and not sp.issparse(task.train.X)
-    table.new(slots.PART_GRADIENTS, 0 if adds_in_place else n_places * sizes.parameters)
+    # One member adds the whole sum of a part to what is there (PLUS), as those who exchange do.
+    table.new(slots.PART_GRADIENTS, n_places * sizes.parameters if task.n_threads > 1 else 0)
     table.new(slots.PART_SUMS, n_places * (CACHE_LINE // 8))
     return n_parts
 

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from skreg._architecture import n_parameters, round_up
 from skreg._engine import Engine
-from skreg._job import CHUNK_ROWS, Rows
+from skreg._job import CHUNK_ROWS, Rows, work_per_row
 from skreg._kernels.few import layer_of_few
 from skreg._kernels.losses import LINK_IDENTITY, OutputShape, apply_link
 from skreg._kernels.simd import lanes
@@ -33,7 +33,7 @@ def predict_outputs(network, parameters, X, n_jobs):
     """
     if _are_few(X, network) and not numba.config.DISABLE_JIT:
         return _outputs_of_few(network, parameters, X)
-    flops = 2.0 * n_parameters(network.units) * CHUNK_ROWS
+    flops = 2.0 * work_per_row(X, network.units) * CHUNK_ROWS
     dtype = parameters[0][0].dtype
     with (
         Threads(n_jobs, flops if X.shape[0] > CHUNK_ROWS else 0, dtype) as n_threads,

@@ -6,13 +6,14 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._architecture import flat_parameters, n_parameters, views
 from skreg._callbacks import SILENCE
 from skreg._engine import MOMENT_SLOTS, Engine
 from skreg._history import History
-from skreg._job import NO_ROWS, Rows
+from skreg._job import NO_ROWS, Rows, work_per_row
 from skreg._kernels.losses import SQUARED_ERROR
 from skreg._kernels.shuffle import Shuffler
 from skreg._objective import Objective, polish, solver_metric
@@ -34,6 +35,10 @@ KEPT = (
     "Training diverged after {} epochs; the best weights found before are kept. Scale the "
     "features (StandardScaler) or lower learning_rate_init={}."
 )
+
+
+# Floating-point operations that take as long as updating one weight, which waits for memory.
+FLOPS_OF_UPDATE = 12.0
 
 
 def digest(flat):
@@ -160,7 +165,10 @@ class Run:
 
     def threads(self, n_rows):
         """Return the threads for a step on ``n_rows`` rows."""
-        flops = 6.0 * n_rows * n_parameters(self.network.units)
+        units = self.network.units
+        flops = 6.0 * n_rows * work_per_row(self.rows.X, units)
+        if sp.issparse(self.rows.X):  # few of many weights are met, but all of them updated
+            flops += FLOPS_OF_UPDATE * n_parameters(units)
         return Threads(self.estimator.n_jobs, flops, self.rows.X.dtype)
 
     def validator(self, engine):

@@ -9,11 +9,13 @@ import joblib
 import numba
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg import _threads as threads
+from skreg._job import work_per_row
 from skreg._kernels.simd import lanes
 from skreg._threads import VECTORS_PER_THREAD, OneBlasThread, Threads
 
@@ -42,6 +44,13 @@ def test_as_many_as_the_work_pays_for(four_cores, flops, expected):
 
 def test_vectors_count_not_the_numbers_in_them(four_cores):
     assert chosen(flops=4 * ENOUGH_FOR_ONE, dtype=np.dtype("float32")) == 2
+
+
+def test_the_work_of_sparse_rows_follows_their_entries():
+    rows = np.zeros((4, 10))
+    rows[0], rows[1, :2] = 1, 1
+    assert work_per_row(rows, (10, 4, 2)) == 54
+    assert work_per_row(sp.csr_array(rows), (10, 4, 2)) == 14 + 2 * 3 * 4
 
 
 @pytest.mark.parametrize("n_jobs, expected", [(1, 1), (3, 3), (7, 7), (-1, 4), (-2, 3), (-9, 1)])

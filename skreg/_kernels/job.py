@@ -61,6 +61,9 @@ ROW_LOSSES = _slot(np.float64)
 SPARSE = _slot()  # stored entries of sparse rows
 COLUMNS = _slot(np.int32)  # of these entries
 STARTS = _slot(np.int64)  # where rows begin among them
+BY_COLUMN = _slot()  # the same entries, column by column
+BATCH_ROWS = _slot(np.int32)  # their rows
+COLUMN_ENDS = _slot(np.int64)  # where columns end among them
 FACTORS = _slot()  # of what dropout keeps, per level
 
 # Strengths per matrix, and lane sums of each penalty tile by tile.

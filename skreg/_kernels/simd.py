@@ -294,26 +294,29 @@ def _make_sparse_tile(n_panels):
     """Return the intrinsic for one row of C from the nonzeros of one row of A."""
 
     def emit(builder, vectors, args):
-        a, columns, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel = args
+        a, places, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel, mode = args
         corner = Corner(builder, [vectors] * n_panels, c, 1, (c_at, c_panel, c_panel))
 
         def body(k, cursors, sums):
             (at,) = cursors
-            column = builder.load(builder.gep(columns, [at]))
-            row = builder.add(b_at, builder.mul(builder.sext(column, b_k.type), b_k))
+            place = builder.load(builder.gep(places, [at]))
+            row = builder.add(b_at, builder.mul(builder.sext(place, b_k.type), b_k))
             left = vectors.spread_from(a, at)
             panels = [builder.add(row, times(builder, b_panel, p)) for p in range(n_panels)]
             right = [vectors.load(b, p) for p in panels]
             return [vectors.fma(left, r, s) for r, s in zip(right, sums, strict=True)]
 
         one = ir.Constant(a_at.type, 1)
-        sums = loop(builder, count, [(a_at, one)], [vectors.zero] * n_panels, body)
-        corner.end(sums, ir.Constant(a_at.type, STORE))
+        sums = loop(builder, count, [(a_at, one)], corner.begin(mode), body)
+        corner.end(sums, mode)
 
     @intrinsic
-    def sparse_tile(typingctx, a, columns, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel):
+    def sparse_tile(typingctx, a, places, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel,
+                    mode):  # fmt: skip
         index = types.intp
-        signature = types.void(a, columns, index, index, b, index, index, index, c, index, index)
+        signature = types.void(
+            a, places, index, index, b, index, index, index, c, index, index, index
+        )
 
         def codegen(context, builder, signature, args):
             name = f"sparse_tile_{n_panels}"
@@ -335,7 +338,9 @@ tile_3 = _make_tile(ROWS_OF_WIDE_TILE, 3)
 row_tile_1 = _make_tile(1, 1)
 row_tile_4 = _make_tile(1, 4)
 sparse_tile_1 = _make_sparse_tile(1)
+sparse_tile_2 = _make_sparse_tile(2)
 sparse_tile_4 = _make_sparse_tile(4)
+sparse_tile_8 = _make_sparse_tile(8)
 
 
 @intrinsic

@@ -1,7 +1,13 @@
 """Sparse rows: the first layer straight from the nonzeros, in the order of the dense product.
 
 What the other kernels call here are plugs: a fit of dense rows does not compile them.
+
+Forward, the entries of a row pick rows of the weights. For the gradient a batch is transposed
+first, so that the entries of a column pick rows of deltas: a row of the gradient is then summed in
+registers and written once.
 """
+
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -9,6 +15,9 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels import simd
 from skreg._kernels.job import (
+    BATCH_ROWS,
+    BY_COLUMN,
+    COLUMN_ENDS,
     COLUMNS,
     DELTAS,
     LEAD,
@@ -26,8 +35,20 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.matmul import STORE
+from skreg._kernels.matmul import STORE, Panels
 from skreg._kernels.random import bits, halves, mix
+
+
+class Entries(NamedTuple):
+    """The nonzeros of consecutive rows or columns, one after the other.
+
+    Of each there are its value and where it stands: the column of a row's, the row of a column's.
+    """
+
+    values: np.ndarray
+    places: np.ndarray
+    start: int  # where those of the first one begin
+    ends: np.ndarray  # where those of every one end
 
 
 @jit
@@ -63,44 +84,64 @@ def drop_sparse_inputs(job, key, threshold, factor, first, last):
     return True
 
 
-def _sparse_product(job, b, c, first, last, n_panels):
-    """Compute ``C = X B`` for CSR rows ``first:last`` of the batch; C begins at row ``first``."""
-    values, columns = numbers(job, SPARSE), indices(job, COLUMNS)
-    starts = integers(job, STARTS)
-    for i in range(first, last):
-        at, count = starts[i], starts[i + 1] - starts[i]
-        row = c.start + (i - first) * c.row
-        p = 0
+def _multiply_entries(entries, b, c, n_panels, mode):
+    """Compute ``C = A B`` for the rows of A whose nonzeros are ``entries``, a row of C for each.
+
+    Places are rows of B, of which there are ``n_panels`` panels. Mode ADD adds to what C holds.
+    """
+    values, places, at, ends = entries
+    for i in range(ends.size):
+        count = ends[i] - at
+        p = 0 if count > 0 or mode == STORE else n_panels
         while p < n_panels:
-            b_at, c_at = b.start + p * b.panel, row + p * c.panel
-            if n_panels - p >= 4:
-                simd.sparse_tile_4(values, columns, at, count, b.values, b_at, b.row, b.panel,
-                                   c.values, c_at, c.panel)  # fmt: skip
+            b_at, c_at = b.start + p * b.panel, c.start + i * c.row + p * c.panel
+            if n_panels - p >= 8:
+                simd.sparse_tile_8(values, places, at, count, b.values, b_at, b.row, b.panel,
+                                   c.values, c_at, c.panel, mode)  # fmt: skip
+                p += 8
+            elif n_panels - p >= 4:
+                simd.sparse_tile_4(values, places, at, count, b.values, b_at, b.row, b.panel,
+                                   c.values, c_at, c.panel, mode)  # fmt: skip
                 p += 4
+            elif n_panels - p >= 2:
+                simd.sparse_tile_2(values, places, at, count, b.values, b_at, b.row, b.panel,
+                                   c.values, c_at, c.panel, mode)  # fmt: skip
+                p += 2
             else:
-                simd.sparse_tile_1(values, columns, at, count, b.values, b_at, b.row, b.panel,
-                                   c.values, c_at, c.panel)  # fmt: skip
+                simd.sparse_tile_1(values, places, at, count, b.values, b_at, b.row, b.panel,
+                                   c.values, c_at, c.panel, mode)  # fmt: skip
                 p += 1
-    return True
+        at = ends[i]
 
 
-def sparse_product_reference(job, b, c, first, last, n_panels):
-    """Compute what `sparse_product` computes, entry by entry with NumPy."""
+def multiply_entries_reference(entries, b, c, n_panels, mode):
+    """Compute what `multiply_entries` computes, entry by entry with NumPy."""
     width = simd.lanes(c.values.dtype)
-    values, columns = numbers(job, SPARSE), indices(job, COLUMNS)
-    starts = integers(job, STARTS)
-    for i in range(first, last):
+    values, places, start, ends = entries
+    for i, end in enumerate(ends):
         for p in range(n_panels):
-            total = np.zeros(width, dtype=c.values.dtype)
-            for k in range(starts[i], starts[i + 1]):
-                at = b.start + columns[k] * b.row + p * b.panel
-                total += values[k] * b.values[at : at + width]
-            at = c.start + (i - first) * c.row + p * c.panel
+            at = c.start + i * c.row + p * c.panel
+            total = c.values[at : at + width] * (mode != STORE)
+            for k in range(start, end):
+                b_at = b.start + places[k] * b.row + p * b.panel
+                total += values[k] * b.values[b_at : b_at + width]
             c.values[at : at + width] = total
+        start = end
+
+
+multiply_entries = (
+    multiply_entries_reference if numba.config.DISABLE_JIT else jit(_multiply_entries)
+)
+
+
+@jit
+def sparse_product(job, b, c, first, last, n_panels):
+    """Compute ``C = X B`` for CSR rows ``first:last`` of the batch; C begins at row ``first``."""
+    starts = integers(job, STARTS)
+    ends = part(starts, first + 1, last - first)
+    entries = Entries(numbers(job, SPARSE), indices(job, COLUMNS), starts[first], ends)
+    multiply_entries(entries, b, c, n_panels, np.int64(STORE))
     return True
-
-
-sparse_product = sparse_product_reference if numba.config.DISABLE_JIT else jit(_sparse_product)
 
 
 @jit
@@ -116,27 +157,47 @@ def _search(columns, first, last, column):
 
 
 @jit
-def sparse_gradient(job, c, rows, batch, mode):
-    """Add the entries of ``batch`` rows in columns ``rows[0]:rows[1]`` to their gradients."""
-    layout, width = job.layout, lanes_of(job)
-    values, columns = numbers(job, SPARSE), indices(job, COLUMNS)
-    starts, memory = integers(job, STARTS), numbers(job, MEMORY)
-    n_panels, n_units = layout[PANELS, 0], layout[UNITS, 1]
-    if mode == STORE:
-        for p in range(n_panels):
-            panel = part(c.values, c.start + p * c.panel, (rows[1] - rows[0]) * width)
-            for j in range(panel.size):
-                panel[j] = 0
+def by_column(job, columns, batch):
+    """Return the `Entries` of columns ``columns[0]:columns[1]`` in batch rows ``batch``.
+
+    They stand in the order of their rows. Other members of a team write those of other columns.
+    """
+    values, numbers_of = numbers(job, SPARSE), indices(job, COLUMNS)
+    starts, n_columns = integers(job, STARTS), columns[1] - columns[0]
+    ends = part(integers(job, COLUMN_ENDS), columns[0], n_columns)
+    out, rows = numbers(job, BY_COLUMN), indices(job, BATCH_ROWS)
+    for j in range(ends.size):
+        ends[j] = 0
+    start = 0
     for i in range(batch[0], batch[1]):
-        delta = layout[DELTAS, 1] + i * layout[LEAD, 1]
-        k, last = starts[i], starts[i + 1]
-        k = _search(columns, k, last, rows[0])
-        while k < last and columns[k] < rows[1]:
-            at = c.start + (columns[k] - rows[0]) * width
-            for p in range(n_panels):
-                out = part(c.values, at + p * c.panel, width)
-                right = part(memory, delta + p * width, width)
-                for j in range(min(width, n_units - p * width)):  # deltas' padding may be slopes
-                    out[j] = simd.multiply_add(values[k], right[j], out[j])
+        k = _search(numbers_of, starts[i], starts[i + 1], columns[0])
+        start += k - starts[i]
+        while k < starts[i + 1] and numbers_of[k] < columns[1]:
+            ends[numbers_of[k] - columns[0]] += 1
             k += 1
+    at = start
+    for j in range(ends.size):
+        at, ends[j] = at + ends[j], at  # where those of a column begin, for now
+    for i in range(batch[0], batch[1]):
+        k = _search(numbers_of, starts[i], starts[i + 1], columns[0])
+        while k < starts[i + 1] and numbers_of[k] < columns[1]:
+            at = ends[numbers_of[k] - columns[0]]
+            out[at], rows[at] = values[k], i
+            ends[numbers_of[k] - columns[0]] = at + 1
+            k += 1
+    return Entries(out, rows, start, ends)
+
+
+@jit
+def sparse_gradient(job, c, rows, batch, mode):
+    """Sum the gradient of weight rows ``rows[0]:rows[1]`` over rows of the batch."""
+    layout, width = job.layout, lanes_of(job)
+    n_panels, n_units, lead = layout[PANELS, 0], layout[UNITS, 1], layout[LEAD, 1]
+    deltas = Panels(numbers(job, MEMORY), layout[DELTAS, 1], lead, width)
+    multiply_entries(by_column(job, rows, batch), deltas, c, n_panels, mode)
+    if n_units < n_panels * width:  # deltas' padding may be slopes
+        for i in range(rows[1] - rows[0]):
+            row = c.start + i * c.row + (n_panels - 1) * c.panel
+            for j in range(n_units - (n_panels - 1) * width, width):
+                c.values[row + j] = 0
     return True
