@@ -143,8 +143,14 @@ class Engine:
         return state
 
     def _touch(self):
-        """Note that parameters change, so that the next epoch brings them to all members."""
+        """Note that parameters change, so that `_refresh` brings them to all members."""
         self._refreshed = not self._replicas
+
+    def _refresh(self):
+        if not self._refreshed:
+            for replica in self._replicas:
+                replica.refresh(self.table)
+            self._refreshed = True
 
     def load_moments(self, state):
         """Take what `moments` has returned."""
@@ -253,10 +259,7 @@ class Engine:
         Rows are shuffled before each epoch where there are ``draws``. `take_records` tells what
         came of it, also after an interrupt.
         """
-        if not self._refreshed:
-            for replica in self._replicas:
-                replica.refresh(self.table)
-            self._refreshed = True
+        self._refresh()
         self._zeros.begin_epochs(len(rates))
         n, n_matrices = len(rates), self._bounds.size - 1
         self._records = Records(
@@ -298,6 +301,7 @@ class Engine:
 
     def gradient(self):
         """Accumulate the gradient of the summed data loss; return that sum and the weight."""
+        self._refresh()
         self._zeros.begin_epochs(1)
         self._command(epoch.DO_GRADIENT)
         return self.job.report[LOSS_SUM], self.job.report[WEIGHT_SUM]

@@ -96,7 +96,7 @@ class Task(NamedTuple):
     rule: Rule = NO_RULE
     penalties: Penalties | None = None
     augmentation: Augmentation | None = None
-    batch_size: int = 1
+    batch_size: int = 1  # 0 where gradients are those of all rows
     n_threads: int = 1
     for_training: bool = True  # False leaves out gradients and moments: prediction needs none
 
@@ -114,8 +114,10 @@ def count_parts(task, n_packed):
     n_bytes = n_packed * task.dtype.itemsize
     if task.augmentation is not None or n_bytes > MOST_BYTES_OF_REPLICAS:
         return 1
-    if not task.for_training or task.batch_size < 2 * TILE_ROWS:
+    if not task.for_training or 0 < task.batch_size < 2 * TILE_ROWS:
         return 1
+    if task.batch_size == 0:
+        return MOST_PARTS
     return min(max(task.batch_size // ROWS_OF_PART, 2), MOST_PARTS)
 
 

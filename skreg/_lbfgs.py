@@ -7,7 +7,7 @@ import numpy as np
 import scipy.optimize
 
 from skreg._history import nonzeros
-from skreg._job import CHUNK_ROWS
+from skreg._job import CHUNK_ROWS, MOST_PARTS
 from skreg._kernels.losses import ABSOLUTE_ERROR, BINARY_LOG_LOSS, LOG_LOSS, QUANTILE
 from skreg._objective import Objective
 from skreg._penalties import inner
@@ -39,6 +39,8 @@ class Split:
     def join(self, x):
         """Return the flat parameters that ``x`` stands for."""
         flat = x[: self.l1.size].copy()
+        if self.split.size == 0:
+            return flat
         flat[self.split] -= x[self.l1.size :]
         return flat
 
@@ -71,6 +73,8 @@ class Split:
 
     def pull_back(self, x, value, gradient):
         """Return value and gradient with respect to ``x``, the l1 term included."""
+        if self.split.size == 0:
+            return value, gradient
         strengths = np.concatenate([self.l1, self.l1[self.split]])
         both = np.concatenate([gradient, -gradient[self.split]])
         return value + inner(strengths, x), both + strengths
@@ -234,7 +238,7 @@ class LbfgsRun(Run):
         self.best, self.reached = None, flat
         dtype = flat.dtype
         self.watch.show(lambda: self.snapshot(self.reached.astype(dtype), 0, self.patience))
-        n_rows = min(self.index.size, CHUNK_ROWS)
+        n_rows = min(self.index.size, CHUNK_ROWS * MOST_PARTS)
         with OneBlasThread(), self.threads(n_rows) as n_threads:
             self.watch.begin("iteration")
             result = self._minimize(n_threads, flat, options)
@@ -277,7 +281,7 @@ class LbfgsRun(Run):
     @contextlib.contextmanager
     def _open(self, n_threads):
         """Open an engine for the objective and the validation."""
-        with self.engine(n_threads, 1) as engine:
+        with self.engine(n_threads, 0) as engine:
             self.objective = Objective(engine, self.penalties, self.anchor)
             self.validate = self.validator(engine)
             yield

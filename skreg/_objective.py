@@ -25,7 +25,7 @@ class Objective:
         self.terms = Terms(units, penalties, anchor)
         self.l1 = self.terms.l1
         is_partly_fixed = penalties.frozen.any() or penalties.factors is not None
-        self._movable = movable(units, penalties) if is_partly_fixed else 1.0
+        self._movable = movable(units, penalties) if is_partly_fixed else None
         self.loss = np.nan  # data term of the latest evaluation
 
     def smooth(self, flat):
@@ -35,7 +35,9 @@ class Objective:
         self.loss = total / weight
         value, gradient = self.terms.smooth(flat)
         gradient += self.engine.gradient_vector() / weight
-        return self.loss + value, np.where(self._movable, gradient, 0.0)
+        if self._movable is not None:
+            gradient = np.where(self._movable, gradient, 0.0)
+        return self.loss + value, gradient
 
     def value(self, flat):
         """Return the objective, kinks included."""

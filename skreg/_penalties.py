@@ -158,31 +158,37 @@ class Terms:
         self.l1 = parameter_strengths(units, penalties.l1, factors)
         self.l2 = parameter_strengths(units, penalties.l2, factors)
         self.l2_anchor = parameter_strengths(units, penalties.l2_anchor)
+        self._has_l1 = self.l1.any()  # vectors of zeros are not worth their time
+        self._is_anchored = anchor is not None and self.l2_anchor.any()
 
-    def _distance(self, flat):
-        return flat - self.anchor if self.anchor is not None else np.zeros_like(flat)
+    def _of_l1(self, flat):
+        return inner(self.l1, np.abs(flat)) if self._has_l1 else 0.0
+
+    def _pull(self, flat):
+        """Return value and gradient of the pull to the anchor."""
+        distance = flat - self.anchor
+        back = self.l2_anchor * distance
+        return 0.5 * inner(back, distance), back
 
     def smooth(self, flat):
         """Return value and gradient of the smooth terms."""
         gradient = self.l2 * flat
-        value = inner(gradient, flat)
-        if self.anchor is not None:
-            distance = self._distance(flat)
-            back = self.l2_anchor * distance
-            value, gradient = value + inner(back, distance), gradient + back
-        return 0.5 * value, gradient
+        value = 0.5 * inner(gradient, flat)
+        if self._is_anchored:
+            pull, back = self._pull(flat)
+            value, gradient = value + pull, gradient + back
+        return value, gradient
 
     def kinks(self, flat):
         """Return the value of the terms with a kink."""
         coefs = views(flat, self.units)[0]
-        return inner(self.l1, np.abs(flat)) + group_penalty(coefs, self.penalties)
+        return self._of_l1(flat) + group_penalty(coefs, self.penalties)
 
     def values(self, flat):
         """Return the value of every term by its name."""
-        distance = self._distance(flat)
         return {
-            "l1": inner(self.l1, np.abs(flat)),
+            "l1": self._of_l1(flat),
             "l2": 0.5 * inner(self.l2 * flat, flat),
             "group_l1": group_penalty(views(flat, self.units)[0], self.penalties),
-            "l2_anchor": 0.5 * inner(self.l2_anchor * distance, distance),
+            "l2_anchor": self._pull(flat)[0] if self._is_anchored else 0.0,
         }

@@ -24,7 +24,7 @@ from skreg._kernels.passes import (
     rows_weight,
     transpose_all,
 )
-from skreg._kernels.replicas import train_replicas
+from skreg._kernels.replicas import full_gradient_of_parts, train_replicas
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.subnormals import flush_subnormals, write_register
 from skreg._kernels.team import COMMAND, meet, share
@@ -49,7 +49,9 @@ def run(tid, team, job, own):
             transpose_all(tid, team, job)
         else:  # training, where subnormal numbers do not matter
             before = flush_subnormals()
-            if command == DO_GRADIENT:
+            if command == DO_GRADIENT and job.n_parts > 1:
+                full_gradient_of_parts(tid, team, job, own)
+            elif command == DO_GRADIENT:
                 full_gradient(tid, team, job)
             elif job.n_parts > 1:
                 train_replicas(tid, team, own)

@@ -87,7 +87,8 @@ def sum_gradient(job, k, rows, batch):
     elif batch.side != NOTHING_TO_ADD:
         for p in range(layout[PANELS, k]):
             at = packed_at(job, k, p, rows[0])
-            add_gradients(job, batch.side, at, (rows[1] - rows[0]) * width)
+            size = (rows[1] - rows[0]) * width
+            add_gradients(job, batch.side, at, size, job.n_parts, np.int64(STORE))
 
 
 @jit
@@ -97,7 +98,9 @@ def sum_bias_gradient(job, k, batch):
     if job.n_parts == 1:
         bias_gradient(job, k, (0, batch.n_rows), np.int64(STORE), numbers(job, GRADIENT))
     elif batch.side != NOTHING_TO_ADD:
-        add_gradients(job, batch.side, layout[BIASES_AT, k], layout[PANELS, k] * lanes_of(job))
+        size = layout[PANELS, k] * lanes_of(job)
+        at = layout[BIASES_AT, k]
+        add_gradients(job, batch.side, at, size, job.n_parts, np.int64(STORE))
 
 
 @jit

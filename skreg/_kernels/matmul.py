@@ -191,11 +191,15 @@ def unpack(packed, start, n_rows, matrix):
 
 
 def _panels(matrix, packed, start, n_rows):
-    """Yield every panel, without its padding, beside the columns of ``matrix`` that it holds."""
+    """Yield panels, without their padding, beside the columns of ``matrix`` that they hold.
+
+    They are of shape (n_panels, fan_in, n_columns): all whole panels, and a last one in part.
+    """
     width = simd.lanes(packed.dtype)
     fan_in, fan_out = matrix.shape
-    for first in range(0, fan_out, width):
-        at = start + first * n_rows
-        columns = matrix[:, first : first + width]
-        panel = packed[at : at + fan_in * width].reshape(fan_in, width)
-        yield panel[:, : columns.shape[1]], columns
+    n_whole, rest = divmod(fan_out, width)
+    panels = packed[start:][: -(-fan_out // width) * n_rows * width].reshape(-1, n_rows, width)
+    columns = matrix[:, : n_whole * width].reshape(fan_in, n_whole, width).transpose(1, 0, 2)
+    yield panels[:n_whole, :fan_in], columns
+    if rest:
+        yield panels[-1, :fan_in, :rest], matrix[:, -rest:]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from skreg._jit import jit
 from skreg._kernels.job import GRADIENT, PART_GRADIENTS, PART_SUMS, doubles, numbers, part
+from skreg._kernels.matmul import PLUS
 
 SIDES = 2
 NOTHING_TO_ADD = -1  # in place of a side where no gradients of parts are to be added up
@@ -45,11 +46,11 @@ def part_sums(job, number, side):
 
 
 @jit
-def add_gradients(job, side, start, size):
-    """Add up a stretch of the gradients of all parts of a batch."""
+def add_gradients(job, side, start, size, n_parts, mode):
+    """Add up a stretch of the gradients of two parts or more; PLUS adds them to what is there."""
     out = part(numbers(job, GRADIENT), start, size)
-    so_far = part(part_gradient(job, 0, side), start, size)
-    for number in range(1, job.n_parts):
+    so_far = out if mode == PLUS else part(part_gradient(job, 0, side), start, size)
+    for number in range(0 if mode == PLUS else 1, n_parts):
         more = part(part_gradient(job, number, side), start, size)
         for i in range(size):
             out[i] = so_far[i] + more[i]

@@ -6,6 +6,9 @@ share the weights, every step writes what both have read. So a batch is divided 
 whose number depends on the task alone: a member takes its parts through the network, sums their
 gradients part by part, meets the others once, and then takes the whole step on its own copy. All
 copies stay equal to the bit, since all add the same parts in the same order.
+
+The gradient over all rows is summed in the same way, a round of chunks after the other: a part is a
+chunk of rows then.
 """
 
 import numpy as np
@@ -13,19 +16,27 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.job import (
     FROZEN,
+    GRADIENT,
     ORDER,
     PADDED_FAN_IN,
     PART_GRADIENTS,
     RATE,
     STEPS,
     integers,
+    lanes_of,
     numbers,
     part,
 )
 from skreg._kernels.learn import learn
 from skreg._kernels.matmul import PLUS, STORE
 from skreg._kernels.network import bias_gradient, choose_skips, last_size, weight_gradient
-from skreg._kernels.parts import NOTHING_TO_ADD, Batch, part_gradient, part_sums
+from skreg._kernels.parts import (
+    NOTHING_TO_ADD,
+    Batch,
+    add_gradients,
+    part_gradient,
+    part_sums,
+)
 from skreg._kernels.passes import (
     report_loss,
     report_penalties,
@@ -35,6 +46,8 @@ from skreg._kernels.passes import (
 )
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.team import Team, meet, share
+
+FEWEST_ROWS = 96  # of a chunk: what is done once for each takes its time, too
 
 
 @jit
@@ -78,16 +91,22 @@ def pass_parts(job, alone, index, draw, parts, side):
     rows_pass(0, alone, job, index, draw, (begin, end))
     for number in range(first, last):
         rows = share(number, job.n_parts, index.size, 1)
-        out = part_gradient(job, number, side)
         mode = np.int64(PLUS if side == NOTHING_TO_ADD and number > 0 else STORE)
-        for k in range(job.layout.shape[1] - 1):
-            if not job.layout[FROZEN, k]:
-                whole = (np.int64(0), job.layout[PADDED_FAN_IN, k])
-                weight_gradient(job, job.train, k, whole, rows, mode, out)
-                bias_gradient(job, k, rows, mode, out)
-        sums = part_sums(job, number, side)
-        sums[0] = rows_loss(job, rows[0], rows[1])
-        sums[1] = rows_weight(job, job.train, rows[0], rows[1])
+        sum_part(job, number, rows, side, mode)
+
+
+@jit
+def sum_part(job, number, rows, side, mode):
+    """Sum gradient, loss and weight of part ``number`` over ``rows`` of the member's memory."""
+    out = part_gradient(job, number, side)
+    for k in range(job.layout.shape[1] - 1):
+        if not job.layout[FROZEN, k]:
+            whole = (np.int64(0), job.layout[PADDED_FAN_IN, k])
+            weight_gradient(job, job.train, k, whole, rows, mode, out)
+            bias_gradient(job, k, rows, mode, out)
+    sums = part_sums(job, number, side)
+    sums[0] = rows_loss(job, rows[0], rows[1])
+    sums[1] = rows_weight(job, job.train, rows[0], rows[1])
 
 
 @jit
@@ -99,3 +118,55 @@ def add_sums(job, side):
         loss += sums[0]
         total += sums[1]
     return loss, total
+
+
+@jit
+def full_gradient_of_parts(tid, team, job, own):
+    """Accumulate loss, weight and gradient of the data term over all rows, in rounds of chunks.
+
+    ``own`` is the job with this member's own memory and parameters.
+    """
+    order, alone = integers(job, ORDER), Team(team.flags, 1)
+    adds_in_place = numbers(job, PART_GRADIENTS).size == 0
+    side = NOTHING_TO_ADD if adds_in_place else 0
+    step = min(max(order.size // job.n_parts, FEWEST_ROWS), job.chunk_size)
+    for start in range(0, order.size, step * job.n_parts):
+        n_rows = min(step * job.n_parts, order.size - start)
+        n_chunks = (n_rows + step - 1) // step
+        first, last = share(tid, team.n_threads, n_chunks, 1)
+        for number in range(first, last):
+            at = number * step
+            index = part(order, start + at, min(step, n_rows - at))
+            rows = (np.int64(0), index.size)
+            rows_pass(0, alone, own, index, np.int64(-1), rows)
+            mode = np.int64(PLUS if adds_in_place and start + at > 0 else STORE)
+            sum_part(own, number, rows, side, mode)
+            if adds_in_place:
+                report_part(job, number, side)
+        if not meet(team):
+            return
+        if not adds_in_place:
+            add_chunks(tid, team, job, (n_chunks, side), start == 0)
+            side = 1 - side
+
+
+@jit
+def add_chunks(tid, team, job, chunks, is_first):
+    """Add this member's share of the gradients of a round of chunks to those before it."""
+    n_chunks, side = chunks
+    gradient = numbers(job, GRADIENT)
+    start, stop = share(tid, team.n_threads, gradient.size, lanes_of(job))
+    if is_first:
+        for i in range(start, stop):
+            gradient[i] = 0
+    add_gradients(job, side, start, stop - start, n_chunks, np.int64(PLUS))
+    if tid == 0:
+        for number in range(n_chunks):
+            report_part(job, number, side)
+
+
+@jit
+def report_part(job, number, side):
+    """Report loss and weight of a part."""
+    sums = part_sums(job, number, side)
+    report_loss(job, sums[0], sums[1])

@@ -106,4 +106,5 @@ def make_engine(units, X, target, weight=None, *, dtype=np.float64, activation="
     valid = NO_ROWS if valid is None else _rows(valid, dtype)
     penalties = penalties or make_penalties(n_matrices, l1=l1, l2=l2)
     return Engine(network, dtype, train=rows, valid=valid, rule=rule, penalties=penalties,
-                  batch_size=batch_size or X.shape[0], n_threads=n_threads)  # fmt: skip
+                  batch_size=X.shape[0] if batch_size is None else batch_size,
+                  n_threads=n_threads)  # fmt: skip

@@ -1,5 +1,7 @@
 """Whole epochs against plain NumPy; the same bits for every team, layout and division of rows."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -116,19 +118,27 @@ def test_epochs_are_those_of_plain_numpy(name, l2, clip_norm):
             engine.order[:] = rng.permutation(N_ROWS)
 
 
-def test_full_gradient_is_the_sum_over_chunks():
-    X, y, s = features(300, UNITS[0]), np.arange(300) % 3, np.arange(300) % 4
+@pytest.mark.parametrize("n_rows", (40, 300, 2500))
+@pytest.mark.parametrize("batch_size", (0, 1, 16))  # many parts, none, two
+def test_full_gradient_is_the_sum_over_chunks(batch_size, n_rows):
+    X, y, s = features(n_rows, UNITS[0]), np.arange(n_rows) % 3, np.arange(n_rows) % 4
     flat = starting_weights(UNITS)
     plain = PlainNetwork(flat, SGD_RULE, 0.0)
     loss, gradient = plain.loss_and_gradient(X, y, s.astype(float))
-    with make_engine(UNITS, X, y[:, None], s, loss=LOG_LOSS, batch_size=BATCH) as engine:
-        engine.load(flat)
-        assert engine.job.chunk_size < 300
-        total, weight = engine.gradient()
-        found = engine.gradient_vector()
-    assert weight == s.sum()
-    assert total / weight == pytest.approx(loss, rel=1e-12)
-    np.testing.assert_allclose(found / weight, gradient, rtol=0, atol=1e-14)
+    first = None
+    for container, n_threads in product(CONTAINERS, (1, 2, 3) if JIT else (1,)):
+        with make_engine(UNITS, CONTAINERS[container](X), y[:, None], s, loss=LOG_LOSS,
+                         batch_size=batch_size, n_threads=n_threads) as engine:  # fmt: skip
+            assert engine.job.n_parts == {0: 8, 1: 1, 16: 2}[batch_size]
+            for repetition in range(2):  # nothing of one evaluation is left in the next
+                engine.load(flat + 1 - repetition)
+                total, weight = engine.gradient()
+            found = engine.gradient_vector()
+        assert weight == s.sum()
+        assert total / weight == pytest.approx(loss, rel=1e-12)
+        np.testing.assert_allclose(found / weight, gradient, rtol=0, atol=1e-13)
+        first = found if first is None else first
+        assert (found == first).all() or not JIT  # NumPy's dot adds in an order of its own
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

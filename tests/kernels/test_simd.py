@@ -31,13 +31,21 @@ CALLS = {
 }
 
 
-@numba.njit
-def _call_sparse_tile(n_panels, values, columns, b, depth, width, c):
-    panel = depth * width
-    if n_panels == 1:
-        simd.sparse_tile_1(values, columns, 0, values.size, b, 0, width, panel, c, 0, width)
-    else:
-        simd.sparse_tile_4(values, columns, 0, values.size, b, 0, width, panel, c, 0, width)
+def _caller_of_sparse(sparse_tile):
+    @numba.njit
+    def call(values, columns, b, depth, width, c, mode):
+        panel = depth * width
+        sparse_tile(values, columns, 0, values.size, b, 0, width, panel, c, 0, width, mode)
+
+    return call
+
+
+SPARSE_CALLS = {
+    1: _caller_of_sparse(simd.sparse_tile_1),
+    2: _caller_of_sparse(simd.sparse_tile_2),
+    4: _caller_of_sparse(simd.sparse_tile_4),
+    8: _caller_of_sparse(simd.sparse_tile_8),
+}
 
 
 @numba.njit
@@ -114,17 +122,20 @@ def test_half_a_panel_has_the_bits_of_a_whole_one_and_leaves_the_rest(dtype, mod
 
 
 @needs_compiler
-@pytest.mark.parametrize("n_panels", (1, 4))
+@pytest.mark.parametrize("mode", (STORE, ADD, PLUS))
+@pytest.mark.parametrize("n_panels", SPARSE_CALLS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_sparse_tile_has_the_bits_of_the_dense_one(dtype, n_panels):
+def test_sparse_tile_has_the_bits_of_the_dense_one(dtype, n_panels, mode):
     a, b, c = draw(dtype, TILE_ROWS, n_panels, 60)
     a[np.random.default_rng(1).random(a.shape) < 0.7] = 0
     a[1] = 0
-    dense = np.concatenate([tile(a, b[p : p + 1], c[:, p : p + 1]) for p in range(n_panels)], 1)
+    blocks = [tile(a, b[p : p + 1], c[:, p : p + 1], mode) for p in range(n_panels)]
+    dense = np.concatenate(blocks, 1)
     for i in range(TILE_ROWS):
         columns = np.flatnonzero(a[i]).astype(np.int32)
         out = c[i].reshape(-1).copy()
-        _call_sparse_tile(n_panels, a[i, columns], columns, b.reshape(-1), 60, b.shape[2], out)
+        call, width = SPARSE_CALLS[n_panels], b.shape[2]
+        call(a[i, columns], columns, b.reshape(-1), 60, width, out, np.int64(mode))
         np.testing.assert_array_equal(out.reshape(n_panels, -1), dense[i])
 
 
