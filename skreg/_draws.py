@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skreg._engine import Engine
-from skreg._job import CHUNK_ROWS, Rows, most_entries, work_per_row
+from skreg._entries import most_entries, work_per_row
+from skreg._job import CHUNK_ROWS, Rows
 from skreg._kernels import job as slots
 from skreg._parameters import is_integer
 from skreg._threads import Threads

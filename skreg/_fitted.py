@@ -13,8 +13,9 @@ from skreg._architecture import flat_parameters, scattered, units_of
 from skreg._compression import compress_network
 from skreg._draws import check_n_draws, draw_blocks
 from skreg._engine import Engine
+from skreg._entries import work_per_row
 from skreg._inputs import check_rows, read_columns
-from skreg._job import CHUNK_ROWS, work_per_row
+from skreg._job import CHUNK_ROWS
 from skreg._kernels.activations import ACTIVATIONS
 from skreg._kernels.losses import LINK_CODES
 from skreg._labels import BINARY

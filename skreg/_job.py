@@ -9,9 +9,9 @@ from skreg._architecture import (
     CACHE_LINE,
     aligned_zeros,
     make_layout,
-    n_parameters,
     round_up,
 )
+from skreg._entries import put_columns, put_entries
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, OutputRule, Source
 from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
@@ -203,28 +203,6 @@ class Table:
         return 0, 0
 
 
-def work_per_row(X, units):
-    """Return how many weights and biases a row of X meets, or takes as long as.
-
-    Of sparse rows it is the mean. Each of their entries fetches weights of its own, which takes
-    twice as long as the product with them.
-    """
-    if not sp.issparse(X):
-        return n_parameters(units)
-    n_entries = X.nnz / max(X.shape[0], 1)
-    return n_parameters(units) + (2 * n_entries - X.shape[1]) * units[1]
-
-
-def most_entries(X, index, n_rows):
-    """Return how many stored entries the fullest batch of ``n_rows`` of these rows can have."""
-    if not sp.issparse(X):
-        return 0
-    counts = np.diff(X.indptr)[index]
-    if counts.size <= n_rows:
-        return int(counts.sum())
-    return int(np.partition(counts, -n_rows)[-n_rows:].sum())
-
-
 def _index(index, n_rows):
     if index is None:
         return np.arange(n_rows, dtype=np.int64)
@@ -250,9 +228,9 @@ def build_job(task, team):
     table.put(slots.ORDER, order)
     table.put(slots.VALID_ROWS, valid_rows)
     table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
-    _put_entries(table, ((task.train.X, order), (valid.X, valid_rows)), n_rows)
+    put_entries(table, ((task.train.X, order), (valid.X, valid_rows)), n_rows)
     if task.for_training and sp.issparse(task.train.X):
-        _put_columns(table, most_entries(task.train.X, order, n_rows), layout)
+        put_columns(table, (task.train.X, order), n_rows)
     _put_dropout(table, network, layout)
     _put_parameters(table, task, sizes)
     n_parts = _put_parts(table, task, sizes)
@@ -303,20 +281,6 @@ def _new_sources(table, task):
 
 def _is_sparse(*sources):
     return all(sp.issparse(rows.X) or rows is NO_ROWS for rows in sources)
-
-
-def _put_entries(table, sources, n_rows):
-    """Make room for the entries of the fullest batch of sparse rows."""
-    n_entries = max(most_entries(X, index, n_rows) for X, index in sources)
-    table.new(slots.SPARSE, n_entries)
-    table.new(slots.COLUMNS, n_entries)
-
-
-def _put_columns(table, n_entries, layout):
-    """Make room for the entries of a batch once more, column by column."""
-    table.new(slots.BY_COLUMN, n_entries)
-    table.new(slots.BATCH_ROWS, n_entries)
-    table.new(slots.COLUMN_ENDS, layout[slots.PADDED_FAN_IN, 0])
 
 
 def _put_dropout(table, network, layout):

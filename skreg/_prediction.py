@@ -6,7 +6,8 @@ import scipy.sparse as sp
 
 from skreg._architecture import n_parameters, round_up
 from skreg._engine import Engine
-from skreg._job import CHUNK_ROWS, Rows, work_per_row
+from skreg._entries import work_per_row
+from skreg._job import CHUNK_ROWS, Rows
 from skreg._kernels.few import layer_of_few
 from skreg._kernels.losses import LINK_IDENTITY, OutputShape, apply_link
 from skreg._kernels.simd import lanes

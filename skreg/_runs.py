@@ -12,8 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg._architecture import flat_parameters, n_parameters, views
 from skreg._callbacks import SILENCE
 from skreg._engine import MOMENT_SLOTS, Engine
+from skreg._entries import work_per_row
 from skreg._history import History
-from skreg._job import NO_ROWS, Rows, work_per_row
+from skreg._job import NO_ROWS, Rows
 from skreg._kernels.losses import SQUARED_ERROR
 from skreg._kernels.shuffle import Shuffler
 from skreg._objective import Objective, polish, solver_metric

@@ -29,7 +29,7 @@ LAYERS = [
         "_warnings",
     },
     {"_architecture", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
-    {"_penalties", "_plugs"},
+    {"_entries", "_penalties", "_plugs"},
     {"_history", "_job", "_zeros"},
     {"_engine"},
     {"_objective", "_prediction"},

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg import _threads as threads
-from skreg._job import work_per_row
+from skreg._entries import work_per_row
 from skreg._kernels.simd import lanes
 from skreg._threads import VECTORS_PER_THREAD, OneBlasThread, Threads
 

@@ -47,7 +47,7 @@ from skreg._kernels.passes import (
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.team import Team, meet, share
 
-FEWEST_ROWS = 96  # of a chunk: what is done once for each takes its time, too
+FEWEST_ROWS_OF_CHUNK = 96  # of a chunk: what is done once for each takes its time, too
 
 
 @jit
@@ -129,7 +129,7 @@ def full_gradient_of_parts(tid, team, job, own):
     order, alone = integers(job, ORDER), Team(team.flags, 1)
     adds_in_place = numbers(job, PART_GRADIENTS).size == 0
     side = NOTHING_TO_ADD if adds_in_place else 0
-    step = min(max(order.size // job.n_parts, FEWEST_ROWS), job.chunk_size)
+    step = min(max(order.size // job.n_parts, FEWEST_ROWS_OF_CHUNK), job.chunk_size)
     for start in range(0, order.size, step * job.n_parts):
         n_rows = min(step * job.n_parts, order.size - start)
         n_chunks = (n_rows + step - 1) // step

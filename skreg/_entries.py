@@ -1,0 +1,46 @@
+"""The stored entries of sparse rows: how much work they are, and the room that batches need."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from skreg._architecture import n_parameters, round_up
+from skreg._kernels import job as slots
+from skreg._kernels.matmul import TILE_ROWS
+
+
+def work_per_row(X, units):
+    """Return how many weights and biases a row of X meets, or takes as long as.
+
+    Of sparse rows it is the mean. Each of their entries fetches weights of its own, which takes
+    twice as long as the product with them.
+    """
+    if not sp.issparse(X):
+        return n_parameters(units)
+    n_entries = X.nnz / max(X.shape[0], 1)
+    return n_parameters(units) + (2 * n_entries - X.shape[1]) * units[1]
+
+
+def most_entries(X, index, n_rows):
+    """Return how many stored entries the fullest batch of ``n_rows`` of these rows can have."""
+    if not sp.issparse(X):
+        return 0
+    counts = np.diff(X.indptr)[index]
+    if counts.size <= n_rows:
+        return int(counts.sum())
+    return int(np.partition(counts, -n_rows)[-n_rows:].sum())
+
+
+def put_entries(table, sources, n_rows):
+    """Make room for the entries of the fullest batch of sparse rows; ``sources``: X and index."""
+    n_entries = max(most_entries(X, index, n_rows) for X, index in sources)
+    table.new(slots.SPARSE, n_entries)
+    table.new(slots.COLUMNS, n_entries)
+
+
+def put_columns(table, source, n_rows):
+    """Make room for the entries of the fullest batch once more, column by column."""
+    X, index = source
+    n_entries = most_entries(X, index, n_rows)
+    table.new(slots.BY_COLUMN, n_entries)
+    table.new(slots.BATCH_ROWS, n_entries)
+    table.new(slots.COLUMN_ENDS, round_up(X.shape[1], TILE_ROWS))
