@@ -9,9 +9,9 @@ from skreg._kernels.matmul import TILE_ROWS
 
 
 def work_per_row(X, units):
-    """Return how many weights and biases a row of X meets, or takes as long as.
+    """Return the work on a row of X: how many weights and biases a dense row meets in that time.
 
-    Of sparse rows it is the mean. Each of their entries fetches weights of its own, which takes
+    It is the mean of sparse rows. Each of their entries fetches weights of its own, which takes
     twice as long as the product with them.
     """
     if not sp.issparse(X):
@@ -30,17 +30,17 @@ def most_entries(X, index, n_rows):
     return int(np.partition(counts, -n_rows)[-n_rows:].sum())
 
 
-def put_entries(table, sources, n_rows):
-    """Make room for the entries of the fullest batch of sparse rows; ``sources``: X and index."""
-    n_entries = max(most_entries(X, index, n_rows) for X, index in sources)
-    table.new(slots.SPARSE, n_entries)
-    table.new(slots.COLUMNS, n_entries)
+def put_entries(table, sources, n_rows, for_training):
+    """Make room for the entries of the fullest batch of sparse rows.
 
-
-def put_columns(table, source, n_rows):
-    """Make room for the entries of the fullest batch once more, column by column."""
-    X, index = source
-    n_entries = most_entries(X, index, n_rows)
-    table.new(slots.BY_COLUMN, n_entries)
-    table.new(slots.BATCH_ROWS, n_entries)
-    table.new(slots.COLUMN_ENDS, round_up(X.shape[1], TILE_ROWS))
+    ``sources`` are X and the index of the rows to learn from, and of those to validate on. What is
+    learned from is sorted by column, too.
+    """
+    (X, _), _ = sources
+    n_train, n_valid = (most_entries(X, index, n_rows) for X, index in sources)
+    table.new(slots.SPARSE, max(n_train, n_valid))
+    table.new(slots.COLUMNS, max(n_train, n_valid))
+    if for_training and sp.issparse(X):
+        table.new(slots.BY_COLUMN, n_train)
+        table.new(slots.BATCH_ROWS, n_train)
+        table.new(slots.COLUMN_ENDS, round_up(X.shape[1], TILE_ROWS))

@@ -11,7 +11,7 @@ from skreg._architecture import (
     make_layout,
     round_up,
 )
-from skreg._entries import put_columns, put_entries
+from skreg._entries import put_entries
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, OutputRule, Source
 from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
@@ -196,7 +196,9 @@ class Table:
         return (1, X.shape[0]) if by_columns else (max(X.shape[1], 1), 1)
 
     def _sparse(self, slot, X):
-        X = X if X.has_sorted_indices else X.sorted_indices()
+        if not X.has_canonical_format:  # sums have one order, whichever that of the entries was
+            X = X.copy()
+            X.sum_duplicates()
         self.put_vector(slot + slots.X, X.data)
         self.put_vector(slot + slots.X_COLUMNS, X.indices)
         self.put_vector(slot + slots.X_STARTS, X.indptr)
@@ -228,9 +230,7 @@ def build_job(task, team):
     table.put(slots.ORDER, order)
     table.put(slots.VALID_ROWS, valid_rows)
     table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
-    put_entries(table, ((task.train.X, order), (valid.X, valid_rows)), n_rows)
-    if task.for_training and sp.issparse(task.train.X):
-        put_columns(table, (task.train.X, order), n_rows)
+    put_entries(table, ((task.train.X, order), (valid.X, valid_rows)), n_rows, task.for_training)
     _put_dropout(table, network, layout)
     _put_parameters(table, task, sizes)
     n_parts = _put_parts(table, task, sizes)
@@ -303,7 +303,8 @@ def _put_parts(table, task, sizes):
     """Make room for what members exchange, and return the number of parts of a batch."""
     n_parts = count_parts(task, sizes.parameters)
     n_places = SIDES * n_parts if n_parts > 1 else 0
-    # One member adds the whole sum of a part to what is there (PLUS), as those who exchange do.
+    # One member adds the whole sum of each part to those before it (PLUS), in the order in which
+    # those who exchange add them, and needs no room for any.
     table.new(slots.PART_GRADIENTS, n_places * sizes.parameters if task.n_threads > 1 else 0)
     table.new(slots.PART_SUMS, n_places * (CACHE_LINE // 8))
     return n_parts

@@ -36,9 +36,9 @@ KEPT = (
     "Training diverged after {} epochs; the best weights found before are kept. Scale the "
     "features (StandardScaler) or lower learning_rate_init={}."
 )
-
-
-# Floating-point operations that take as long as updating one weight, which waits for memory.
+# Floating-point operations that take as long as the update of a weight, which waits for memory.
+# Where it is nearly all there is to do (1,000 x 100 weights, rows of 10 entries), two threads
+# gain 10 %.
 FLOPS_OF_UPDATE = 12.0
 
 
@@ -164,12 +164,12 @@ class Run:
             batch_size=batch_size, n_threads=n_threads,
         )  # fmt: skip
 
-    def threads(self, n_rows):
-        """Return the threads for a step on ``n_rows`` rows."""
+    def threads(self, n_rows, n_updates=0):
+        """Return the threads for gradients of ``n_rows`` rows and updates of all weights."""
         units = self.network.units
         flops = 6.0 * n_rows * work_per_row(self.rows.X, units)
-        if sp.issparse(self.rows.X):  # few of many weights are met, but all of them updated
-            flops += FLOPS_OF_UPDATE * n_parameters(units)
+        if sp.issparse(self.rows.X):  # rows meet few of the weights that are updated
+            flops += FLOPS_OF_UPDATE * n_updates * n_parameters(units)
         return Threads(self.estimator.n_jobs, flops, self.rows.X.dtype)
 
     def validator(self, engine):
@@ -228,7 +228,7 @@ class StochasticRun(Run):
         """Train up to the pause, or the end, and write what was learned."""
         estimator, progress = self.estimator, leg.progress
         batch_size = estimator._batch_size(self.index.size)
-        with self.threads(batch_size) as n_threads, self.engine(n_threads, batch_size) as engine:
+        with self.threads(batch_size, 1) as n_threads, self.engine(n_threads, batch_size) as engine:
             self._resume(engine, leg)
             plan = self._plan(incremental)._replace(first=leg.n_epochs, max_iter=leg.last)
             shuffler = self._shuffler(leg.random_state) if estimator.shuffle else None

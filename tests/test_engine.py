@@ -11,7 +11,8 @@ import scipy.sparse as sp
 
 from skreg._architecture import views
 from skreg._engine import Engine
-from skreg._job import MOST_BYTES_OF_REPLICAS, Rows, Task, count_parts, most_entries
+from skreg._entries import most_entries
+from skreg._job import MOST_BYTES_OF_REPLICAS, Rows, Task, count_parts
 from skreg._kernels import epoch
 from skreg._kernels.job import GRADIENT, MEMORY, TRANSPOSED, WEIGHTS
 from skreg._kernels.losses import POISSON

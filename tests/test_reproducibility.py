@@ -6,6 +6,7 @@ import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from itertools import pairwise
 
 import joblib
 import numpy as np
@@ -108,6 +109,22 @@ def test_the_layout_of_the_rows_changes_no_bit():
     copies = [np.asfortranarray(X), read_only, np.repeat(X, 2, axis=1)[:, ::2]]
     for same in [*copies, sp.csr_matrix(X), sp.csc_matrix(X)]:
         np.testing.assert_array_equal(fitted(network, same, y), expected)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_entries_that_are_stored_twice_or_in_any_order_change_no_bit(solver):
+    X, y = make_data()
+    network = MLPClassifier((20,), solver=solver, max_iter=4, random_state=0)
+    expected = fitted(network, X, y)
+    one = sp.csr_array(X)
+    order = np.concatenate([np.arange(*ends)[::-1] for ends in pairwise(one.indptr)])
+    backwards = sp.csr_array((one.data[order], one.indices[order], one.indptr), one.shape)
+    data, columns = np.repeat(one.data / 2, 2), np.repeat(one.indices, 2)
+    halves = sp.csr_array((data, columns, 2 * one.indptr), one.shape)
+    for same in (backwards, halves):
+        stored = same.data.copy()
+        np.testing.assert_array_equal(fitted(network, same, y), expected)
+        np.testing.assert_array_equal(same.data, stored)
 
 
 # Weights of rows.

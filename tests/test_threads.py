@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skreg import MLPClassifier, MLPRegressor
@@ -51,6 +53,31 @@ def test_the_work_of_sparse_rows_follows_their_entries():
     rows[0], rows[1, :2] = 1, 1
     assert work_per_row(rows, (10, 4, 2)) == 54
     assert work_per_row(sp.csr_array(rows), (10, 4, 2)) == 14 + 2 * 3 * 4
+
+
+def test_sparse_fits_and_predictions_take_threads_by_their_entries(monkeypatch):
+    works = []
+
+    def note(self):
+        works.append(self._vectors * lanes(DTYPE))
+        return 1
+
+    monkeypatch.setattr(Threads, "_choose", note)
+    X, n_parameters = sp.eye_array(400, 1000, format="csr"), 10_021  # an entry in each row
+    y = np.arange(400) % 2
+    fit = {"max_iter": 1, "batch_size": 100, "random_state": 0}
+    for settings, expected in {
+        "adam": 6 * 100 * (21 + 2 * 10) + 12 * n_parameters,
+        "lbfgs": 6 * 400 * (21 + 2 * 10),
+    }.items():
+        works.clear()
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            network = MLPClassifier((10,), solver=settings, **fit).fit(X, y)
+        assert works == [expected]
+    works.clear()
+    network.predict(X)
+    network.penalty_breakdown(X, y)
+    assert works == [2 * 256 * (21 + 2 * 10)] * 2
 
 
 @pytest.mark.parametrize("n_jobs, expected", [(1, 1), (3, 3), (7, 7), (-1, 4), (-2, 3), (-9, 1)])

@@ -291,7 +291,7 @@ def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
 
 
 def _make_sparse_tile(n_panels):
-    """Return the intrinsic for one row of C from the nonzeros of one row of A."""
+    """Return the intrinsic for one row of C from nonzeros: ``a`` times rows ``places`` of B."""
 
     def emit(builder, vectors, args):
         a, places, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel, mode = args

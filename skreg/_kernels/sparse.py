@@ -85,9 +85,10 @@ def drop_sparse_inputs(job, key, threshold, factor, first, last):
 
 
 def _multiply_entries(entries, b, c, n_panels, mode):
-    """Compute ``C = A B`` for the rows of A whose nonzeros are ``entries``, a row of C for each.
+    """Multiply the rows (or columns) whose nonzeros are ``entries`` by B: a row of C for each.
 
-    Places are rows of B, of which there are ``n_panels`` panels. Mode ADD adds to what C holds.
+    Places are rows of B, of which there are ``n_panels`` panels. The mode is STORE, ADD, which
+    lets sums begin with C, or PLUS, which adds C to them at the end.
     """
     values, places, at, ends = entries
     for i in range(ends.size):
@@ -115,13 +116,15 @@ def _multiply_entries(entries, b, c, n_panels, mode):
 
 
 def multiply_entries_reference(entries, b, c, n_panels, mode):
-    """Compute what `multiply_entries` computes, entry by entry with NumPy."""
+    """Compute what `multiply_entries` computes, entry by entry with NumPy; PLUS is ADD here."""
     width = simd.lanes(c.values.dtype)
     values, places, start, ends = entries
     for i, end in enumerate(ends):
         for p in range(n_panels):
             at = c.start + i * c.row + p * c.panel
-            total = c.values[at : at + width] * (mode != STORE)
+            total = np.zeros(width, c.values.dtype)
+            if mode != STORE:
+                total += c.values[at : at + width]
             for k in range(start, end):
                 b_at = b.start + places[k] * b.row + p * b.panel
                 total += values[k] * b.values[b_at : b_at + width]
@@ -160,32 +163,34 @@ def _search(columns, first, last, column):
 def by_column(job, columns, batch):
     """Return the `Entries` of columns ``columns[0]:columns[1]`` in batch rows ``batch``.
 
-    They stand in the order of their rows. Other members of a team write those of other columns.
+    A column's stand in the order of their rows; those of a row must stand in the order of their
+    columns. Before all of them there is room for the entries of lower columns, so that members of
+    a team sort columns of their own side by side.
     """
-    values, numbers_of = numbers(job, SPARSE), indices(job, COLUMNS)
+    values, column_of = numbers(job, SPARSE), indices(job, COLUMNS)
     starts, n_columns = integers(job, STARTS), columns[1] - columns[0]
     ends = part(integers(job, COLUMN_ENDS), columns[0], n_columns)
-    out, rows = numbers(job, BY_COLUMN), indices(job, BATCH_ROWS)
-    for j in range(ends.size):
+    out, row_of = numbers(job, BY_COLUMN), indices(job, BATCH_ROWS)
+    for j in range(n_columns):
         ends[j] = 0
     start = 0
     for i in range(batch[0], batch[1]):
-        k = _search(numbers_of, starts[i], starts[i + 1], columns[0])
+        k = _search(column_of, starts[i], starts[i + 1], columns[0])
         start += k - starts[i]
-        while k < starts[i + 1] and numbers_of[k] < columns[1]:
-            ends[numbers_of[k] - columns[0]] += 1
+        while k < starts[i + 1] and column_of[k] < columns[1]:
+            ends[column_of[k] - columns[0]] += 1  # counts, so far
             k += 1
     at = start
-    for j in range(ends.size):
-        at, ends[j] = at + ends[j], at  # where those of a column begin, for now
+    for j in range(n_columns):
+        at, ends[j] = at + ends[j], at  # where columns begin
     for i in range(batch[0], batch[1]):
-        k = _search(numbers_of, starts[i], starts[i + 1], columns[0])
-        while k < starts[i + 1] and numbers_of[k] < columns[1]:
-            at = ends[numbers_of[k] - columns[0]]
-            out[at], rows[at] = values[k], i
-            ends[numbers_of[k] - columns[0]] = at + 1
+        k = _search(column_of, starts[i], starts[i + 1], columns[0])
+        while k < starts[i + 1] and column_of[k] < columns[1]:
+            at = ends[column_of[k] - columns[0]]
+            out[at], row_of[at] = values[k], i
+            ends[column_of[k] - columns[0]] = at + 1  # where they end, in the end
             k += 1
-    return Entries(out, rows, start, ends)
+    return Entries(out, row_of, start, ends)
 
 
 @jit

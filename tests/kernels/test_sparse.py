@@ -108,7 +108,7 @@ def test_gradient_has_the_bits_of_the_dense_one_however_it_is_divided(dtype, n_u
         delta[:] = 1  # what stands in the padding must not matter
         delta[:, :n_units] = np.random.default_rng(5).normal(size=(N_ROWS, n_units))
         out = engine.table.arrays[GRADIENT]
-        out[:] = 7 if engine.job.train.row_step == 0 else 0  # STORE overwrites what it finds
+        out[:] = np.nan if engine.job.train.row_step == 0 else 0  # STORE overwrites all
         for mode, batch in ((STORE, (0, 12)), (more, (12, N_ROWS))):
             for start, stop in ((0, TILE_ROWS), (TILE_ROWS, 40)):
                 part = (np.int64(start), np.int64(stop))
@@ -138,6 +138,8 @@ def test_entries_by_column_are_those_of_the_transposed_batch(columns):
     def run(engine):
         if engine.job.train.row_step == 0:
             start = start_of_columns(engine.job, columns, batch)
+            n_columns = engine.job.layout[PADDED_FAN_IN, 0]
+            assert engine.table.arrays[COLUMN_ENDS].size == n_columns  # as own_rows divides
             slots = BY_COLUMN, BATCH_ROWS, COLUMN_ENDS
             return start, *(engine.table.arrays[slot].copy() for slot in slots)
 
