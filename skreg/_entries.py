@@ -20,6 +20,15 @@ def work_per_row(X, units):
     return n_parameters(units) + (2 * n_entries - X.shape[1]) * units[1]
 
 
+def canonical(X):
+    """Return sparse rows whose entries are sorted and stored once: their sums have one order."""
+    if X.has_canonical_format:
+        return X
+    X = X.copy()
+    X.sum_duplicates()
+    return X
+
+
 def most_entries(X, index, n_rows):
     """Return how many stored entries the fullest batch of ``n_rows`` of these rows can have."""
     if not sp.issparse(X):

@@ -11,7 +11,7 @@ from skreg._architecture import (
     make_layout,
     round_up,
 )
-from skreg._entries import put_entries
+from skreg._entries import canonical, put_entries
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, OutputRule, Source
 from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
@@ -196,9 +196,7 @@ class Table:
         return (1, X.shape[0]) if by_columns else (max(X.shape[1], 1), 1)
 
     def _sparse(self, slot, X):
-        if not X.has_canonical_format:  # sums have one order, whichever that of the entries was
-            X = X.copy()
-            X.sum_duplicates()
+        X = canonical(X)
         self.put_vector(slot + slots.X, X.data)
         self.put_vector(slot + slots.X_COLUMNS, X.indices)
         self.put_vector(slot + slots.X_STARTS, X.indptr)

@@ -1,4 +1,4 @@
-"""From a fitted network and rows to outputs: a few rows directly, many through the engine."""
+"""From a fitted network and rows to outputs: one thread directly, several through the engine."""
 
 import numba
 import numpy as np
@@ -6,17 +6,22 @@ import scipy.sparse as sp
 
 from skreg._architecture import n_parameters, round_up
 from skreg._engine import Engine
-from skreg._entries import work_per_row
+from skreg._entries import canonical, work_per_row
 from skreg._job import CHUNK_ROWS, Rows
-from skreg._kernels.few import layer_of_few
+from skreg._kernels.few import layer_of_few, sparse_layer_of_few
 from skreg._kernels.losses import LINK_IDENTITY, OutputShape, apply_link
 from skreg._kernels.simd import lanes
-from skreg._threads import Threads
+from skreg._kernels.sparse import Entries
+from skreg._threads import VECTORS_PER_THREAD, Threads
 
-# Up to so many rows the weights are not packed; sparse rows are made dense for that. More rows
-# belong to the few where all their products take less time than an engine to be built, 0.3 ms.
-FEW_ROWS, FEW_SPARSE_ROWS = 256, 16
-NOT_MANY_ROWS, FEW_PRODUCTS = 1024, 10_000_000
+FEW_ROWS = 256  # which are no work for an engine, however large the network
+# On one thread an engine pays for more rows than these, and where the weights, which every block of
+# rows packs anew, are more than these bytes.
+NOT_MANY_ROWS, SMALL_NETWORK = 2048, 131_072
+BLOCK_ROWS = 1024  # at a time: their activations stay small
+# Operations on whole vectors, in all, for which a further thread is started: with its engine that
+# takes about a millisecond.
+VECTORS_PER_START = 5e6
 
 
 def predict_outputs(network, parameters, X, n_jobs):
@@ -32,42 +37,79 @@ def predict_outputs(network, parameters, X, n_jobs):
     n_jobs : int or None
         Threads.
     """
-    if _are_few(X, network) and not numba.config.DISABLE_JIT:
-        return _outputs_of_few(network, parameters, X)
-    flops = 2.0 * work_per_row(X, network.units) * CHUNK_ROWS
+    if numba.config.DISABLE_JIT:
+        return _outputs_of_team(network, parameters, X, 1)
+    if X.shape[0] <= FEW_ROWS:
+        return _outputs_of_block(network, parameters, X)
     dtype = parameters[0][0].dtype
-    with (
-        Threads(n_jobs, flops if X.shape[0] > CHUNK_ROWS else 0, dtype) as n_threads,
-        Engine(network, dtype, valid=Rows(X), n_threads=n_threads, for_training=False) as engine,
-    ):
+    with Threads(n_jobs, _flops(X, network, dtype), dtype) as n_threads:
+        if n_threads > 1 or not _are_direct(X, network, dtype):
+            return _outputs_of_team(network, parameters, X, n_threads)
+        out = np.empty((X.shape[0], network.units[-1]), dtype)
+        for start in range(0, X.shape[0], BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            out[block] = _outputs_of_block(network, parameters, X[block])
+        return out
+
+
+def _are_direct(X, network, dtype):
+    """Return whether one thread takes rows through the network without an engine."""
+    n_bytes = n_parameters(network.units) * dtype.itemsize
+    return X.shape[0] <= NOT_MANY_ROWS or n_bytes <= SMALL_NETWORK
+
+
+def _flops(X, network, dtype):
+    """Return the operations that threads share: those between two meetings, or fewer of a few."""
+    per_row = 2.0 * work_per_row(X, network.units)
+    starts = X.shape[0] * per_row / lanes(dtype) / VECTORS_PER_START
+    return min(CHUNK_ROWS * per_row, starts * VECTORS_PER_THREAD * lanes(dtype))
+
+
+def _outputs_of_team(network, parameters, X, n_threads):
+    dtype = parameters[0][0].dtype
+    with Engine(network, dtype, valid=Rows(X), n_threads=n_threads, for_training=False) as engine:
         engine.load_arrays(*parameters)
         return engine.evaluate()[0]
 
 
-def _are_few(X, network):
-    n_rows = X.shape[0]
-    if sp.issparse(X):
-        return n_rows <= FEW_SPARSE_ROWS
-    n_products = n_rows * n_parameters(network.units)
-    return n_rows <= FEW_ROWS or (n_rows <= NOT_MANY_ROWS and n_products <= FEW_PRODUCTS)
-
-
-def _outputs_of_few(network, parameters, X):
-    """Return what the engine would, to the bit, without packing the weights."""
-    coefs, intercepts = parameters
-    dtype, n_rows = coefs[0].dtype, X.shape[0]
-    X = X.toarray() if sp.issparse(X) else X
-    if not (X.flags.c_contiguous and X.flags.writeable and X.dtype == dtype):
-        X = np.array(X, dtype=dtype, order="C")  # the kernels are compiled for this type alone
-    values, lead = X.reshape(-1), X.shape[1]
-    for coef, intercept, code in zip(coefs, intercepts, network.activations, strict=True):
-        width = round_up(intercept.size, lanes(dtype))
-        bias, out = np.zeros(width, dtype), np.zeros(n_rows * width, dtype)
-        bias[: intercept.size] = intercept
-        coef = coef if coef.flags.writeable else coef.copy()  # as for X: of a memory map, say
-        layer_of_few(values, lead, np.ascontiguousarray(coef), bias, code, out)
-        values, lead = out, width
-    n_outputs = network.units[-1]
+def _outputs_of_block(network, parameters, X):
+    """Return what an engine would, to the bit, without packing all weights and copying rows."""
+    values, lead = X, None
+    for *arrays, code in zip(*parameters, network.activations, strict=True):
+        values, lead = _layer(values, lead, X.shape[0], arrays, code)
+    n_rows, n_outputs = X.shape[0], network.units[-1]
     if network.link != LINK_IDENTITY:
         apply_link(network.link, values, OutputShape(n_rows, n_outputs, lead, lead))
     return values.reshape(n_rows, lead)[:, :n_outputs].copy()
+
+
+def _layer(values, lead, n_rows, arrays, code):
+    """Return the activations of a layer, and how far their rows are apart.
+
+    ``values`` are rows of the input, or activations whose rows are ``lead`` apart.
+    """
+    coef, intercept = arrays
+    dtype = coef.dtype
+    width = round_up(intercept.size, lanes(dtype))
+    bias, out = np.zeros(width, dtype), np.zeros(n_rows * width, dtype)
+    bias[: intercept.size] = intercept
+    if sp.issparse(values):
+        sparse_layer_of_few(_entries(values, dtype), _plain(coef, dtype), bias, code, out)
+    else:
+        if lead is None:
+            lead, values = values.shape[1], _plain(values, dtype).reshape(-1)
+        layer_of_few(values, lead, _plain(coef, dtype), bias, code, out)
+    return out, width
+
+
+def _entries(X, dtype):
+    X = canonical(X)
+    data, columns = _plain(X.data, dtype), _plain(X.indices, np.int32)
+    return Entries(data, columns, 0, _plain(X.indptr[1:], np.int64))
+
+
+def _plain(array, dtype):
+    """Return an array of the one type that the kernels are compiled for, a copy if need be."""
+    if array.flags.c_contiguous and array.flags.writeable and array.dtype == dtype:
+        return array
+    return np.array(array, dtype=dtype, order="C")

@@ -1,8 +1,9 @@
-"""A layer for a few rows: straight from the row-major weights, without packing them first.
+"""A layer for a few rows: from the row-major weights, of which there is no packed copy.
 
-For a handful of rows, packing the weights would cost more than the product. Each weight is read
-once here. Sums run over k in the order of the tiles, so a row gets the same bits alone as among
-sixty thousand.
+For a handful of rows, packing the weights would cost more than the product: each weight is read
+once here, where it is. From a tile of rows on, some panels at a time are packed into a room that
+stays in the cache. Sums run over k in the order of the tiles, so a row gets the same bits alone as
+among sixty thousand.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.activations import activate_values, keeps_zero
 from skreg._kernels.job import part
-from skreg._kernels.lanes import count
+from skreg._kernels.lanes import count, load_first, store
 from skreg._kernels.matmul import (
     STORE,
     TILE_ROWS,
@@ -21,7 +22,10 @@ from skreg._kernels.matmul import (
     product,
 )
 from skreg._kernels.scratch import free_array, heap_array
-from skreg._kernels.simd import row_tile_1, row_tile_4
+from skreg._kernels.simd import multiply_add, row_tile_1, row_tile_4
+from skreg._kernels.sparse import multiply_entries
+
+PACKED_AT_ONCE = 6  # panels: two wide tiles
 
 
 @jit
@@ -42,43 +46,65 @@ def layer_of_few(values, lead, coef, bias, code, out):
         Overwritten by the activations; its padding by zeros.
     """
     fan_in, fan_out = coef.shape
-    weights = coef.reshape(fan_in * fan_out)
     n_rows, stride = values.size // lead, bias.size
+    weights, a = coef.reshape(fan_in * fan_out), Numbers(values, 0, lead, 1)
     width = count(weights)
-    whole = fan_out // width * width
-    _multiply(
-        Numbers(values, 0, lead, 1),
-        Panels(weights, 0, fan_out, width),
-        Panels(out, 0, stride, width),
-        (n_rows, fan_in, whole),
-    )
-    if whole < fan_out:
-        rest = _padded_rest(weights, fan_in, fan_out, whole, width)
-        _multiply(
-            Numbers(values, 0, lead, 1),
-            Panels(rest, 0, width, width),
-            Panels(out, whole, stride, width),
-            (n_rows, fan_in, fan_out - whole),
-        )
-        free_array(rest)
-    activate_values(code, out, bias, stride, n_rows)
-    if not keeps_zero(code):
-        for i in range(n_rows):
-            for j in range(fan_out, stride):
-                out[i * stride + j] = 0
+    n_panels, in_place = stride // width, 0
+    if n_rows < TILE_ROWS:
+        in_place = fan_out // width
+        b, c = Panels(weights, 0, fan_out, width), Panels(out, 0, stride, width)
+        _multiply(a, b, c, (n_rows, fan_in, in_place * width))
+    room = heap_array(weights, fan_in * width * min(PACKED_AT_ONCE, n_panels))
+    for p in range(in_place, n_panels, PACKED_AT_ONCE):
+        n_packed = min(PACKED_AT_ONCE, n_panels - p)
+        _pack(coef, weights, p, n_packed, room)
+        b, c = Panels(room, 0, width, fan_in * width), Panels(out, p * width, stride, width)
+        _multiply(a, b, c, (n_rows, fan_in, min(n_packed * width, fan_out - p * width)))
+    free_array(room)
+    _activate(code, out, bias, n_rows, fan_out)
 
 
 @jit
-def _padded_rest(weights, fan_in, fan_out, first, width):
-    """Return the columns from ``first`` on as one panel, padded with zeros to a whole vector.
+def sparse_layer_of_few(entries, coef, bias, code, out):
+    """Compute one layer for the few rows whose nonzeros are ``entries``; see `layer_of_few`."""
+    fan_in, fan_out = coef.shape
+    weights, stride = coef.reshape(fan_in * fan_out), bias.size
+    width = count(weights)
+    whole = fan_out // width
+    b, c = Panels(weights, 0, fan_out, width), Panels(out, 0, stride, width)
+    multiply_entries(entries, b, c, whole, np.int64(STORE))
+    values, places, at, ends = entries
+    for i in range(ends.size):  # the last columns are not a whole vector
+        for j in range(whole * width, fan_out):
+            out[i * stride + j] = 0
+        for k in range(at, ends[i]):
+            for j in range(whole * width, fan_out):
+                weight, so_far = weights[places[k] * fan_out + j], out[i * stride + j]
+                out[i * stride + j] = multiply_add(values[k], weight, so_far)
+        at = ends[i]
+    _activate(code, out, bias, ends.size, fan_out)
 
-    The caller frees it.
-    """
-    rest = heap_array(weights, fan_in * width)
+
+@jit
+def _activate(code, out, bias, n_rows, fan_out):
+    """Add the bias and apply the activation; what is in the padding becomes zero."""
+    activate_values(code, out, bias, bias.size, n_rows)
+    if not keeps_zero(code):
+        for i in range(n_rows):
+            for j in range(fan_out, bias.size):
+                out[i * bias.size + j] = 0
+
+
+@jit
+def _pack(coef, weights, first, n_panels, room):
+    """Copy panels from number ``first`` on to the room, the last one padded to a whole vector."""
+    fan_in, fan_out = coef.shape
+    width = count(weights)
     for k in range(fan_in):
-        for j in range(width):
-            rest[k * width + j] = weights[k * fan_out + first + j] if first + j < fan_out else 0
-    return rest
+        for p in range(n_panels):
+            column = (first + p) * width
+            found = load_first(weights, k * fan_out + column, fan_out - column, 0.0)
+            store(room, (p * fan_in + k) * width, found)
 
 
 @jit

@@ -3,9 +3,10 @@
 import numba
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from skreg._kernels.activations import ACTIVATIONS, activate_values
-from skreg._kernels.few import layer_of_few
+from skreg._kernels.few import layer_of_few, sparse_layer_of_few
 from skreg._kernels.matmul import (
     STORE,
     TILE_ROWS,
@@ -14,8 +15,10 @@ from skreg._kernels.matmul import (
     Panels,
     pack,
     product,
+    tiled,
 )
 from skreg._kernels.simd import lanes
+from skreg._kernels.sparse import Entries
 
 pytestmark = pytest.mark.skipif(
     numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 def packed_layer(X, coef, bias, code):
     """Compute the layer by packing the weights first."""
-    n_rows, (fan_in, fan_out), width = TILE_ROWS, coef.shape, lanes(X.dtype)
+    n_rows, (fan_in, fan_out), width = tiled(len(X)), coef.shape, lanes(X.dtype)
     padded_in = -(-fan_in // TILE_ROWS) * TILE_ROWS
     weights = np.zeros(bias.size * padded_in, X.dtype)
     pack(coef, weights, 0, padded_in)
@@ -42,7 +45,7 @@ def packed_layer(X, coef, bias, code):
 
 @pytest.mark.parametrize("activation", ("identity", "relu", "logistic", "softplus"))
 @pytest.mark.parametrize("shape", [(1, 1), (5, 16), (70, 100), (33, 131)])
-@pytest.mark.parametrize("n_rows", (1, 3))
+@pytest.mark.parametrize("n_rows", (1, 3, TILE_ROWS, 21))
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_rows_have_the_bits_of_the_packed_product(dtype, n_rows, shape, activation):
     rng, width, code = np.random.default_rng(0), lanes(np.dtype(dtype)), ACTIVATIONS[activation]
@@ -54,9 +57,15 @@ def test_rows_have_the_bits_of_the_packed_product(dtype, n_rows, shape, activati
     out.reshape(n_rows, -1)[:, fan_out:] = 0
     layer_of_few(X.reshape(-1), lead, coef, bias, code, out)
     out = out.reshape(n_rows, -1)
+    X[:, fan_in // 2] = 0
+    layer_of_few(X.reshape(-1), lead, coef, bias, code, out.reshape(-1))
     expected = packed_layer(X[:, :fan_in].copy(), coef, bias, code)
     np.testing.assert_array_equal(out[:, :fan_out], expected)
     np.testing.assert_array_equal(out[:, fan_out:], 0)
+    rows, again = sp.csr_array(X[:, :fan_in]), np.zeros(out.size, dtype)
+    entries = Entries(rows.data, rows.indices.astype(np.int32), 0, rows.indptr[1:].astype(np.int64))
+    sparse_layer_of_few(entries, coef, bias, code, again)
+    np.testing.assert_array_equal(again.reshape(out.shape), out)
     if activation == "identity":
         raw = X[:, :fan_in].astype(np.float64) @ coef + bias[:fan_out]
         np.testing.assert_allclose(expected, raw, atol=4 * shape[0] * np.finfo(dtype).eps)
