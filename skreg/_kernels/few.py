@@ -54,7 +54,7 @@ def layer_of_few(values, lead, coef, bias, code, out):
         in_place = fan_out // width
         b, c = Panels(weights, 0, fan_out, width), Panels(out, 0, stride, width)
         _multiply(a, b, c, (n_rows, fan_in, in_place * width))
-    room = heap_array(weights, fan_in * width * min(PACKED_AT_ONCE, n_panels))
+    room = heap_array(weights, fan_in * width * min(PACKED_AT_ONCE, n_panels - in_place))
     for p in range(in_place, n_panels, PACKED_AT_ONCE):
         n_packed = min(PACKED_AT_ONCE, n_panels - p)
         _pack(coef, weights, p, n_packed, room)
