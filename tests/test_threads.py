@@ -64,7 +64,7 @@ def test_sparse_fits_and_predictions_take_threads_by_their_entries(monkeypatch):
         return 1
 
     monkeypatch.setattr(Threads, "_choose", note)
-    X, n_parameters = sp.eye_array(400, 1000, format="csr"), 10_021  # an entry in each row
+    X, n_parameters = sp.csr_array(np.eye(400, 1000)), 10_021  # an entry in each row
     y = np.arange(400) % 2
     fit = {"max_iter": 1, "batch_size": 100, "random_state": 0}
     for settings, expected in {
