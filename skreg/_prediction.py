@@ -74,22 +74,22 @@ def _outputs_of_team(network, parameters, X, n_threads):
 
 def _outputs_of_block(network, parameters, X):
     """Return what an engine would, to the bit, without packing all weights and copying rows."""
-    values, lead = X, None
+    values, lead, dtype = X, None, parameters[0][0].dtype
     for *arrays, code in zip(*parameters, network.activations, strict=True):
-        values, lead = _layer(values, lead, X.shape[0], arrays, code)
+        values, lead = _layer(values, lead, X.shape[0], arrays, code, dtype)
     n_rows, n_outputs = X.shape[0], network.units[-1]
     if network.link != LINK_IDENTITY:
         apply_link(network.link, values, OutputShape(n_rows, n_outputs, lead, lead))
     return values.reshape(n_rows, lead)[:, :n_outputs].copy()
 
 
-def _layer(values, lead, n_rows, arrays, code):
+def _layer(values, lead, n_rows, arrays, code, dtype):
     """Return the activations of a layer, and how far their rows are apart.
 
-    ``values`` are rows of the input, or activations whose rows are ``lead`` apart.
+    ``values`` are rows of the input, or activations whose rows are ``lead`` apart. All are computed
+    in ``dtype``: a user may have replaced the weights of one layer by others.
     """
     coef, intercept = arrays
-    dtype = coef.dtype
     width = round_up(intercept.size, lanes(dtype))
     bias, out = np.zeros(width, dtype), np.zeros(n_rows * width, dtype)
     bias[: intercept.size] = intercept

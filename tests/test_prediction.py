@@ -52,6 +52,17 @@ def test_sparse_rows_and_columns_first_get_the_same_bits(monkeypatch):
         np.testing.assert_array_equal(network.predict(rows), other)
 
 
+@pytest.mark.parametrize("n_rows", [3, 9, 200, NOT_MANY_ROWS])
+@pytest.mark.parametrize("other", ["float32", "int64"])
+@pytest.mark.parametrize("layer", [1, 2])
+def test_a_layer_of_another_dtype_is_converted(layer, other, n_rows):
+    network = MLPRegressor((17, 9), max_iter=2, random_state=0).fit(X, X[:, 0])
+    network.coefs_[layer] = np.rint(network.coefs_[layer] * 3)
+    expected = network.predict(X[:n_rows])
+    network.coefs_[layer] = network.coefs_[layer].astype(other)
+    np.testing.assert_array_equal(network.predict(X[:n_rows]), expected)
+
+
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="all rows need an engine then")
 @pytest.mark.parametrize(
     "n_rows, units, cores, needs_engine",
