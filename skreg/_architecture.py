@@ -16,6 +16,8 @@ from skreg._kernels.matmul import TILE_ROWS, pack, unpack
 from skreg._kernels.simd import CACHE_LINE, lanes
 from skreg._kernels.skipping import WORD
 
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def aligned_zeros(size, dtype):
     """Return zeros that begin on a cache line, so that no vector straddles two."""
@@ -146,12 +148,37 @@ def scattered(values, places, n):
 
 def flat_parameters(coefs, intercepts):
     """Return weights and biases, one array per layer, as a new flat vector."""
+    check_shapes(coefs, intercepts, coefs[0].shape[0])
     return np.concatenate([np.ravel(part) for part in (*coefs, *intercepts)])
 
 
 def units_of(coefs):
     """Return the units of all levels of a network with these weight matrices."""
     return (coefs[0].shape[0], *(coef.shape[1] for coef in coefs))
+
+
+def check_shapes(coefs, intercepts, n_inputs):
+    """Refuse parameters that a user has put there and that do not fit together."""
+    if len(coefs) != len(intercepts):
+        raise ValueError(
+            f"There are {len(coefs)} arrays in coefs_ and {len(intercepts)} in intercepts_; give "
+            "one of each per layer."
+        )
+    for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+        if coef.shape != (n_inputs, intercept.size):
+            raise ValueError(
+                f"coefs_[{k}] has the shape {coef.shape}, but there are {n_inputs} units below it "
+                f"and {intercept.size} biases in intercepts_[{k}]; give arrays that fit together."
+            )
+        n_inputs = intercept.size
+
+
+def weights_dtype(coefs):
+    """Return the dtype to compute in: float32 if all weights are, or else float64."""
+    for coef in coefs:
+        if coef.dtype != SINGLE:
+            return DOUBLE
+    return SINGLE
 
 
 def n_parameters(units):

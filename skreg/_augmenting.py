@@ -8,7 +8,7 @@ from scipy.special import betaincinv
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
-from skreg._architecture import round_up, units_of
+from skreg._architecture import check_shapes, round_up, units_of
 from skreg._docs import DocLinkMixin
 from skreg._engine import Engine
 from skreg._job import Augmentation, Network, Rows, Task, build_job
@@ -254,6 +254,7 @@ def sample_adversary(plan, X, target, estimator):
 
     The epoch has one batch and the learning rate 0.
     """
+    check_shapes(estimator.coefs_, estimator.intercepts_, X.shape[1])
     n_rows, units = X.shape[0], units_of(estimator.coefs_)
     network = estimator._network(units, 0)._replace(dropout=(0.0,) * (len(units) - 1))
     rows = Rows(X, target)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skreg._architecture import flat_parameters, initial_parameters, units_of, views
+from skreg._architecture import flat_parameters, initial_parameters, units_of, views, weights_dtype
 from skreg._callbacks import SILENCE, CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
@@ -241,7 +241,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
             flat = initial_parameters(units, self._glorot_factors(), random_state, dtype)
         else:
             flat = flat_parameters(self.coefs_, self.intercepts_).astype(dtype, copy=False)
-        if start.is_new or not hasattr(self, "history_"):  # the weights may have been set by hand
+        if start.is_new or self._are_foreign(units):
             self.t_, self.n_iter_, self.history_ = 0, 0, None
             self._solver_state = self._progress_state = self._anchor = None
         for name, given, parts in zip(
@@ -249,6 +249,11 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         ):
             fill_starting_values(name, given, parts)
         return flat
+
+    def _are_foreign(self, units):
+        """Return whether the weights were set by hand: what was learned along with others ends."""
+        state = getattr(self, "_solver_state", None)
+        return not hasattr(self, "history_") or (state is not None and state["units"] != units)
 
     def _anchor_of(self, flat, penalties, incremental):
         """Return the weights that ``l2_anchor`` pulls to, those of the first `partial_fit`."""
@@ -308,7 +313,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
     def _outputs(self, X, link):
         if not hasattr(self, "coefs_"):  # asking first saves a tenth of a one-row prediction
             check_is_fitted(self)
-        dtype = self.coefs_[0].dtype
+        dtype = weights_dtype(self.coefs_)
         if not self._is_ready(X, dtype):
             X = self._check_prediction_rows(X)
         units = units_of(self.coefs_)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg._architecture import n_parameters, views
+from skreg._architecture import check_shapes, n_parameters, views, weights_dtype
 from skreg._job import Network
 from skreg._prediction import predict_outputs
 
@@ -37,8 +37,9 @@ def compress_network(coefs, intercepts, activations):
     -------
     Compressed
     """
-    dtype = coefs[0].dtype
-    coefs = [coef.copy() for coef in coefs]
+    check_shapes(coefs, intercepts, coefs[0].shape[0])
+    dtype = weights_dtype(coefs)
+    coefs = [coef.astype(dtype) for coef in coefs]
     intercepts = [intercept.astype(np.float64) for intercept in intercepts]
     fold_constants(coefs, intercepts, activations)
     cut_unread(coefs)

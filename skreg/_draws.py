@@ -7,6 +7,7 @@ Bayesian network (Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", 
 import numpy as np
 import scipy.sparse as sp
 
+from skreg._architecture import check_shapes
 from skreg._engine import Engine
 from skreg._entries import most_entries, work_per_row
 from skreg._job import CHUNK_ROWS, Rows
@@ -36,7 +37,7 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
     parameters : tuple of two lists of arrays
         Weights and biases, one per layer.
     X : array or CSR of shape (n_samples, n_features)
-        Of the dtype of the parameters.
+        Its dtype is that of the computation.
     n_draws : int
         Draws of every row.
     n_jobs : int or None
@@ -49,14 +50,14 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
     draws : array of shape (n_draws, n_rows, n_outputs)
         Behind the link.
     """
+    check_shapes(*parameters, X.shape[1])
     n_rows, n_outputs = X.shape[0], network.units[-1]
     step = min(n_rows, max(1, BLOCK_OUTPUTS // (n_draws * n_outputs)))
     flops = 2.0 * work_per_row(X, network.units) * min(CHUNK_ROWS, step * n_draws)
-    dtype = parameters[0][0].dtype
     with (
-        Threads(n_jobs, flops, dtype) as n_threads,
+        Threads(n_jobs, flops, X.dtype) as n_threads,
         Engine(
-            network, dtype, valid=Rows(X), n_threads=n_threads,
+            network, X.dtype, valid=Rows(X), n_threads=n_threads,
             valid_index=_tiled(0, step, n_draws), for_training=False,
         ) as engine,
     ):  # fmt: skip

@@ -3,18 +3,17 @@
 import copy
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._architecture import flat_parameters, scattered, units_of
+from skreg._architecture import check_shapes, flat_parameters, scattered, units_of, weights_dtype
 from skreg._compression import compress_network
 from skreg._draws import check_n_draws, draw_blocks
 from skreg._engine import Engine
 from skreg._entries import work_per_row
-from skreg._inputs import check_rows, read_columns
+from skreg._inputs import as_rows, check_rows, read_columns
 from skreg._job import CHUNK_ROWS
 from skreg._kernels.activations import ACTIVATIONS
 from skreg._kernels.losses import LINK_CODES
@@ -22,6 +21,7 @@ from skreg._labels import BINARY
 from skreg._parameters import activation_names
 from skreg._penalties import Terms
 from skreg._regularization import network_penalties
+from skreg._runs import solver_state
 from skreg._threads import Threads
 
 # What `compress` writes anew: weights and everything that is as long as they are.
@@ -155,7 +155,7 @@ class FittedMixin:
         True
         """
         n_rows, n_outputs, blocks = self._draws(X, n_draws, random_state)
-        out = np.empty((n_draws, n_rows, n_outputs), self.coefs_[0].dtype)
+        out = np.empty((n_draws, n_rows, n_outputs), weights_dtype(self.coefs_))
         for rows, draws in blocks:
             out[:, rows] = draws
         return out
@@ -188,17 +188,16 @@ class FittedMixin:
     def _draw_moments(self, X, n_draws, random_state):
         """Return mean and standard deviation over the draws, (n_samples, n_outputs) each."""
         n_rows, n_outputs, blocks = self._draws(X, n_draws, random_state)
-        mean, std = np.empty((2, n_rows, n_outputs), self.coefs_[0].dtype)
+        mean, std = np.empty((2, n_rows, n_outputs), weights_dtype(self.coefs_))
         for rows, draws in blocks:
             mean[rows] = draws.mean(axis=0, dtype=np.float64)
             std[rows] = draws.std(axis=0, dtype=np.float64)
         return mean, std
 
     def _check_prediction_rows(self, X):
-        X = validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=self.coefs_[0].dtype, reset=False
-        )
-        return read_columns(self, X.tocsr() if sp.issparse(X) else X)
+        dtype = weights_dtype(self.coefs_)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
+        return read_columns(self, as_rows(X, [dtype]))
 
     # A smaller twin.
 
@@ -261,7 +260,7 @@ class FittedMixin:
         other._progress_state = other._anchor = None
         state = getattr(self, "_solver_state", None)
         # Of which epoch the weights are stays true; the moments have another length.
-        other._solver_state = state and {"solver": None, "incremental": state["incremental"]}
+        other._solver_state = state and solver_state(None, state["incremental"], units_of(coefs))
         return other
 
     # The objective.
@@ -326,6 +325,7 @@ class FittedMixin:
         """Return the mean data loss of rows that the user gave."""
         checked = copy.copy(self)  # encoding the targets writes attributes
         rows, index = check_rows(checked, rows, first_pass=False, incremental=True)
+        check_shapes(self.coefs_, self.intercepts_, rows.X.shape[1])
         network = checked._network(units, 0)
         flops = 2.0 * work_per_row(rows.X, units) * min(index.size, CHUNK_ROWS)
         with (

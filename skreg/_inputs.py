@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import validate_data
 
+from skreg._architecture import weights_dtype
 from skreg._job import Rows
 from skreg._sklearn import check_sample_weight
 from skreg._validation import Validation
@@ -18,9 +19,19 @@ def compute_dtype(estimator, first_pass):
     """
     if estimator.dtype is not None:
         return [np.dtype(estimator.dtype)]
-    if not first_pass and estimator.coefs_[0].dtype == np.float64:
+    if not first_pass and weights_dtype(estimator.coefs_) == np.float64:
         return [np.float64]
     return [np.float64, np.float32]
+
+
+def as_rows(X, dtypes):
+    """Return checked X in one of the dtypes, the first if need be, and sparse X by rows.
+
+    scikit-learn leaves frames of sparse columns of bools as they are, whatever it is asked for.
+    """
+    if X.dtype not in dtypes:
+        X = X.astype(dtypes[0])
+    return X.tocsr() if sp.issparse(X) else X
 
 
 def read_columns(estimator, X):
@@ -42,16 +53,18 @@ def check_rows(estimator, rows, first_pass, incremental):
 
 def check_data(estimator, X, y, first_pass):
     """Validate X and y; return X in the dtype of all computations, sparse X by rows."""
+    dtypes = compute_dtype(estimator, first_pass)
     X, y = validate_data(
-        estimator, X, y, accept_sparse=["csr", "csc"], multi_output=True,
-        dtype=compute_dtype(estimator, first_pass), reset=first_pass,
+        estimator, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtypes,
+        reset=first_pass,
     )  # fmt: skip
+    X = as_rows(X, dtypes)
     if estimator._y_numeric:
         y = check_numbers("y", y)
         estimator._check_range("y", y, X.dtype)
     if first_pass:
         estimator._columns = None
-    return X.tocsr() if sp.issparse(X) else X, y
+    return X, y
 
 
 def check_numbers(name, y):
@@ -182,7 +195,8 @@ def check_validation(estimator, validation, dtype):
         )
     if estimator._y_numeric:
         check_numbers("y_val", y_val if sp.issparse(y_val) else np.asarray(y_val))
+    X = as_rows(X, [dtype])
     weight = check_weight("sample_weight_val", sample_weight_val, X)
-    X = read_columns(estimator, X.tocsr() if sp.issparse(X) else X)
+    X = read_columns(estimator, X)
     target = estimator._encode_validation(y_val, X.dtype)
     return Validation(Rows(X, target, lift(weight)), None, y_val)

@@ -5,12 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import (
-    CACHE_LINE,
-    aligned_zeros,
-    make_layout,
-    round_up,
-)
+from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout, round_up
 from skreg._entries import canonical, put_entries
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, OutputRule, Source
@@ -96,7 +91,7 @@ class Task(NamedTuple):
     rule: Rule = NO_RULE
     penalties: Penalties | None = None
     augmentation: Augmentation | None = None
-    batch_size: int = 1  # 0 where gradients are those of all rows
+    batch_size: int = 1  # 0 where nothing is updated: gradients are those of all rows
     n_threads: int = 1
     for_training: bool = True  # False leaves out gradients and moments: prediction needs none
 
@@ -112,12 +107,13 @@ def count_parts(task, n_packed):
     It follows from the task alone, not from the number of threads: sums keep their order.
     """
     n_bytes = n_packed * task.dtype.itemsize
-    if task.augmentation is not None or n_bytes > MOST_BYTES_OF_REPLICAS:
-        return 1
-    if not task.for_training or 0 < task.batch_size < 2 * TILE_ROWS:
+    is_large = n_bytes > MOST_BYTES_OF_REPLICAS
+    if not task.for_training or task.augmentation is not None or is_large:
         return 1
     if task.batch_size == 0:
         return MOST_PARTS
+    if task.batch_size < 2 * TILE_ROWS:
+        return 1
     return min(max(task.batch_size // ROWS_OF_PART, 2), MOST_PARTS)
 
 

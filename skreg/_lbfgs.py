@@ -11,7 +11,7 @@ from skreg._job import CHUNK_ROWS, MOST_PARTS
 from skreg._kernels.losses import ABSOLUTE_ERROR, BINARY_LOG_LOSS, LOG_LOSS, QUANTILE
 from skreg._objective import Objective
 from skreg._penalties import inner
-from skreg._runs import Run
+from skreg._runs import Run, solver_state
 from skreg._sklearn import check_optimize_result
 from skreg._stopping import NO_SCORE, Patience
 from skreg._threads import OneBlasThread
@@ -238,6 +238,8 @@ class LbfgsRun(Run):
         self.best, self.reached = None, flat
         dtype = flat.dtype
         self.watch.show(lambda: self.snapshot(self.reached.astype(dtype), 0, self.patience))
+        # Between two meetings members take that many rows of a small network; of a large one fewer,
+        # which pay for themselves.
         n_rows = min(self.index.size, CHUNK_ROWS * MOST_PARTS)
         with OneBlasThread(), self.threads(n_rows) as n_threads:
             self.watch.begin("iteration")
@@ -251,7 +253,7 @@ class LbfgsRun(Run):
             n_iter = min(result.nit, estimator.max_iter)
         self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
         # Moments and progress of an earlier stochastic fit belong to other weights.
-        estimator._solver_state = {"solver": estimator.solver, "incremental": incremental}
+        estimator._solver_state = solver_state(estimator.solver, incremental, self.network.units)
         estimator._progress_state = None
         if result is not None and not self.stops_early:
             estimator.loss_ = result.value

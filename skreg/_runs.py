@@ -47,6 +47,14 @@ def digest(flat):
     return zlib.crc32(np.ascontiguousarray(flat))
 
 
+def solver_state(solver, incremental, units, **moments):
+    """Return what an estimator remembers of the solver that its weights come from.
+
+    Weights of other units than these are somebody else's.
+    """
+    return {"solver": solver, "incremental": incremental, "units": units, **moments}
+
+
 def latest_parameters(estimator):
     """Return what training ended with where its average predicts, and None otherwise.
 
@@ -381,7 +389,9 @@ class StochasticRun(Run):
         solver, moments = estimator.solver, engine.moments(give_up=True)
         if diverged:  # the moments are no numbers either
             solver, moments = None, {}
-        estimator._solver_state = {"solver": solver, "incremental": incremental, **moments}
+        estimator._solver_state = solver_state(
+            solver, incremental, self.network.units, **moments
+        )  # fmt: skip
         estimator._progress_state = progress.as_dict()
         if self.stops_early and not incremental:  # scores of its validation rows bind no other call
             fresh = self._progress(False).as_dict()

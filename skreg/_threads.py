@@ -62,9 +62,10 @@ class Threads:
             _in_use -= self.n_threads
 
     def _choose(self):
-        if numba.config.DISABLE_JIT:
+        n_paid = int(self._vectors / VECTORS_PER_THREAD)
+        if numba.config.DISABLE_JIT or n_paid <= 1:
             return 1
-        return max(1, min(int(self._vectors / VECTORS_PER_THREAD), self._limit()))
+        return max(1, min(n_paid, self._limit()))
 
     def _limit(self):
         if self._n_jobs is not None:

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._architecture import weights_dtype
 from skreg._augmenting import (
     NOT_NEGATIVE,
     Transform,
@@ -264,7 +265,7 @@ class Adversarial(Transform):
                 "X as the steps before leave it."
             )
         check_is_fitted(estimator)
-        dtype = estimator.coefs_[0].dtype
+        dtype = weights_dtype(estimator.coefs_)
         X = validate_data(estimator, X, dtype=dtype, reset=False, copy=True)
         check_consistent_length(X, y)
         plan = plan_augmentation(self, X.shape[1])

@@ -243,3 +243,17 @@ def test_images_with_holes_are_refused(transform):
     for off in (None, ImageTransform((3, 3)), CutOut((3, 3), 0)):
         small.set_params(augmentation=off).partial_fit(X, y)
     small.set_params(augmentation=transform).fit(X, y)  # all columns again
+
+
+@pytest.mark.parametrize("other", ["int64", "float32", ">f8"])
+def test_weights_of_any_dtype_keep_their_values(other):
+    rng = np.random.default_rng(0)
+    coefs = [rng.integers(-3, 4, (5, 4)).astype(other), rng.normal(size=(4, 1))]
+    coefs[0][:, 1] = 0  # a constant unit
+    biases = [rng.normal(size=4), rng.normal(size=1)]
+    small = compress_network(coefs, biases, [TANH])
+    X = rng.normal(size=(9, 5))
+    assert {array.dtype for array in (*small.coefs, *small.intercepts)} == {X.dtype}
+    expected = np.tanh(X @ coefs[0] + biases[0]) @ coefs[1] + biases[1]
+    hidden = np.tanh(X[:, small.columns] @ small.coefs[0] + small.intercepts[0])
+    assert_allclose(hidden @ small.coefs[1] + small.intercepts[1], expected, rtol=1e-12)

@@ -1,68 +1,41 @@
 """The cross-validated estimators: GridSearchCV's table to the bit, and estimators themselves."""
 
 import inspect
-import pickle
 import re
-import signal
-import threading
-import time
-import tracemalloc
 
 import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
-from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.datasets import load_diabetes, load_iris
-from sklearn.exceptions import FitFailedWarning, NotFittedError, UnsetMetadataPassedError
-from sklearn.metrics import f1_score, get_scorer, make_scorer
+from sklearn.base import clone
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import (
-    GridSearchCV,
     GroupKFold,
     KFold,
-    RepeatedKFold,
     ShuffleSplit,
     cross_validate,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, scale
-from sklearn.utils import get_tags
+from sklearn.preprocessing import StandardScaler
 
-import skreg._folds
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV
+from tests.searches import (
+    DIABETES_X,
+    DIABETES_Y,
+    ESTIMATORS,
+    GROUPS,
+    IRIS_X,
+    IRIS_Y,
+    L1S,
+    L2S,
+    NAMES,
+    QUICK,
+    WEIGHT,
+    assert_same_table,
+    searches,
+)
 from tests.test_common import checks_of
-
-IRIS_X, IRIS_Y = load_iris(return_X_y=True)
-DIABETES_X, DIABETES_Y = (scale(part) for part in load_diabetes(return_X_y=True))
-ESTIMATORS = (MLPClassifierCV, MLPRegressorCV)
-QUICK = {"hidden_layer_sizes": (8,), "max_iter": 4, "learning_rate_init": 0.01, "random_state": 3}
-L1S, L2S = np.array([1e-2, 1e-4, 1e-1]), [0.0, 1e-3]
-WEIGHT = np.random.default_rng(0).integers(0, 3, IRIS_Y.size).astype(float)
-GROUPS = np.arange(IRIS_Y.size) % 7
-NAMES = np.array(["setosa", "versicolor", "virginica"])[IRIS_Y]
-
-
-def assert_same_table(table, expected):
-    assert list(table) == list(expected)
-    for key, column in expected.items():
-        if key == "params":
-            assert table[key] == column
-        elif not key.endswith("_time"):
-            assert table[key].dtype == column.dtype, key
-            np.testing.assert_array_equal(table[key], column, err_msg=key)
-
-
-def searches(Plain, given=(), *, grid=None, **search):
-    """Return our search and GridSearchCV over the same grid."""
-    grid = grid or {"l1": L1S}
-    given = QUICK | dict(given)
-    CV = MLPClassifierCV if Plain is MLPClassifier else MLPRegressorCV
-    other = {"early_stopping_scoring": given["scoring"]} if "scoring" in given else {}
-    own = {name: value for name, value in given.items() if name != "scoring"}
-    strengths = {f"{name}s": values for name, values in grid.items()}
-    return CV(**own, **other, **strengths, **search), GridSearchCV(Plain(**given), grid, **search)
-
 
 PARTS = {  # arguments of the estimator, of the search, of fit, and rows
     "multiclass": ({}, {}, {}, (IRIS_X, IRIS_Y)),
@@ -159,19 +132,6 @@ def test_scores_of_a_frame_of_targets_are_those_of_grid_search_to_the_bit():
     assert_same_table(ours.fit(X, Y).cv_results_, theirs.fit(X, Y).cv_results_)
 
 
-def test_folds_keep_no_copies_of_rows():
-    X = np.random.default_rng(0).random((2000, 200))
-    cv = RepeatedKFold(n_splits=2, n_repeats=20, random_state=0)
-    search = MLPRegressorCV((1,), l2s=[0.1], cv=cv, refit=False, max_iter=1, random_state=0)
-    search.fit(X[:20], X[:20, 0])  # whatever is made once
-    tracemalloc.start()
-    search.fit(X, X[:, 0])
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    indices = 40 * X.shape[0] * 8
-    assert peak < 1.5 * X.nbytes + 2 * indices  # the rows of one fold to score, and no more
-
-
 @pytest.mark.parametrize("by", ("itself", "pipeline", "cross_validate"))
 def test_groups_are_routed_to_the_splitter(by):
     search = MLPClassifierCV(**QUICK, l2s=[1e-3], cv=GroupKFold(3))
@@ -198,12 +158,6 @@ def test_scores_are_weighted_where_the_scorer_requests_it():
     with pytest.warns(UserWarning, match="does not accept sample_weight"):
         plain = ours.fit(IRIS_X, IRIS_Y, **told).cv_results_
     assert not np.array_equal(weighted["mean_test_score"], plain["mean_test_score"])
-
-
-def test_one_thread_per_fit_and_all_of_them_for_the_refit():
-    search = MLPClassifierCV(**QUICK, l1s=[0.1], n_jobs=2).fit(IRIS_X, IRIS_Y)
-    assert search._plain_estimator().n_jobs == 1
-    assert search.best_estimator_.n_jobs == 2
 
 
 def test_the_chosen_strengths():
@@ -273,157 +227,6 @@ def test_warm_paths_run_along_one_axis_only():
 # What goes wrong.
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, where nothing is compiled
-def test_a_failing_candidate_is_named_and_the_search_goes_on():
-    given = QUICK | {"solver": "sgd", "max_iter": 5, "dtype": "float32"}
-    search = MLPRegressorCV(**given, l2s=[0.0, 1e10], cv=2)
-    with pytest.warns(FitFailedWarning, match=r"l2=1e\+10 failed on fold 0, 1 .*non-finite"):
-        search.fit(DIABETES_X, DIABETES_Y)
-    assert np.isnan(search.cv_results_["mean_test_score"][1])
-    assert search.cv_results_["rank_test_score"].tolist() == [1, 2]
-    assert search.l2_ == 0.0
-
-
-def test_a_failing_scorer_is_a_failing_candidate():
-    def scorer(estimator, X, y):
-        if estimator.l1 == L1S[0]:
-            raise RuntimeError("no such luck")
-        return 1.0
-
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, scoring=scorer)
-    with pytest.warns(FitFailedWarning, match=r"l1=0.01 failed on fold 0, 1 .*no such luck"):
-        search.fit(IRIS_X, IRIS_Y)
-    assert search.best_index_ == 1
-
-
-def test_all_candidates_fail():
-    search = MLPClassifierCV(**QUICK, l1s=L1S, scoring=lambda *rows: "high")
-    with pytest.raises(ValueError, match="All 3 candidates failed.*must return a number"):
-        search.fit(IRIS_X, IRIS_Y)
-    assert not hasattr(search, "cv_results_")
-
-
-def interrupt_after(monkeypatch, n_fits):
-    """Let the user interrupt the fit after so many."""
-    original, done = skreg._folds.fit, []
-
-    def fit(*arguments):
-        if len(done) == n_fits:
-            raise KeyboardInterrupt
-        done.append(1)
-        return original(*arguments)
-
-    monkeypatch.setattr(skreg._folds, "fit", fit)
-
-
-def test_an_interrupted_search_keeps_what_is_done(monkeypatch):
-    interrupt_after(monkeypatch, 5)
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2)
-    with pytest.warns(UserWarning, match="interrupted: 2 of 3 candidates are complete"):
-        search.fit(IRIS_X, IRIS_Y)
-    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, False, True]
-    assert search.best_index_ in (0, 1)
-    assert search.predict(IRIS_X).shape == IRIS_Y.shape
-
-
-def test_an_interrupt_within_training_ends_the_search(monkeypatch):
-    original, epochs = skreg._engine.Engine.train_epochs, []
-
-    def train_epochs(self, rates, draws):
-        epochs.append(1)
-        if len(epochs) == 2 * QUICK["max_iter"] + 2:
-            raise KeyboardInterrupt
-        return original(self, rates, draws)
-
-    monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
-    monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, refit=False)
-    with pytest.warns(UserWarning, match="interrupted") as caught:
-        search.fit(IRIS_X, IRIS_Y)
-    assert len(epochs) == 2 * QUICK["max_iter"] + 2
-    assert "1 of 3 candidates" in str(caught[-1].message)
-
-
-def test_an_interrupt_before_anything_is_done(monkeypatch):
-    interrupt_after(monkeypatch, 1)
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2)
-    with pytest.raises(KeyboardInterrupt):
-        search.fit(IRIS_X, IRIS_Y)
-    assert not hasattr(search, "cv_results_")
-
-
-needs_signals = pytest.mark.skipif(
-    not hasattr(signal, "pthread_kill"), reason="sends an interrupt to the thread that waits"
-)
-
-
-@pytest.fixture
-def heard_interrupts():
-    """Let SIGINT interrupt, even a job in the background, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def interrupt_at(monkeypatch, l1):
-    """Let the user interrupt a search in two threads when both fit with the strength ``l1``."""
-    original, both = skreg._folds.fit, threading.Barrier(2)
-
-    def fit(trial, params, data, earlier=None):
-        if params["l1"] == l1:
-            if not both.wait(10):
-                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-            end = time.perf_counter() + 10
-            while not data.brake.pulled and time.perf_counter() < end:
-                time.sleep(0.001)
-        return original(trial, params, data, earlier)
-
-    monkeypatch.setattr(skreg._folds, "fit", fit)
-
-
-@needs_signals
-def test_an_interrupted_path_keeps_the_strengths_that_are_done(monkeypatch, heard_interrupts):
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, warm_path=True, n_jobs=2, refit=False)
-    expected = search.fit(IRIS_X, IRIS_Y).cv_results_["mean_test_score"]
-    interrupt_at(monkeypatch, L1S.max())
-    with pytest.warns(UserWarning, match="interrupted: 2 of 3 candidates are complete"):
-        found = search.fit(IRIS_X, IRIS_Y).cv_results_["mean_test_score"]
-    np.testing.assert_array_equal(found, np.where(L1S == L1S.max(), np.nan, expected))
-
-
-@needs_signals
-def test_no_fit_goes_on_behind_an_interrupt(monkeypatch, heard_interrupts):
-    given = QUICK | {"max_iter": 10**7, "tol": 0.0, "n_iter_no_change": 10**7}
-    interrupt_at(monkeypatch, 0.0)
-    with pytest.raises(KeyboardInterrupt, match="before a candidate was done"):
-        MLPClassifierCV(**given, l1s=[0.0, 0.1], cv=2, n_jobs=2).fit(IRIS_X, IRIS_Y)
-    workers = [each for each in threading.enumerate() if each.name.startswith("skreg")]
-    for worker in workers:
-        worker.join(10)
-    assert not any(worker.is_alive() for worker in workers)
-
-
-def test_an_interrupted_refit_does_not_go_on_along_the_path(monkeypatch):
-    search = MLPClassifierCV(**QUICK, l1s=[0.0, 1e-5, 1e-4], cv=2, warm_path=True)
-    search.fit(IRIS_X, IRIS_Y)
-    search.best_index_, search.best_params_ = 2, {"l1": 1e-4}
-    original, epochs = skreg._engine.Engine.train_epochs, []
-
-    def train_epochs(self, rates, draws):
-        epochs.append(1)
-        if len(epochs) == QUICK["max_iter"] + 3:  # within the second strength
-            raise KeyboardInterrupt
-        return original(self, rates, draws)
-
-    monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
-    monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
-    with pytest.warns(UserWarning, match="interrupted by user"):
-        search._refit((IRIS_X, IRIS_Y, None, None, None, None))
-    assert len(epochs) == QUICK["max_iter"] + 3
-    assert search.best_estimator_.l1 == 1e-4 and search.n_iter_ == 2
-    assert "_brake" not in vars(search.best_estimator_)
-
-
 @pytest.mark.parametrize(
     "given, message",
     [
@@ -442,98 +245,7 @@ def test_bad_settings(given, message):
         MLPClassifierCV(**QUICK | given).fit(IRIS_X, IRIS_Y)
 
 
-# An estimator among others.
-
-
-@pytest.mark.parametrize("CV", ESTIMATORS)
-def test_without_refit_there_is_no_network(CV):
-    X, y = (IRIS_X, IRIS_Y) if CV is MLPClassifierCV else (DIABETES_X, DIABETES_Y)
-    search = CV(**QUICK, l1s=L1S, cv=2)
-    with pytest.raises(NotFittedError):
-        search.predict(X)
-    search.set_params(refit=False).fit(X, y)
-    assert search.l1_ in L1S
-    assert not hasattr(search, "best_estimator_")
-    assert not hasattr(search, "coefs_")
-    with pytest.raises(AttributeError, match="predict needs the network .* refit=True, or fit"):
-        search.predict(X)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["predict", "predict_proba", "predict_log_proba", "decision_function", "compress",
-     "sample_predictions", "penalty_breakdown"],
-)  # fmt: skip
-def test_without_refit_there_are_no_methods_of_the_network(name):
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2)
-    assert hasattr(search, name)
-    search.set_params(refit=False)
-    assert not hasattr(search, name)
-    search.fit(IRIS_X, IRIS_Y)
-    assert not hasattr(search, name)
-    assert callable(getattr(search.set_params(refit=True).fit(IRIS_X, IRIS_Y), name))
-    assert inspect.getdoc(getattr(MLPClassifierCV, name)).startswith(("Predict", "Return", "Draw"))
-
-
-class Linear(MLPRegressorCV):
-    """A search with fewer parameters, and settings of its own."""
-
-    def __init__(self, l1s=None):
-        super().__init__((), l1s=l1s, solver="lbfgs", max_iter=50)
-
-
-def test_subclasses_may_have_fewer_parameters():
-    search = clone(Linear(l1s=[1e-3, 1e-1])).fit(DIABETES_X, DIABETES_Y)
-    assert [coef.shape for coef in search.coefs_] == [(10, 1)]
-    assert (search.best_estimator_.solver, search.best_estimator_.max_iter) == ("lbfgs", 50)
-
-
-def test_what_the_chosen_network_answers():
-    search = MLPClassifierCV(**QUICK, l1s=L1S, dropout=0.2, cv=2).fit(IRIS_X, IRIS_Y)
-    best = search.best_estimator_
-    for name in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
-        np.testing.assert_array_equal(getattr(search, name)(IRIS_X), getattr(best, name)(IRIS_X))
-    draws = search.sample_predictions(IRIS_X, 3, random_state=0)
-    np.testing.assert_array_equal(draws, best.sample_predictions(IRIS_X, 3, random_state=0))
-    probabilities = search.predict_proba(IRIS_X, 3, random_state=0)
-    np.testing.assert_allclose(probabilities, draws.mean(axis=0), rtol=1e-12)
-    assert search.penalty_breakdown(IRIS_X, IRIS_Y) == best.penalty_breakdown(IRIS_X, IRIS_Y)
-    np.testing.assert_allclose(search.compress().predict_proba(IRIS_X), best.predict_proba(IRIS_X))
-    names = ["classes_", "loss_", "n_nonzero_", "feature_importances_", "history_", "t_"]
-    for name in names:
-        assert repr(getattr(search, name)) == repr(getattr(best, name))
-
-
-def test_regressors_draw():
-    search = MLPRegressorCV(**QUICK, dropout=0.2, l1s=[0.1], cv=2).fit(DIABETES_X, DIABETES_Y)
-    mean, std = search.predict(DIABETES_X, True, n_draws=5, random_state=0)
-    other = search.best_estimator_.predict(DIABETES_X, True, n_draws=5, random_state=0)
-    np.testing.assert_array_equal(mean, other[0])
-    np.testing.assert_array_equal(std, other[1])
-
-
-def test_in_a_pipeline_pickled_and_cloned():
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2)
-    pipeline = make_pipeline(StandardScaler(), search).fit(IRIS_X, IRIS_Y)
-    again = pickle.loads(pickle.dumps(pipeline))
-    np.testing.assert_array_equal(again.predict(IRIS_X), pipeline.predict(IRIS_X))
-    assert repr(clone(search).get_params()) == repr(search.get_params())
-    assert is_classifier(search)
-    assert is_regressor(MLPRegressorCV())
-    assert get_tags(search).classifier_tags.multi_label
-
-
-def test_score_goes_by_scoring():
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, scoring="neg_log_loss").fit(IRIS_X, IRIS_Y)
-    proba = search.predict_proba(IRIS_X)[np.arange(IRIS_Y.size), IRIS_Y]
-    assert search.score(IRIS_X, IRIS_Y) == pytest.approx(np.log(proba).mean())
-
-
-def test_a_new_fit_forgets_the_last():
-    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2).fit(IRIS_X, IRIS_Y)
-    search.set_params(refit=False).fit(IRIS_X[:, :2], IRIS_Y)
-    assert search.n_features_in_ == 2
-    assert not hasattr(search, "best_estimator_")
+# Callbacks.
 
 
 class Recorder:
@@ -660,36 +372,3 @@ def test_verbose_says_which_candidate_and_fold_is_trained(capsys):
     search.fit(X, X[:, 0])
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Fold")]
     assert said == ["Fold 0: l1=0.1", "Fold 1: l1=0.1", "Fold 0: l1=0.5", "Fold 1: l1=0.5"]
-
-
-def test_scores_are_weighted_only_where_the_scorer_accepts_weights():
-    weight = np.random.default_rng(0).random(len(IRIS_Y))
-    search = MLPClassifierCV(**QUICK, l1s=[0.0], cv=2).fit(IRIS_X, IRIS_Y)
-    assert search.score(IRIS_X, IRIS_Y, weight) == search.best_estimator_.score(
-        IRIS_X, IRIS_Y, weight
-    )
-    search.set_params(scoring=lambda network, X, y: 0.5)
-    assert search.score(IRIS_X, IRIS_Y) == 0.5
-    with pytest.raises(ValueError, match="does not accept sample_weight; leave it out"):
-        search.score(IRIS_X, IRIS_Y, weight)
-
-
-def test_with_routing_the_score_gets_the_weights_that_the_scorer_requests():
-    weight = np.random.default_rng(0).random(len(IRIS_Y))
-
-    def searched(scoring):
-        return MLPClassifierCV(**QUICK, l1s=[0.0], cv=2, scoring=scoring).fit(IRIS_X, IRIS_Y)
-
-    with sklearn.config_context(enable_metadata_routing=True):
-        asks, asks_not = (
-            searched(get_scorer("accuracy").set_score_request(sample_weight=wants))
-            for wants in (True, False)
-        )
-        plain, weighted = (asks.best_estimator_.score(IRIS_X, IRIS_Y, w) for w in (None, weight))
-        assert plain != weighted == asks.score(IRIS_X, IRIS_Y, weight)
-        for one in (asks_not, searched(lambda network, X, y: 0.5)):
-            with pytest.raises(TypeError, match="does not request it; leave it out"):
-                one.score(IRIS_X, IRIS_Y, weight)
-        # Older releases of scikit-learn ask nothing of a scorer that is called by its name.
-        with pytest.raises((UnsetMetadataPassedError, TypeError), match="sample_weight"):
-            searched("accuracy").score(IRIS_X, IRIS_Y, weight)

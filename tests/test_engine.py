@@ -3,7 +3,6 @@
 import sys
 import threading
 import time
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,8 +10,7 @@ import scipy.sparse as sp
 
 from skreg._architecture import views
 from skreg._engine import Engine
-from skreg._entries import most_entries
-from skreg._job import MOST_BYTES_OF_REPLICAS, Rows, Task, count_parts
+from skreg._job import Rows
 from skreg._kernels import epoch
 from skreg._kernels.job import GRADIENT, MEMORY, TRANSPOSED, WEIGHTS
 from skreg._kernels.losses import POISSON
@@ -225,36 +223,9 @@ def test_what_is_loaded_between_epochs_reaches_every_member(averaging):
     np.testing.assert_array_equal(*reached)
 
 
-@pytest.mark.parametrize(
-    ("parts", "settings"),
-    [
-        (1, {"batch_size": 15}),
-        (2, {"batch_size": 16}),
-        (2, {"batch_size": 200}),
-        (3, {"batch_size": 300}),
-        (8, {"batch_size": 5000}),
-        (1, {"batch_size": 200, "for_training": False}),
-        (1, {"batch_size": 200, "augmentation": ()}),
-    ],
-)
-def test_parts_of_a_batch_follow_from_the_task(parts, settings):
-    small, large = MOST_BYTES_OF_REPLICAS // 8, MOST_BYTES_OF_REPLICAS // 8 + 1
-    task = Task(None, np.dtype(np.float64), **settings)
-    assert count_parts(task, small) == parts
-    assert count_parts(task, large) == 1
-    assert count_parts(task._replace(n_threads=7), small) == parts
-
-
 @needs_threads
-def test_a_team_that_cannot_be_started_leaves_nobody_behind(monkeypatch):
-    before, start = threading.active_count(), threading.Thread.start
-
-    def fail_second(self):
-        if threading.active_count() > before:
-            raise RuntimeError("can't start new thread")
-        start(self)
-
-    monkeypatch.setattr(threading.Thread, "start", fail_second)
+def test_a_team_that_cannot_be_started_leaves_nobody_behind(one_thread_left):
+    before = threading.active_count()
     with pytest.raises(RuntimeError, match="can't start new thread"):
         engine_of(n_threads=3, batch_size=8).__enter__()
     for _ in range(200):
@@ -293,16 +264,3 @@ def test_what_is_trained_no_more_gives_its_memory_back():
             assert held[slot] > 0
             assert engine.table.arrays[slot].size == 0 == engine.table.addresses[slot].sum()
         assert engine.table.arrays[WEIGHTS].size == held[WEIGHTS]
-
-
-@pytest.mark.parametrize("n_rows", [1, 3, 4, 9, 10, 50])
-def test_the_fullest_batch_has_room(n_rows):
-    rng = np.random.default_rng(0)
-    counts = np.append(rng.integers(0, 3, 9), 7)  # the fullest row comes last
-    X = sp.csr_array((np.ones(counts.sum()), np.concatenate([np.arange(n) for n in counts]),
-                      np.append(0, np.cumsum(counts))), shape=(10, 8))  # fmt: skip
-    index = rng.permutation(10)[:9]
-    index[0] = 9
-    expected = max(sum(counts[list(batch)]) for batch in combinations(index, min(n_rows, 9)))
-    assert most_entries(X, index, n_rows) == expected
-    assert most_entries(X.toarray(), index, n_rows) == 0

@@ -146,6 +146,23 @@ def test_memory_maps(Estimator, tmp_path):
     assert_array_equal(outputs(model, mapped[0]), outputs(expected, X))
 
 
+@pytest.mark.parametrize("dtype", [None, "float32"])
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_frames_of_sparse_columns(Estimator, dtype):
+    pandas, y = pytest.importorskip("pandas"), target_of(Estimator)
+    dense = pandas.DataFrame((X > 0) * 1.0, columns=list("abcd"))
+    sparse = dense.astype(bool).astype(pandas.SparseDtype("bool", False))
+    model = make(Estimator, dtype=dtype).fit(dense, y, X_val=dense, y_val=y)
+    other = make(Estimator, dtype=dtype).fit(sparse, y, X_val=sparse, y_val=y)
+    for name, column in model.history_.items():
+        assert_allclose(other.history_[name], column, rtol=1e-6, err_msg=name)
+    assert_array_equal(outputs(model, sparse), outputs(model, dense))
+    mixed = make(Estimator, dtype=dtype).fit(dense, y, X_val=sparse, y_val=y)
+    expected = model.history_["validation_loss"]
+    assert_array_equal(mixed.history_["validation_loss"], expected)
+    assert mixed.partial_fit(sparse, y).t_ == 5 * len(X)
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 @pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("parameters", [{}, {"early_stopping": True, "scoring": "r2"}])

@@ -98,6 +98,54 @@ def test_modules_of_a_folder_do_not_import_one_another_in_circles(folder):
             del graph[name]
 
 
+# Where the tests of a module are that has no file of tests under its own name.
+TESTED_IN = {
+    "_augmenting": "augmentation",
+    "_base": "validation",
+    "_classifier_cv": "cv",
+    "_constraints": "parameters",
+    "_cv_docs": "cv",
+    "_image_transforms": "augmentation",
+    "_plugs": "tables",
+    "_regressor_cv": "cv",
+    "_sklearn": "validation",
+    "_displays._axes": "inspection",
+    "_displays._searches": "inspection_searches",
+    "_displays._unwrap": "inspection_strengths",
+    "_displays.bias_variance": "inspection_strengths",
+    "_displays.loss_curve": "inspection",
+    "_displays.path": "inspection_strengths",
+    "_displays.sparsity": "inspection",
+    "_displays.uncertainty": "inspection_strengths",
+    "_displays.weights": "inspection",
+    "_kernels.batch": "kernels/gather",
+    "_kernels.clipping": "kernels/learn",
+    "_kernels.dropout": "kernels/network",
+    "_kernels.group_term": "kernels/structure",
+    "_kernels.parts": "kernels/epoch",
+    "_kernels.passes": "kernels/epoch",
+    "_kernels.replicas": "kernels/epoch",
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_module_has_its_tests(path):
+    *folders, module = path.relative_to(PACKAGE).with_suffix("").parts
+    name = ".".join([*folders, module])
+    has_own = file_of("/".join(part.lstrip("_") for part in [*folders, module])).exists()
+    if name in TESTED_IN:
+        assert not has_own, f"{name} needs no entry in TESTED_IN"
+        assert file_of(TESTED_IN[name]).exists()
+    else:
+        assert has_own, f"{name} needs tests, or an entry in TESTED_IN"
+
+
+def file_of(place):
+    """Return the file of tests at "folder/name" or "name"."""
+    folder, _, name = place.rpartition("/")
+    return Path(__file__).parent / folder / f"test_{name}.py"
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_files_and_functions_are_small(path):
     text = path.read_text()

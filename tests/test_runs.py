@@ -1,5 +1,8 @@
 """Runs: what a warm start goes on from, how a run ends, what an estimator holds meanwhile."""
 
+import copy
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -239,3 +242,38 @@ def test_a_refit_forgets_what_it_did_not_learn():
     network = MLPRegressor((4,), max_iter=2, random_state=0).fit(frame, Y)
     assert network.feature_names_in_.tolist() == list("abcdef")
     assert not hasattr(network.fit(scale(X), Y), "feature_names_in_")
+
+
+def resized(network, sizes):
+    """Return a copy whose layers somebody has replaced by others of other sizes."""
+    other = copy.deepcopy(network).set_params(hidden_layer_sizes=sizes)
+    units = (network.coefs_[0].shape[0], *sizes, 1)
+    rng = np.random.default_rng(0)
+    other.coefs_ = [0.1 * rng.normal(size=shape) for shape in pairwise(units)]
+    other.intercepts_ = [np.zeros(n) for n in units[1:]]
+    return other
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"weight_averaging": 0.9}, {"l2_anchor": 0.1}, {"solver": "lbfgs"}]
+)
+@pytest.mark.parametrize("sizes", [(9,), (3,), (6, 2), ()])
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_network_resized_by_hand_is_trained_as_one_that_was_never_trained(
+    sizes, given, incremental
+):
+    X = np.random.default_rng(1).normal(size=(60, 4))
+    y, kind = X[:, 0] - X[:, 1], {"max_iter": 3, "warm_start": True, "shuffle": False, **given}
+    network = resized(MLPRegressor((6,), **kind).fit(X, y), sizes)
+    coefs, intercepts = copy.deepcopy(network.coefs_), copy.deepcopy(network.intercepts_)
+    if incremental and "solver" not in given:
+        network.partial_fit(X, y)
+        fresh = MLPRegressor(sizes, **kind | {"max_iter": 1})
+    else:
+        network.fit(X, y)
+        fresh = MLPRegressor(sizes, **kind)
+    fresh.fit(X, y, coef_init=coefs, intercept_init=intercepts)
+    for found, expected in zip(network.coefs_, fresh.coefs_, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert network.n_iter_ == fresh.n_iter_ and network.t_ == fresh.t_
+    assert set(network.history_) == set(fresh.history_)

@@ -162,6 +162,21 @@ def test_sparse_rows(linear):
     np.testing.assert_allclose(sparse.probabilities, linear.probabilities, atol=1 / 20)
 
 
+def test_frames_of_sparse_bools_leave_the_weights_what_they_are():
+    pandas, rng = pytest.importorskip("pandas"), np.random.default_rng(0)
+    X = rng.normal(size=(60, 4)) > 0
+    y, weight = X[:, 0] + 0.3 * rng.normal(size=60), rng.uniform(0, 1, 60)
+    dense = pandas.DataFrame(X.astype(float), columns=list("abcd"))
+    sparse = dense.astype(bool).astype(pandas.SparseDtype("bool", False))
+    given = {"l1s": [0.3, 0.1], "n_subsamples": 6, "random_state": 0, "sample_weight": weight}
+    estimator = MLPRegressor((), solver="lbfgs")
+    found, expected = (
+        stability_selection(rows, y, estimator=estimator, **given).probabilities
+        for rows in (sparse, dense)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_frames_and_groups_by_name():
     pd = pytest.importorskip("pandas")
     X, y = draw()

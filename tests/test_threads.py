@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg import _threads as threads
-from skreg._entries import work_per_row
 from skreg._kernels.simd import lanes
 from skreg._prediction import VECTORS_PER_START
 from skreg._threads import VECTORS_PER_THREAD, OneBlasThread, Threads
@@ -49,13 +48,6 @@ def test_vectors_count_not_the_numbers_in_them(four_cores):
     assert chosen(flops=4 * ENOUGH_FOR_ONE, dtype=np.dtype("float32")) == 2
 
 
-def test_the_work_of_sparse_rows_follows_their_entries():
-    rows = np.zeros((4, 10))
-    rows[0], rows[1, :2] = 1, 1
-    assert work_per_row(rows, (10, 4, 2)) == 54
-    assert work_per_row(sp.csr_array(rows), (10, 4, 2)) == 14 + 2 * 3 * 4
-
-
 def test_sparse_fits_and_predictions_take_threads_by_their_entries(monkeypatch):
     works = []
 
@@ -80,6 +72,14 @@ def test_sparse_fits_and_predictions_take_threads_by_their_entries(monkeypatch):
     network.penalty_breakdown(X, y)
     a_row = 2 * (21 + 2 * 10)
     assert works == [400 * a_row * VECTORS_PER_THREAD / VECTORS_PER_START, 256 * a_row]
+
+
+def test_work_for_one_does_not_ask_what_the_machine_has(monkeypatch):
+    monkeypatch.setattr(Threads, "_limit", lambda self: 1 / 0)
+    with Threads(None, 1.9 * ENOUGH_FOR_ONE, DTYPE) as n_threads:
+        assert n_threads == 1
+    with pytest.raises(ZeroDivisionError), Threads(None, 2.1 * ENOUGH_FOR_ONE, DTYPE):
+        pass
 
 
 @pytest.mark.parametrize("n_jobs, expected", [(1, 1), (3, 3), (7, 7), (-1, 4), (-2, 3), (-9, 1)])

@@ -7,49 +7,21 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
-from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import MLPRegressor
 from skreg.augmentation import GaussianNoise
-
-X, LABELS = (part[::3] for part in load_iris(return_X_y=True))
-Y = X[:, 0] + 0.1 * LABELS
-WEIGHT = np.linspace(0.5, 1.5, len(X))
-STRINGS = np.array(["a", "b", "c"])[LABELS]
-
-
-def classifier(**parameters):
-    return MLPClassifier((3, 2), **{"max_iter": 3, "random_state": 0, **parameters})
-
-
-def regressor(**parameters):
-    return MLPRegressor((3, 2), **{"max_iter": 3, "random_state": 0, **parameters})
-
-
-def changed(array, value, at=2):
-    """Return a copy of an array with one element changed."""
-    array = array.astype(object if value is None else np.result_type(array, type(value)))
-    array[at] = value
-    return array
-
-
-def assert_refused(estimator, message, *data, method="fit", error=ValueError, **keywords):
-    """Check the error, and that an estimator fitted before still predicts what it did."""
-    if method == "partial_fit" and isinstance(estimator, MLPClassifier):
-        keywords["classes"] = [0, 1, 2]
-    with pytest.raises(error, match=message):
-        getattr(estimator, method)(*data, **keywords)
-    y = LABELS if isinstance(estimator, MLPClassifier) else Y
-    fitted = type(estimator)((3, 2), max_iter=3, random_state=0).fit(X, y)
-    expected, state = fitted.predict(X), set(vars(fitted))
-    fitted.set_params(**estimator.get_params())
-    with pytest.raises(error):
-        getattr(fitted, method)(*data, **keywords)
-    assert set(vars(fitted)) == state
-    fitted.set_params(**type(estimator)((3, 2)).get_params())
-    assert_array_equal(fitted.predict(X), expected)
-
+from tests.refusals import (
+    LABELS,
+    STRINGS,
+    WEIGHT,
+    X,
+    Y,
+    assert_refused,
+    changed,
+    classifier,
+    regressor,
+)
 
 BAD_ROWS = {
     "NaN in X": ("Input X contains NaN", changed(X, np.nan, (1, 2)), LABELS),
@@ -71,20 +43,6 @@ BAD_ROWS = {
 def test_bad_rows(make, name):
     message, *rows = BAD_ROWS[name]
     assert_refused(make(), message, *rows)
-
-
-@pytest.mark.parametrize(
-    "message, y",
-    [
-        ("Input y contains NaN", changed(LABELS, np.nan)),
-        ("Input y contains NaN or None; drop these rows", changed(STRINGS, None)),
-        ("Unknown label type: continuous", Y),
-        ("Multioutput target data is not supported", np.c_[LABELS, LABELS]),
-        ("dim 3", LABELS.reshape(-1, 1, 1)),
-    ],
-)
-def test_bad_labels(message, y):
-    assert_refused(classifier(), message, X, y)
 
 
 @pytest.mark.parametrize(
@@ -182,19 +140,6 @@ def test_nothing_is_no_target():
     assert_refused(regressor(), "Input y contains NaN; drop these rows", X, np.full(50, None))
 
 
-def test_ragged_labels():
-    ragged = [(0, 1), (1,)] + [(0,)] * 48
-    for pairs in (ragged, [(0, 1)] * 50, [list(row) for row in ragged]):
-        y = np.empty(50, dtype=object)
-        for i, pair in enumerate(pairs):
-            y[i] = pair
-        message = "legacy multi-label .*: {} holds sequences, such as .0, 1.[.] .*MultiLabelBinar"
-        for method in ("fit", "partial_fit"):
-            assert_refused(classifier(), message.format("y"), X, y, method=method)
-        assert_refused(classifier(), message.format("y_val"), X, LABELS, X_val=X, y_val=y)
-    assert_refused(classifier(), "y_val: .* inhomogeneous", X, LABELS, X_val=X, y_val=ragged)
-
-
 BAD_WEIGHTS = {
     "NaN": ("NaN", changed(WEIGHT, np.nan)),
     "infinite": ("infinity", changed(WEIGHT, np.inf)),
@@ -253,11 +198,6 @@ def test_very_small_weights_give_the_bits_of_others(make, y, dtype, exponent):
     for a, b in zip(model.coefs_, other.coefs_, strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(model.loss_curve_, other.loss_curve_)
-
-
-def test_class_weight_that_leaves_no_row():
-    model = classifier(class_weight={0: 0, 1: 0, 2: 0})
-    assert_refused(model, r"class_weight=\{0: 0, 1: 0, 2: 0\} .* positive weight", X, LABELS)
 
 
 UNKNOWN = {
@@ -319,28 +259,6 @@ def test_bad_parameters(make, y, name, value):
 )
 def test_bad_parameters_of_the_regressor(parameters, found):
     assert_refused(regressor(**parameters), found, X, Y)
-
-
-@pytest.mark.parametrize(
-    "class_weight, message",
-    [
-        ("balancd", "'class_weight'.*'balancd'"),
-        ({0: 1, 1: -1}, r"class_weight=\{0: 1, 1: -1\} must be finite and >= 0"),
-        ({0: np.nan}, r"class_weight=\{0: nan\} must be finite and >= 0"),
-        ({7: 1.0}, "are not in class_weight"),
-    ],
-)
-def test_bad_class_weight(class_weight, message):
-    assert_refused(classifier(class_weight=class_weight), message, X, LABELS)
-
-
-def test_class_weight_where_it_has_no_meaning():
-    indicators = np.c_[LABELS > 0, LABELS > 1].astype(int)
-    model = classifier(class_weight="balanced")
-    assert_refused(model, "not defined for multilabel data.*sample_weight", X, indicators)
-    assert_refused(
-        model, "'balanced' is not supported by partial_fit.*dict", X, LABELS, method="partial_fit"
-    )
 
 
 @pytest.mark.parametrize("sizes, n_matrices", [((), 1), ((3,), 2), ((3, 2), 3)])
@@ -409,20 +327,6 @@ def test_bad_validation_rows(make, validation, message):
 @pytest.mark.parametrize(
     "y_val, message",
     [
-        (LABELS + 1, r"y_val has labels that y does not have: \[3\]. Labels of y: \[0 1 2\]"),
-        (STRINGS, "y_val has labels that y does not have: .*'a'"),
-        (Y, "y_val: Unknown label type: continuous"),
-        (changed(STRINGS, None), "Input y_val contains NaN or None"),
-        (np.c_[LABELS > 0, LABELS > 1].astype(int), "y_val is multilabel, but the network"),
-    ],
-)
-def test_bad_validation_labels(y_val, message):
-    assert_refused(classifier(), message, X, LABELS, X_val=X, y_val=y_val)
-
-
-@pytest.mark.parametrize(
-    "y_val, message",
-    [
         (changed(Y, np.nan), "Input y_val contains NaN"),
         (np.c_[Y, Y], "y_val has 2 outputs, but y has 1"),
         (-Y, "loss='gamma' needs y > 0, but y_val has the value -"),
@@ -452,30 +356,6 @@ def test_partial_fit_and_early_stopping_need_validation_rows():
     model = classifier(early_stopping=True)
     model.partial_fit(X, LABELS, classes=[0, 1, 2], X_val=X, y_val=LABELS)
     assert len(model.validation_scores_) == 1
-
-
-def test_labels_that_partial_fit_has_not_been_told():
-    with pytest.raises(ValueError, match="classes must be passed on the first call"):
-        classifier().partial_fit(X, LABELS)
-    message = r"`y` has classes not in `self.classes_`. `self.classes_` has \[0 1\]"
-    model = classifier()
-    with pytest.raises(ValueError, match=message):
-        model.partial_fit(X, LABELS, classes=[0, 1])
-    assert not hasattr(model, "classes_")  # the failed call has left nothing behind
-    model.partial_fit(X, LABELS, classes=[0, 1, 2])
-    assert_refused(model, "`y` has classes not in", X, LABELS + 1, method="partial_fit")
-    assert_refused(model, "`y` has classes not in", X, STRINGS, method="partial_fit")
-    with pytest.raises(ValueError, match="is not the same as on last call"):
-        model.partial_fit(X, LABELS, classes=[0, 1])
-
-
-def test_partial_fit_refuses_labels_of_another_kind():
-    indicators = np.c_[LABELS > 0, LABELS > 1, LABELS > 5].astype(int)
-    model = classifier().partial_fit(X, indicators, classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="y is multiclass, but the network was built for multilab"):
-        model.partial_fit(X, LABELS)
-    with pytest.raises(ValueError, match="y has 2 labels, but the network was built for 3"):
-        model.partial_fit(X, indicators[:, :2])
 
 
 def test_warm_start_refuses_another_network():
@@ -532,89 +412,6 @@ def test_prediction(method):
             getattr(model, method)(rows, *given)
 
 
-def diverging(**parameters):
-    """Return a regressor that diverges within a few epochs."""
-    return MLPRegressor(
-        (20,), activation="identity", solver="sgd", learning_rate_init=1.0, random_state=0,
-        max_iter=30, **parameters,
-    )  # fmt: skip
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # without the compiler NumPy sees overflows
-def test_divergence_is_an_error_that_names_the_remedies():
-    message = "Solver produced non-finite parameter weights.*Scale the features.*learning_rate_init"
-    with pytest.raises(ValueError, match=message):
-        diverging().fit(X, Y)
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_divergence_under_early_stopping_keeps_the_best_weights():
-    model = diverging(early_stopping=True)
-    with pytest.warns(ConvergenceWarning, match="diverged after .* lower learning_rate_init=1.0"):
-        model.fit(X, Y)
-    assert np.isfinite(model.predict(X)).all()
-    assert np.isnan(model.validation_scores_[-1])
-    assert model.n_iter_ == len(model.loss_curve_) < 30
-    finite = np.array(model.validation_scores_)[:-1]
-    assert model.best_validation_score_ == np.nanmax(finite)
-
-
-def interrupting_scorer(n_calls):
-    """Return a scorer that is interrupted at its ``n_calls``-th call, and the log of its scores."""
-    scores = []
-
-    def scorer(estimator, X, y):
-        if len(scores) == n_calls - 1:
-            raise KeyboardInterrupt
-        scores.append(-np.mean((estimator.predict(X) - y) ** 2))
-        return scores[-1]
-
-    return scorer, scores
-
-
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-@pytest.mark.parametrize("n_calls", [1, 6])
-def test_an_interrupted_fit_keeps_the_best_weights(solver, n_calls):
-    scorer, scores = interrupting_scorer(n_calls)
-    model = regressor(solver=solver, max_iter=50, scoring=scorer, early_stopping=True)
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.fit(X, Y, X_val=X, y_val=Y)
-    prediction = model.predict(X)
-    assert np.isfinite(prediction).all()
-    if scores:
-        assert_array_equal(-np.mean((prediction - Y) ** 2), max(scores))
-        assert model.best_validation_score_ == max(scores)
-    model.set_params(scoring=None, max_iter=5).fit(X, Y, X_val=X, y_val=Y)
-
-
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_an_interrupted_fit_without_early_stopping_keeps_the_last_weights(solver):
-    scorer, scores = interrupting_scorer(4)
-    model = regressor(solver=solver, max_iter=50, scoring=scorer)
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.fit(X, Y, X_val=X, y_val=Y)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        complete = regressor(solver=solver, max_iter=4).fit(X, Y)
-    assert_array_equal(model.predict(X), complete.predict(X))
-    assert model.n_iter_ == complete.n_iter_ and model.t_ == complete.t_
-    assert model.best_loss_ == complete.best_loss_
-    assert_array_equal(model.history_["loss"], complete.history_["loss"])
-    assert_array_equal(model.history_["validation_score"], [*scores, np.nan])
-    assert len(scores) == 3
-
-
-def test_an_error_in_a_scorer_reaches_the_caller():
-    def scorer(estimator, X, y):
-        raise RuntimeError("no score today")
-
-    model = regressor().fit(X, Y)
-    expected = model.predict(X)
-    with pytest.raises(RuntimeError, match="no score today"):
-        model.set_params(scoring=scorer, early_stopping=True).fit(X, Y)
-    assert_array_equal(model.predict(X), expected)
-
-
 # Validation rows are computed with like the rows of the fit.
 
 
@@ -663,39 +460,6 @@ def test_a_scorer_that_takes_no_weights_gets_none():
 def test_scores_must_be_numbers(score):
     model = classifier(early_stopping=True, scoring=lambda *_: score, validation_fraction=0.2)
     assert_refused(model, "scoring=.* returned .*; it must return a number", X, LABELS)
-
-
-# Class weights.
-
-
-@pytest.mark.parametrize(
-    "given, message",
-    [
-        ({0: "a"}, "class_weight={0: 'a'}, for the classes .*0 1 2.*; give a number for each"),
-        ({0: 2, 9: 3}, "class_weight={0: 2, 9: 3}, for the classes .*; give a number for each"),
-        ({0: 1e308, 1: 1e308}, "class_weight=.* times sample_weight adds up to inf over the rows"),
-    ],
-)
-def test_bad_class_weights(given, message):
-    assert_refused(classifier(class_weight=given), message, X, LABELS)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_scale_of_class_weights_does_not_matter(dtype):
-    expected = classifier(class_weight={0: 2}, dtype=dtype).fit(X, LABELS)
-    large = classifier(class_weight=dict(enumerate([2.0**101, 2.0**100, 2.0**100])), dtype=dtype)
-    assert_array_equal(large.fit(X, LABELS).coefs_[0], expected.coefs_[0])
-
-
-def test_empty_classes():
-    with pytest.raises(ValueError, match="classes is empty; give all labels"):
-        classifier().partial_fit(X, LABELS, classes=[])
-
-
-def test_a_column_of_labels_brings_one_warning():
-    with pytest.warns(UserWarning, match="column-vector y was passed") as caught:
-        classifier().partial_fit(X, LABELS[:, None], classes=[0, 1, 2])
-    assert len(caught) == 1
 
 
 # Parameters that change between calls of partial_fit.

@@ -47,7 +47,7 @@ def part_sums(job, number, side):
 
 @jit
 def add_gradients(job, side, start, size, n_parts, mode):
-    """Add up a stretch of the gradients of two parts or more; PLUS adds them to what is there."""
+    """Add up a stretch of the gradients of parts: STORE those of two or more, PLUS adds any."""
     out = part(numbers(job, GRADIENT), start, size)
     so_far = out if mode == PLUS else part(part_gradient(job, 0, side), start, size)
     for number in range(0 if mode == PLUS else 1, n_parts):

@@ -1,4 +1,4 @@
-"""A layer for a few rows: from the row-major weights, of which there is no packed copy.
+"""A layer of a prediction: from the row-major weights, of which there is no packed copy.
 
 For a handful of rows, packing the weights would cost more than the product: each weight is read
 once here, where it is. From a tile of rows on, some panels at a time are packed into a room that
@@ -9,7 +9,7 @@ among sixty thousand.
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels.activations import activate_values, keeps_zero
+from skreg._kernels.activations import activate_values
 from skreg._kernels.job import part
 from skreg._kernels.lanes import count, load_first, store
 from skreg._kernels.matmul import (
@@ -29,8 +29,8 @@ PACKED_AT_ONCE = 6  # panels: two wide tiles
 
 
 @jit
-def layer_of_few(values, lead, coef, bias, code, out):
-    """Compute one layer for a few rows.
+def dense_layer(values, lead, coef, bias, code, out):
+    """Compute one layer for some rows.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def layer_of_few(values, lead, coef, bias, code, out):
     code : int
         Of the activation.
     out : array of shape (n_rows * width,)
-        Overwritten by the activations; its padding by zeros.
+        Overwritten by the activations; what is in its padding has no meaning.
     """
     fan_in, fan_out = coef.shape
     n_rows, stride = values.size // lead, bias.size
@@ -61,12 +61,12 @@ def layer_of_few(values, lead, coef, bias, code, out):
         b, c = Panels(room, 0, width, fan_in * width), Panels(out, p * width, stride, width)
         _multiply(a, b, c, (n_rows, fan_in, min(n_packed * width, fan_out - p * width)))
     free_array(room)
-    _activate(code, out, bias, n_rows, fan_out)
+    activate_values(code, out, bias, stride, n_rows)
 
 
 @jit
-def sparse_layer_of_few(entries, coef, bias, code, out):
-    """Compute one layer for the few rows whose nonzeros are ``entries``; see `layer_of_few`."""
+def sparse_layer(entries, coef, bias, code, out):
+    """Compute one layer for the rows whose nonzeros are ``entries``; see `dense_layer`."""
     fan_in, fan_out = coef.shape
     weights, stride = coef.reshape(fan_in * fan_out), bias.size
     width = count(weights)
@@ -82,17 +82,7 @@ def sparse_layer_of_few(entries, coef, bias, code, out):
                 weight, so_far = weights[places[k] * fan_out + j], out[i * stride + j]
                 out[i * stride + j] = multiply_add(values[k], weight, so_far)
         at = ends[i]
-    _activate(code, out, bias, ends.size, fan_out)
-
-
-@jit
-def _activate(code, out, bias, n_rows, fan_out):
-    """Add the bias and apply the activation; what is in the padding becomes zero."""
-    activate_values(code, out, bias, bias.size, n_rows)
-    if not keeps_zero(code):
-        for i in range(n_rows):
-            for j in range(fan_out, bias.size):
-                out[i * bias.size + j] = 0
+    activate_values(code, out, bias, stride, ends.size)
 
 
 @jit

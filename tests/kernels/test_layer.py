@@ -1,4 +1,4 @@
-"""A layer for a few rows: the values of the definition, the bits of the packed product."""
+"""A layer of a prediction: the values of the definition, the bits of the packed product."""
 
 import numba
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from skreg._kernels.activations import ACTIVATIONS, activate_values
-from skreg._kernels.few import layer_of_few, sparse_layer_of_few
+from skreg._kernels.layer import dense_layer, sparse_layer
 from skreg._kernels.matmul import (
     STORE,
     TILE_ROWS,
@@ -53,19 +53,15 @@ def test_rows_have_the_bits_of_the_packed_product(dtype, n_rows, shape, activati
     X, coef = rng.normal(size=(n_rows, lead)).astype(dtype), rng.normal(size=shape).astype(dtype)
     bias = np.zeros(-(-fan_out // width) * width, dtype)
     bias[:fan_out] = rng.normal(size=fan_out)
-    out = np.full(n_rows * bias.size, 7, dtype)
-    out.reshape(n_rows, -1)[:, fan_out:] = 0
-    layer_of_few(X.reshape(-1), lead, coef, bias, code, out)
-    out = out.reshape(n_rows, -1)
     X[:, fan_in // 2] = 0
-    layer_of_few(X.reshape(-1), lead, coef, bias, code, out.reshape(-1))
+    out, again = np.full((2, n_rows * bias.size), 7, dtype)
+    dense_layer(X.reshape(-1), lead, coef, bias, code, out)
     expected = packed_layer(X[:, :fan_in].copy(), coef, bias, code)
-    np.testing.assert_array_equal(out[:, :fan_out], expected)
-    np.testing.assert_array_equal(out[:, fan_out:], 0)
-    rows, again = sp.csr_array(X[:, :fan_in]), np.zeros(out.size, dtype)
+    np.testing.assert_array_equal(out.reshape(n_rows, -1)[:, :fan_out], expected)
+    rows = sp.csr_array(X[:, :fan_in])
     entries = Entries(rows.data, rows.indices.astype(np.int32), 0, rows.indptr[1:].astype(np.int64))
-    sparse_layer_of_few(entries, coef, bias, code, again)
-    np.testing.assert_array_equal(again.reshape(out.shape), out)
+    sparse_layer(entries, coef, bias, code, again)
+    np.testing.assert_array_equal(again.reshape(n_rows, -1)[:, :fan_out], expected)
     if activation == "identity":
         raw = X[:, :fan_in].astype(np.float64) @ coef + bias[:fan_out]
         np.testing.assert_allclose(expected, raw, atol=4 * shape[0] * np.finfo(dtype).eps)

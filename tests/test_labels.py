@@ -1,0 +1,137 @@
+"""Labels of every kind: what is refused, in which words, and class weights."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from tests.refusals import (
+    LABELS,
+    STRINGS,
+    X,
+    Y,
+    assert_refused,
+    changed,
+    classifier,
+)
+
+
+@pytest.mark.parametrize(
+    "message, y",
+    [
+        ("Input y contains NaN", changed(LABELS, np.nan)),
+        ("Input y contains NaN or None; drop these rows", changed(STRINGS, None)),
+        ("Unknown label type: continuous", Y),
+        ("Multioutput target data is not supported", np.c_[LABELS, LABELS]),
+        ("dim 3", LABELS.reshape(-1, 1, 1)),
+    ],
+)
+def test_bad_labels(message, y):
+    assert_refused(classifier(), message, X, y)
+
+
+def test_ragged_labels():
+    ragged = [(0, 1), (1,)] + [(0,)] * 48
+    for pairs in (ragged, [(0, 1)] * 50, [list(row) for row in ragged]):
+        y = np.empty(50, dtype=object)
+        for i, pair in enumerate(pairs):
+            y[i] = pair
+        message = "legacy multi-label .*: {} holds sequences, such as .0, 1.[.] .*MultiLabelBinar"
+        for method in ("fit", "partial_fit"):
+            assert_refused(classifier(), message.format("y"), X, y, method=method)
+        assert_refused(classifier(), message.format("y_val"), X, LABELS, X_val=X, y_val=y)
+    assert_refused(classifier(), "y_val: .* inhomogeneous", X, LABELS, X_val=X, y_val=ragged)
+
+
+def test_class_weight_that_leaves_no_row():
+    model = classifier(class_weight={0: 0, 1: 0, 2: 0})
+    assert_refused(model, r"class_weight=\{0: 0, 1: 0, 2: 0\} .* positive weight", X, LABELS)
+
+
+@pytest.mark.parametrize(
+    "class_weight, message",
+    [
+        ("balancd", "'class_weight'.*'balancd'"),
+        ({0: 1, 1: -1}, r"class_weight=\{0: 1, 1: -1\} must be finite and >= 0"),
+        ({0: np.nan}, r"class_weight=\{0: nan\} must be finite and >= 0"),
+        ({7: 1.0}, "are not in class_weight"),
+    ],
+)
+def test_bad_class_weight(class_weight, message):
+    assert_refused(classifier(class_weight=class_weight), message, X, LABELS)
+
+
+def test_class_weight_where_it_has_no_meaning():
+    indicators = np.c_[LABELS > 0, LABELS > 1].astype(int)
+    model = classifier(class_weight="balanced")
+    assert_refused(model, "not defined for multilabel data.*sample_weight", X, indicators)
+    assert_refused(
+        model, "'balanced' is not supported by partial_fit.*dict", X, LABELS, method="partial_fit"
+    )
+
+
+@pytest.mark.parametrize(
+    "y_val, message",
+    [
+        (LABELS + 1, r"y_val has labels that y does not have: \[3\]. Labels of y: \[0 1 2\]"),
+        (STRINGS, "y_val has labels that y does not have: .*'a'"),
+        (Y, "y_val: Unknown label type: continuous"),
+        (changed(STRINGS, None), "Input y_val contains NaN or None"),
+        (np.c_[LABELS > 0, LABELS > 1].astype(int), "y_val is multilabel, but the network"),
+    ],
+)
+def test_bad_validation_labels(y_val, message):
+    assert_refused(classifier(), message, X, LABELS, X_val=X, y_val=y_val)
+
+
+def test_labels_that_partial_fit_has_not_been_told():
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        classifier().partial_fit(X, LABELS)
+    message = r"`y` has classes not in `self.classes_`. `self.classes_` has \[0 1\]"
+    model = classifier()
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X, LABELS, classes=[0, 1])
+    assert not hasattr(model, "classes_")  # the failed call has left nothing behind
+    model.partial_fit(X, LABELS, classes=[0, 1, 2])
+    assert_refused(model, "`y` has classes not in", X, LABELS + 1, method="partial_fit")
+    assert_refused(model, "`y` has classes not in", X, STRINGS, method="partial_fit")
+    with pytest.raises(ValueError, match="is not the same as on last call"):
+        model.partial_fit(X, LABELS, classes=[0, 1])
+
+
+def test_partial_fit_refuses_labels_of_another_kind():
+    indicators = np.c_[LABELS > 0, LABELS > 1, LABELS > 5].astype(int)
+    model = classifier().partial_fit(X, indicators, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="y is multiclass, but the network was built for multilab"):
+        model.partial_fit(X, LABELS)
+    with pytest.raises(ValueError, match="y has 2 labels, but the network was built for 3"):
+        model.partial_fit(X, indicators[:, :2])
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({0: "a"}, "class_weight={0: 'a'}, for the classes .*0 1 2.*; give a number for each"),
+        ({0: 2, 9: 3}, "class_weight={0: 2, 9: 3}, for the classes .*; give a number for each"),
+        ({0: 1e308, 1: 1e308}, "class_weight=.* times sample_weight adds up to inf over the rows"),
+    ],
+)
+def test_bad_class_weights(given, message):
+    assert_refused(classifier(class_weight=given), message, X, LABELS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_scale_of_class_weights_does_not_matter(dtype):
+    expected = classifier(class_weight={0: 2}, dtype=dtype).fit(X, LABELS)
+    large = classifier(class_weight=dict(enumerate([2.0**101, 2.0**100, 2.0**100])), dtype=dtype)
+    assert_array_equal(large.fit(X, LABELS).coefs_[0], expected.coefs_[0])
+
+
+def test_empty_classes():
+    with pytest.raises(ValueError, match="classes is empty; give all labels"):
+        classifier().partial_fit(X, LABELS, classes=[])
+
+
+def test_a_column_of_labels_brings_one_warning():
+    with pytest.warns(UserWarning, match="column-vector y was passed") as caught:
+        classifier().partial_fit(X, LABELS[:, None], classes=[0, 1, 2])
+    assert len(caught) == 1
