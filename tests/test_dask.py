@@ -94,13 +94,19 @@ def test_a_search_survives_the_death_of_a_worker(client, digits):
     assert_same_search(alone, far)
 
 
-def test_data_travels_once(client, digits):
+@pytest.mark.parametrize("make", [search, own_search])
+def test_data_travels_once(client, digits, make, monkeypatch):
     X, y = digits
+    scatter, sent = client.scatter, []
+
+    def counted(data, **options):
+        parts = data if isinstance(data, list) else [data]
+        sent.extend(part.nbytes for part in parts)
+        return scatter(data, **options)
+
+    monkeypatch.setattr(client, "scatter", counted)
     with joblib.parallel_config(backend="dask", scatter=[X, y]):
-        search().fit(X, y)
-        held = [key for key, workers in client.who_has().items() if "ndarray" in str(key)]
-        sizes = client.run(lambda dask_worker: sum(
-            getattr(value, "nbytes", 0) for value in dask_worker.data.values()
-        ))  # fmt: skip
-    assert len(held) <= 2
-    assert all(size <= X.nbytes + y.nbytes for size in sizes.values())
+        make().fit(X, y)
+    assert sent.count(X.nbytes) == 1
+    # Besides, targets and the rows of folds: nothing as large as the features.
+    assert sum(sent) < 1.1 * X.nbytes
