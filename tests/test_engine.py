@@ -177,10 +177,13 @@ def test_members_sleep_while_the_caller_is_busy_elsewhere():
     with engine_of(n_threads=3, batch_size=8) as engine:
         engine.load(starting_weights(UNITS))
         engine.train_epoch(0.1)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
-        time.sleep(0.5)
         # Who sleeps gives up the processor of its own accord, who yields only lets others by.
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw > before + 100
+        enough = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw + 100
+        for _ in range(50):  # the first does, unless others keep the processors busy
+            time.sleep(0.5)
+            if resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw > enough:
+                return
+    raise AssertionError("members that wait don't sleep")
 
 
 @needs_threads

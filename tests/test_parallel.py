@@ -15,7 +15,7 @@ from skreg._parallel import Brake, check_n_jobs, run_all
 
 def slower_first(i):
     time.sleep(0.02 * (3 - i))
-    return i, threading.get_ident(), get_active_backend()[0].nesting_level
+    return i, threading.get_ident()
 
 
 def process(i):
@@ -25,13 +25,19 @@ def process(i):
 @pytest.mark.parametrize("n_jobs", (1, 2, 4, -1))
 def test_results_come_in_the_order_of_the_tasks(n_jobs):
     results = list(run_all(slower_first, [(i,) for i in range(4)], n_jobs))
-    assert [i for i, _, _ in results] == [0, 1, 2, 3]
+    assert [i for i, _ in results] == [0, 1, 2, 3]
 
 
 def test_threads_are_as_many_as_asked_for_and_each_is_inside_a_parallel_region():
-    results = list(run_all(slower_first, [(i,) for i in range(4)], 3))
-    assert len({ident for _, ident, _ in results}) == 3
-    assert {level for _, _, level in results} == {1}
+    at_once = threading.Barrier(3)
+
+    def call(i):
+        at_once.wait(10)
+        return threading.get_ident(), get_active_backend()[0].nesting_level
+
+    results = list(run_all(call, [(i,) for i in range(6)], 3))
+    assert len({ident for ident, _ in results}) == 3
+    assert {level for _, level in results} == {1}
 
 
 def test_results_come_batch_by_batch_where_a_backend_returns_none_before_the_last(tmp_path):
@@ -47,13 +53,19 @@ def test_results_come_batch_by_batch_where_a_backend_returns_none_before_the_las
 @pytest.mark.parametrize("n_jobs", (None, 1))
 def test_one_at_a_time_stays_in_the_callers_thread(n_jobs):
     results = list(run_all(slower_first, [(2,), (3,)], n_jobs))
-    assert {ident for _, ident, _ in results} == {threading.get_ident()}
+    assert {ident for _, ident in results} == {threading.get_ident()}
 
 
 def test_what_joblib_has_been_told_is_followed():
+    at_once = threading.Barrier(2)
+
+    def call(i):
+        at_once.wait(10)
+        return threading.get_ident()
+
     with parallel_config(n_jobs=2):
-        results = list(run_all(slower_first, [(i,) for i in range(4)], None))
-    assert len({ident for _, ident, _ in results} - {threading.get_ident()}) == 2
+        results = set(run_all(call, [(i,) for i in range(4)], None))
+    assert len(results - {threading.get_ident()}) == 2
     with parallel_config("loky"):
         assert os.getpid() not in run_all(process, [(0,), (1,)], 2)
     assert set(run_all(process, [(0,), (1,)], 2)) == {os.getpid()}

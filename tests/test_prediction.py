@@ -146,7 +146,7 @@ def test_an_error_in_one_thread_is_that_of_the_call(of_caller, error, monkeypatc
             failed.set()
             raise error("no more")
         assert failed.wait(10)
-        time.sleep(0.001)
+        time.sleep(0.05)  # time for the failure to be known
         done.append(n_rows)
         return np.zeros((n_rows, 2))
 
