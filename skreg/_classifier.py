@@ -6,7 +6,6 @@ from numbers import Real
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_softmax
-from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
 from skreg._base import BaseMLP
@@ -17,6 +16,8 @@ from skreg._labels import (
     BINARY,
     MULTICLASS,
     MULTILABEL,
+    LabelsMixin,
+    check_classes,
     check_labels,
     check_same_kind,
     classes_of,
@@ -32,7 +33,7 @@ from skreg.augmentation import mixes_targets
 
 
 @documented(score="accuracy", out_activations='{"softmax", "logistic"}')
-class MLPClassifier(ClassifierMixin, BaseMLP):
+class MLPClassifier(LabelsMixin, BaseMLP):
     """Multi-layer perceptron classifier with l1, l2 and dropout.
 
     It minimizes the log loss: with softmax for more than two classes, with the logistic function
@@ -233,9 +234,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "classes=classes, y=y) and give them as a dict."
             )
         probe, learned = copy.copy(self), {}  # this estimator changes only when all has gone well
-        if classes is not None and not np.size(classes):
-            raise ValueError("classes is empty; give all labels that any call will see.")
-        if check_partial_fit_first_call(probe, classes):
+        if check_partial_fit_first_call(probe, check_classes(classes)):
             kind = label_type(check_labels("y", y, warns=False))
             kind = kind if kind == MULTILABEL else label_type(probe.classes_)
             learned = {"classes_": probe.classes_, "_label_type": kind}

@@ -6,6 +6,7 @@ from sklearn.utils.validation import validate_data
 
 from skreg._architecture import weights_dtype
 from skreg._job import Rows
+from skreg._labels import refuse_missing
 from skreg._sklearn import check_sample_weight
 from skreg._validation import Validation
 
@@ -54,6 +55,8 @@ def check_rows(estimator, rows, first_pass, incremental):
 def check_data(estimator, X, y, first_pass):
     """Validate X and y; return X in the dtype of all computations, sparse X by rows."""
     dtypes = compute_dtype(estimator, first_pass)
+    if not estimator._y_numeric:
+        refuse_missing("y", y)
     X, y = validate_data(
         estimator, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtypes,
         reset=first_pass,

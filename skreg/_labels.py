@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import (
@@ -9,6 +10,8 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
+
+from skreg._sklearn import is_pandas_na
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
 
@@ -28,11 +31,9 @@ def check_labels(name, y, warns=True):
     if sp.issparse(y):
         y = y.tocsr() if y.shape[1] > 1 else y.toarray()
     else:
-        y = np.asarray(y)
+        y = np.asarray(plain_labels(name, y))
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=warns)
-    if y.dtype == object:
-        y = _plain(name, y)
     if _is_plain_column(y):
         return y
     try:
@@ -49,8 +50,12 @@ def _is_plain_column(y):
     return y.ndim == 1 and y.dtype.kind in "biuU"
 
 
-def _plain(name, y):
-    """Return labels of dtype object that are numbers or bools in their own dtype."""
+def plain_labels(name, y):
+    """Return labels as they are, those of dtype object that are numbers or bools in their own."""
+    refuse_missing(name, y)
+    if sp.issparse(y) or np.asarray(y).dtype != object:
+        return y
+    y = np.asarray(y)
     for label in y.flat:
         if isinstance(label, (list, tuple, np.ndarray)):
             raise ValueError(  # scikit-learn's words, and more of them
@@ -58,14 +63,31 @@ def _plain(name, y):
                 f"{name} holds sequences, such as {label!r}. Give an indicator matrix of a column "
                 "per label; sklearn.preprocessing.MultiLabelBinarizer makes it."
             )
-    if any(label is None or label != label for label in y.flat):
-        raise ValueError(
-            f"Input {name} contains NaN or None; drop these rows or give them a label of their own."
-        )
+    if any(label is None or is_pandas_na(label) or label != label for label in y.flat):
+        raise _missing(name)
     kinds = {isinstance(label, str) for label in y.flat}
     if len(kinds) > 1:
         raise TypeError(f"{name} mixes strings with other labels; convert them to one type.")
     return y if True in kinds else np.array(y.tolist())
+
+
+def check_classes(classes):
+    """Return what `partial_fit` is told of all labels, or None; refuse an empty list."""
+    if classes is not None and not np.size(classes):
+        raise ValueError("classes is empty; give all labels that any call will see.")
+    return None if classes is None else plain_labels("classes", classes)
+
+
+def refuse_missing(name, y):
+    """Refuse a frame or series that lacks labels: scikit-learn's checks can't compare pandas' NA."""
+    if hasattr(y, "isna") and np.any(y.isna()):
+        raise _missing(name)
+
+
+def _missing(name):
+    return ValueError(
+        f"Input {name} contains NaN or None; drop these rows or give them a label of their own."
+    )
 
 
 def classes_of(y):
@@ -130,6 +152,29 @@ def refuse_unseen(name, y, classes):
             f"{name} has labels that {known} does not have: {unseen}. Labels of {known}: "
             f"{classes}; give rows of the same classes."
         )
+
+
+class LabelsMixin(ClassifierMixin):
+    """A classifier that scores all labels it learns: those of dtype object, too."""
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy on the given rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        score : float
+            The share of rows whose label, or whose every label, is predicted.
+        """
+        return super().score(X, plain_labels("y", y), sample_weight)
 
 
 def weighted_by_class(class_weight, target, weight, classes, kind):

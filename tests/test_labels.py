@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.model_selection import KFold, cross_val_score
 
 from tests.refusals import (
     LABELS,
@@ -135,3 +136,32 @@ def test_a_column_of_labels_brings_one_warning():
     with pytest.warns(UserWarning, match="column-vector y was passed") as caught:
         classifier().partial_fit(X, LABELS[:, None], classes=[0, 1, 2])
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize("kind", (int, float, bool, str))
+def test_labels_of_dtype_object_are_fitted_and_scored_as_those_of_their_own(kind):
+    own = (LABELS > 0).astype(kind)
+    y, reached = own.astype(object), []
+    for labels in (own, y):
+        model = classifier(max_iter=5).fit(X, labels)
+        stepped = classifier().partial_fit(X, labels, classes=np.unique(labels))
+        reached.append([model.score(X, labels, X[:, 0] ** 2), stepped.score(X, labels)])
+        assert_array_equal(model.predict(X) == own, model.predict(X) == labels)
+        reached[-1].extend(cross_val_score(model, X, labels, cv=KFold(2, shuffle=True, random_state=0)))
+    assert reached[0] == reached[1]
+    assert reached[0][0] == model.score(X, own, X[:, 0] ** 2)
+
+
+@pytest.mark.parametrize("dtype", ("Int64", "string", "boolean", "category", object))
+def test_labels_that_pandas_lacks(dtype):
+    pd = pytest.importorskip("pandas")
+    own = (LABELS > 0).astype(str if dtype == "string" else int)
+    y = pd.Series(own).astype("bool" if dtype == "boolean" else dtype).astype(dtype)
+    lacking = y.copy()
+    lacking[3] = pd.NA
+    for method, given in (("fit", {}), ("partial_fit", {"classes": np.unique(own)})):
+        message = "Input y contains NaN or None; drop these rows"
+        assert_refused(classifier(), message, X, lacking, method=method, **given)
+    assert_refused(classifier(), "Input y_val contains NaN", X, y, X_val=X, y_val=lacking)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        classifier(max_iter=2).fit(X, y).score(X, lacking)
