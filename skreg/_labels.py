@@ -79,7 +79,7 @@ def check_classes(classes):
 
 
 def refuse_missing(name, y):
-    """Refuse a frame or series that lacks labels: scikit-learn's checks can't compare pandas' NA."""
+    """Refuse a frame or series that lacks labels: pandas' NA can't be compared."""
     if hasattr(y, "isna") and np.any(y.isna()):
         raise _missing(name)
 

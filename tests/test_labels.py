@@ -142,12 +142,13 @@ def test_a_column_of_labels_brings_one_warning():
 def test_labels_of_dtype_object_are_fitted_and_scored_as_those_of_their_own(kind):
     own = (LABELS > 0).astype(kind)
     y, reached = own.astype(object), []
+    cv = KFold(2, shuffle=True, random_state=0)
     for labels in (own, y):
         model = classifier(max_iter=5).fit(X, labels)
         stepped = classifier().partial_fit(X, labels, classes=np.unique(labels))
         reached.append([model.score(X, labels, X[:, 0] ** 2), stepped.score(X, labels)])
         assert_array_equal(model.predict(X) == own, model.predict(X) == labels)
-        reached[-1].extend(cross_val_score(model, X, labels, cv=KFold(2, shuffle=True, random_state=0)))
+        reached[-1].extend(cross_val_score(model, X, labels, cv=cv))
     assert reached[0] == reached[1]
     assert reached[0][0] == model.score(X, own, X[:, 0] ** 2)
 
