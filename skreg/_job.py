@@ -100,6 +100,12 @@ class Task(NamedTuple):
         """Whether every batch is learned from twice, as it is and perturbed."""
         return self.augmentation is not None and self.augmentation.is_adversarial
 
+    @property
+    def minimizes_objective(self):
+        """Whether training ends where the objective does: without noise and decoupled decay."""
+        is_noisy = any(self.network.dropout) or self.augmentation is not None
+        return not is_noisy and self.rule.weight_decay == 0
+
 
 def count_parts(task, n_packed):
     """Return into how many parts a batch is divided; 1 where members share the parameters.

@@ -111,11 +111,15 @@ def clear_excluded(flat, units, penalties):
 
 
 def shorten(flat, units, penalties):
-    """Scale the incoming weights of units that are longer than ``max_norm`` to it, in place."""
+    """Scale the incoming weights of units that are longer than ``max_norm`` to it, in place.
+
+    What an average exceeds it by in rounding is left: a run that goes on would end in other bits.
+    """
+    rounding = 1.0 + 8.0 * np.finfo(flat.dtype).eps
     for coef, largest in zip(views(flat, units)[0], penalties.max_norm, strict=True):
         if np.isfinite(largest):
             norms = np.sqrt((coef.astype(np.float64) ** 2).sum(axis=0))
-            coef *= largest / np.maximum(norms, largest)
+            coef *= np.where(norms > largest * rounding, largest / np.maximum(norms, largest), 1.0)
 
 
 def group_penalty(coefs, penalties):

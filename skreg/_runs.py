@@ -17,8 +17,9 @@ from skreg._history import History
 from skreg._job import NO_ROWS, Rows
 from skreg._kernels.losses import SQUARED_ERROR
 from skreg._kernels.shuffle import Shuffler
-from skreg._objective import Objective, polish, solver_metric
+from skreg._objective import Objective
 from skreg._penalties import clear_excluded, movable, shorten
+from skreg._polish import polish_within, solver_metric
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._schedules import Schedule
 from skreg._stopping import NO_SCORE, Patience
@@ -363,25 +364,26 @@ class StochasticRun(Run):
         return latest
 
     def _polish(self, engine, progress, validate):
-        """Polish the weights; early stopping keeps the result only if its score is as good."""
+        """Polish the weights; early stopping keeps only what scores as well."""
         if not (self.estimator.polish and self.penalties.has_kinks):
             return
-        estimator, before = self.estimator, engine.parameters()
-        metric = solver_metric(
-            engine, estimator.learning_rate_init, estimator.epsilon, estimator.beta_2
-        )
+        estimator, patience = self.estimator, progress.patience
+        rate = estimator.learning_rate_init
+
+        def score():
+            engine.set_average(engine.parameters())  # which is what is validated
+            return validate()[1]
+
+        given = (score, patience.best) if self.stops_early else ()
         try:
             objective = Objective(engine, self.penalties, self.anchor)
-            polish(objective, estimator.polish, metric)
-            engine.set_average(engine.parameters())  # which is what is validated
-            score = validate()[1] if self.stops_early else np.inf
+            metric = solver_metric(engine, rate, estimator.epsilon, estimator.beta_2)
+            reached = polish_within(objective, estimator.polish, metric, *given)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
-            score, progress.interrupted = -np.inf, True
-        if not score >= progress.patience.best:  # not a number is no score
-            engine.load(before)
-        elif self.stops_early:
-            progress.patience.best = score
+            reached, progress.interrupted = None, True
+        if self.stops_early and reached is not None:
+            patience.best = reached
 
     def _keep_state(self, engine, progress, incremental, diverged):
         """Write down what a warm start or the next `partial_fit` goes on from."""

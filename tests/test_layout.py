@@ -31,7 +31,7 @@ LAYERS = [
     {"_entries", "_penalties", "_plugs"},
     {"_history", "_job", "_zeros"},
     {"_engine"},
-    {"_objective", "_prediction"},
+    {"_objective", "_polish", "_prediction"},
     {"_augmenting", "_compression", "_draws", "_training"},
     {"_image_transforms"},
     {"augmentation"},

@@ -264,7 +264,10 @@ def test_the_polish_never_raises_the_objective(name, solver):
         terms = penalties_by_hand(network.coefs_, coefs, network.get_params())
         loss = 0.5 * np.mean((network.predict(X) - Y) ** 2)
         reached.append(loss + sum(terms.values()))
-    assert reached[2] < reached[1] < reached[0]
+    if name == "everything":  # dropout and decay among them: zeros alone settle
+        assert reached[2] <= reached[1] <= reached[0]
+    else:
+        assert reached[2] < reached[1] < reached[0]
     if network.max_norm is not None:
         for w in network.coefs_:
             assert np.linalg.norm(w, axis=0).max() <= network.max_norm * (1 + 1e-12)

@@ -170,6 +170,19 @@ def test_averages_obey_the_largest_norm(decay, early_stopping):
         assert np.linalg.norm(coef, axis=0).max() <= 0.3 * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_average_within_the_largest_norm_goes_on_to_the_bit(seed, dtype):
+    given = {"max_norm": 0.5, "weight_averaging": 0.9, "shuffle": False, "tol": 0.0}
+    given |= {"random_state": seed, "dtype": dtype, "batch_size": 20}
+    whole = MLPRegressor((50,), max_iter=6, **given).fit(X, Y)
+    steps = MLPRegressor((50,), **given)
+    for _ in range(6):
+        steps.partial_fit(X, Y)
+    for one, other in zip(whole.coefs_, steps.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("averaging", [0.0, 0.5])
 def test_the_best_weights_come_back_within_the_constraints_set_since(averaging):
     excluded = stopped({"feature_penalty": [1, 1, np.inf, 1, 1, 1]}, weight_averaging=averaging)
@@ -202,8 +215,10 @@ def test_clipping_does_not_depend_on_the_scale_of_the_weights(dtype, weight):
 
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_an_interrupted_run_is_not_polished(monkeypatch, interrupted):
-    polished, original = [], _runs.polish
-    monkeypatch.setattr(_runs, "polish", lambda *given: polished.append(1) or original(*given))
+    polished, original = [], _runs.polish_within
+    monkeypatch.setattr(
+        _runs, "polish_within", lambda *given: polished.append(1) or original(*given)
+    )
     n_scores = iter(range(3))
 
     def scorer(network, X, y):

@@ -172,5 +172,8 @@ def best_epoch(network):
         return None
     scores = network.history_["validation_score"]
     first = max(0, len(scores) - network.n_iter_)
-    found = np.flatnonzero(scores[first:] == best)
-    return int(first + found[0] + 1) if found.size else None
+    scores = scores[first:]
+    # The polish, after the epochs, may have raised the best of them.
+    if not np.isfinite(scores).any() or np.nanmax(scores) > best:
+        return None
+    return first + int(np.nanargmax(scores)) + 1

@@ -1,0 +1,198 @@
+"""The polish: no step raises the objective, zeros settle, and what is no part of it stays."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import ElasticNet, Lasso
+from sklearn.preprocessing import scale
+
+from skreg import MLPClassifier, MLPRegressor
+from skreg._job import Rows
+from skreg._polish import polish, solver_metric
+from skreg.augmentation import FeatureSwap, GaussianNoise
+from tests.test_objective import (
+    make_engine,
+    make_objective,
+    make_rows,
+    plain_squared_error,
+    starting_point,
+)
+
+
+def objective_of(network, X, y):
+    """Return J of a regressor with per-matrix strengths, at its weights."""
+    residual = network.predict(X).reshape(y.shape) - y
+    l1 = np.broadcast_to(network.l1, len(network.coefs_))
+    terms = [a * abs(w).sum() + network.l2 / 2 * (w**2).sum()
+             for w, a in zip(network.coefs_, l1, strict=True)]  # fmt: skip
+    return 0.5 * np.mean(np.sum(residual.reshape(y.shape[0], -1) ** 2, axis=1)) + sum(terms)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"solver": "adam", "learning_rate_init": 0.01},
+        {"solver": "adam", "learning_rate_init": 1.0, "max_iter": 3},
+        {"solver": "sgd", "learning_rate_init": 0.05},
+        {"solver": "sgd", "learning_rate_init": 0.2, "momentum": 0.0, "max_iter": 3},
+        {"l1": [0.02, 0.0]},
+        {"activation": "identity", "polish": 12},
+    ],
+)
+def test_the_polish_never_raises_the_objective(parameters, sparse, dtype):
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    X[np.abs(X) < 0.5] = 0
+    settings = {"l1": 0.02, "l2": 0.01, "max_iter": 30, "batch_size": 40, "polish": 3} | parameters
+    network = MLPRegressor((8,), random_state=0, dtype=dtype, **settings)
+    rows = sp.csr_matrix(X) if sparse else X
+    polished = network.fit(rows, y).coefs_
+    after = objective_of(network, X, y)
+    before = objective_of(network.set_params(polish=0).fit(rows, y), X, y)
+    assert after < before
+    assert sum((w == 0).sum() for w in polished) >= sum((w == 0).sum() for w in network.coefs_)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_polish_leaves_the_best_score_of_early_stopping(seed):
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    network = MLPRegressor(
+        (20,), l1=0.003, learning_rate_init=0.02, early_stopping=True, tol=0.02, random_state=seed
+    ).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    score = network.score(X[300:], y[300:])
+    assert score == pytest.approx(network.best_validation_score_, rel=1e-12)
+    assert score >= max(network.validation_scores_) - 1e-12
+
+
+def test_the_polish_respects_sample_weights():
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    weight = np.random.default_rng(0).integers(1, 4, y.size).astype(float)
+    peer = Lasso(alpha=0.05, tol=1e-12, max_iter=10_000).fit(X, y, sample_weight=weight)
+    network = MLPRegressor(
+        (), l1=0.05, l2=0.0, learning_rate="cosine", learning_rate_init=0.05, batch_size=50,
+        max_iter=500, random_state=0,
+    ).fit(X, y, sample_weight=weight)  # fmt: skip
+    np.testing.assert_array_equal(network.coefs_[0][:, 0] == 0, peer.coef_ == 0)
+    np.testing.assert_allclose(network.coefs_[0][:, 0], peer.coef_, atol=1e-3)
+
+
+def test_the_polish_restores_zeros_that_flicker():
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    peer = Lasso(alpha=0.1, tol=1e-12).fit(X, y)
+    flat = np.append(peer.coef_, peer.intercept_)
+    flat[:-1][peer.coef_ == 0] = 1e-3 * np.array([1, -1, 1, -1, 1, -1])
+    with make_engine(rows=Rows(X, y[:, None]), units=(10, 1)) as engine:
+        engine.load(flat)
+        assert polish(make_objective(engine, 0.1, 0.0), 3, 0.02) == 3
+        np.testing.assert_array_equal(engine.parameters()[:-1] == 0, peer.coef_ == 0)
+
+
+def test_many_steps_of_the_polish_end_at_lasso_though_columns_are_nearly_alike():
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    peer = Lasso(alpha=1e-3, tol=1e-12, max_iter=100_000).fit(X, y)
+    with make_engine(rows=Rows(X, y[:, None]), units=(10, 1)) as engine:
+        engine.load(np.zeros(11))
+        assert 100 < polish(make_objective(engine, 1e-3, 0.0), 10**4, 0.02) < 200
+        found = engine.parameters()[:-1]
+    np.testing.assert_allclose(found, peer.coef_, atol=1e-6)
+    np.testing.assert_array_equal(found == 0, peer.coef_ == 0)
+
+
+def test_steps_that_would_raise_the_objective_are_shortened_or_left():
+    rows, flat = make_rows("squared_error"), starting_point()
+    l1, l2 = np.full(3, 0.1), np.zeros(3)
+    with make_engine(rows=rows) as engine:
+        for rate, n_accepted in ((1e12, 0), (5.0, 3)):
+            engine.load(flat)
+            assert polish(make_objective(engine, l1, l2), 3, rate) == n_accepted
+            if n_accepted == 0:
+                np.testing.assert_array_equal(engine.parameters(), flat)
+        value = sum(plain_squared_error(engine.parameters(), rows, l1, l2))
+    assert value < sum(plain_squared_error(flat, rows, l1, l2))
+
+
+def test_the_metric_is_that_of_the_solver():
+    with make_engine() as engine:  # without a second moment
+        assert solver_metric(engine, 0.1, 1e-8, 0.999) == 0.1
+    X, y = scale(np.random.default_rng(0).normal(size=(30, 4))), np.arange(30.0) % 2
+    network = MLPClassifier((3,), l1=1e-3, max_iter=2, random_state=0, epsilon=0.1).fit(X, y)
+    second = network._solver_state["second"]
+    assert second.shape == (4 * 3 + 3 + 3 + 1,) and (second > 0).any()
+
+
+# Where training minimizes more than the objective.
+
+
+BESIDE_THE_OBJECTIVE = [
+    {"input_dropout": 0.5},
+    {"augmentation": GaussianNoise(1.0)},
+    {"augmentation": FeatureSwap(0.5)},
+    {"weight_decay": 1.0},
+    {"hidden_layer_sizes": (8,), "dropout": 0.5},
+]
+
+
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return scale(X), scale(y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("beside", BESIDE_THE_OBJECTIVE, ids=lambda given: list(given)[-1])
+def test_a_trace_of_l1_does_not_undo_what_is_beside_the_objective(beside, solver):
+    settings = {"hidden_layer_sizes": (), "l2": 0.0, "max_iter": 30, "tol": 0.0} | beside
+    settings |= {"learning_rate": "cosine", "learning_rate_init": 0.02, "random_state": 0}
+    fits = [MLPRegressor(solver=solver, l1=l1, **settings).fit(*diabetes()) for l1 in (0.0, 1e-12)]
+    for without, with_trace in zip(*(fit.coefs_ for fit in fits), strict=True):
+        np.testing.assert_allclose(with_trace, without, atol=1e-7)
+
+
+def test_noisy_inputs_and_l1_end_at_the_elastic_net():
+    # Dropping inputs with probability p adds p / (1 - p) / 2 * mean(x^2) w^2 (Wager et al. 2013).
+    (X, y), l1, p = diabetes(), 0.05, 0.5
+    l2 = p / (1 - p)
+    peer = ElasticNet(alpha=l1 + l2, l1_ratio=l1 / (l1 + l2), tol=1e-12).fit(X, y)
+    network = MLPRegressor(
+        (), l1=l1, l2=0.0, input_dropout=p, learning_rate="cosine", learning_rate_init=0.02,
+        max_iter=1000, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert 0 < (peer.coef_ == 0).sum() < 10
+    np.testing.assert_array_equal(network.coefs_[0][:, 0] == 0, peer.coef_ == 0)
+    np.testing.assert_allclose(network.coefs_[0][:, 0], peer.coef_, atol=0.02)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group_l1"])
+@pytest.mark.parametrize("beside", BESIDE_THE_OBJECTIVE, ids=lambda given: list(given)[-1])
+def test_beside_the_objective_only_zeros_settle(beside, penalty):
+    settings = {"hidden_layer_sizes": (), "max_iter": 40, "batch_size": 50, "random_state": 0}
+    strength = 0.01 if "dropout" in beside else 0.03
+    settings |= {penalty: strength, "learning_rate_init": 0.01, "tol": 0.0} | beside
+    fits = [MLPRegressor(polish=polish, **settings).fit(*diabetes()) for polish in (0, 3, 100)]
+    plain, polished, longer = ([*fit.coefs_, *fit.intercepts_] for fit in fits)
+    n_settled = 0
+    for before, after, later in zip(plain, polished, longer, strict=True):
+        np.testing.assert_array_equal(after, later)
+        np.testing.assert_array_equal(after[after != 0], before[after != 0])
+        n_settled += (after == 0).sum() - (before == 0).sum()
+    assert n_settled > 0
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_zeros_settle_where_early_stopping_wants_no_other_step(averaging):
+    rng = np.random.default_rng(0)
+    X, noise = rng.normal(size=(600, 30)), rng.normal(size=600)
+    y = (X[:, 0] - X[:, 1] + 0.5 * X[:, 2] + 0.5 * noise > 0).astype(int)
+    settings = {"group_l1": [0.02, 0.0], "l2": 0.0, "learning_rate_init": 0.01, "max_iter": 60}
+    settings |= {"weight_averaging": averaging, "early_stopping": True, "random_state": 0}
+    plain = MLPClassifier((10,), polish=0, **settings).fit(X, y)
+    network = MLPClassifier((10,), **settings).fit(X, y)
+    assert network.best_validation_score_ >= plain.best_validation_score_
+    assert 3 <= network.active_features_.size <= 15
+    assert averaging == 0 or plain.active_features_.size == 30
