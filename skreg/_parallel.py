@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 LONGEST_WAIT = 0.1  # seconds
 BATCHES = 4  # calls per worker, where results come all at once
+MOST_LOSSES = 3  # of workers with what only they have, in a search
 
 
 class Brake:
@@ -72,12 +73,34 @@ def run_all(function, tasks, n_jobs, brake=None):
     if not getattr(chosen, "supports_return_generator", False):
         yield from _run_in_batches(function, tasks, n_jobs, BATCHES * n_threads)
         return
-    parallel = Quiet(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    results = parallel(delayed(function)(*task) for task in tasks)
-    try:
-        yield from results
-    finally:  # an error's traceback would keep the generator alive, and the calls going
-        results.close()
+    yield from _run_again_if_lost(function, deque(tasks), n_jobs)
+
+
+def _run_again_if_lost(function, tasks, n_jobs):
+    """Do what `run_all` does over a backend that returns results one by one.
+
+    What joblib sends to a cluster by itself lies with a single worker, and with its death all
+    that waits for it is lost (`FutureCancelledError`, `KilledWorker`). What has not come back is
+    called again then.
+    """
+    for n_left in reversed(range(MOST_LOSSES + 1)):
+        parallel = Quiet(n_jobs=n_jobs, prefer="threads", return_as="generator")
+        results = parallel(delayed(function)(*task) for task in list(tasks))
+        try:
+            for result in results:
+                tasks.popleft()
+                yield result
+            return
+        except Exception as error:
+            if not (n_left and _is_of_cluster(error)):
+                raise
+        finally:  # an error's traceback would keep the generator alive, and the calls going
+            results.close()
+
+
+def _is_of_cluster(error):
+    """Return whether Dask has lost a call, and not the call failed."""
+    return any(kind.__module__.partition(".")[0] == "distributed" for kind in type(error).__mro__)
 
 
 def _run_in_batches(function, tasks, n_jobs, size):

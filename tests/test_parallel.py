@@ -101,6 +101,32 @@ def test_nothing_begins_behind_the_end(ends):
     assert set(begun) <= {0, 1, 2}
 
 
+class Lost(Exception):
+    """What Dask says of calls that its workers have died with."""
+
+    __module__ = "distributed.client"
+
+
+@pytest.mark.parametrize("n_losses", (1, 3, 4))
+def test_what_a_cluster_loses_is_called_again(n_losses):
+    called = []
+
+    def call(i):
+        called.append(i)
+        if i == 1 and called.count(1) <= n_losses:
+            raise Lost
+        return 10 * i
+
+    results = run_all(call, [(i,) for i in range(3)], 1)
+    if n_losses <= 3:
+        assert list(results) == [0, 10, 20]
+        assert called == [0, *[1] * (n_losses + 1), 2]
+    else:
+        with pytest.raises(Lost):
+            list(results)
+        assert called == [0, 1, 1, 1, 1]
+
+
 def wait_for(brake):
     end = time.perf_counter() + 10
     while not brake.pulled and time.perf_counter() < end:
