@@ -112,7 +112,8 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
         Of the whole run, ``plan.first`` included.
     diverged : bool
     """
-    n_epochs, diverged, records = plan.first, False, []
+    n_epochs, first, diverged, records = plan.first, plan.first, False, []
+    booked_before, seen_before = len(history) - plan.first, engine.n_seen
     draws = NO_DRAWS if shuffler is None else shuffler.draws(engine.order.size)
     shuffles = shuffler is not None and draws == NO_DRAWS  # or epochs do it themselves
     looks = shuffles or validation is not None or plan.verbose or watch.listens
@@ -127,14 +128,14 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
             epoch = progress.n_calls if plan.incremental else n_epochs
             with pace:
                 engine.train_epochs(_rates(engine, plan, progress, (epoch, n)), draws)
-            records += engine.take_records()
-            while records:
-                row = _row(records[0])
+            records = engine.take_records()
+            first = n_epochs
+            for record in records:
+                row = _row(record)
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
                 if not diverged:
                     _judge(engine, plan, progress, row, (n_epochs + 1, validation))
                 _book(row, engine, history)
-                del records[0]
                 n_epochs += 1
             asked = watch.end()
             exhausted = progress.patience.exhausted and not _is_planned(plan)
@@ -143,12 +144,12 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
                 break
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:
-        records += engine.take_records()
-        for record in records:  # epochs that are over, though nobody has judged them
-            _book(_row(record), engine, history)
-            n_epochs += 1
+        n_epochs = _book_the_rest(engine, progress, history, (records, first, booked_before))
+        engine.n_seen = seen_before + (n_epochs - plan.first) * engine.order.size
         progress.stopped = progress.interrupted = True
         warn("Training interrupted by user.")
+    if not diverged:
+        _warn_of_overflow(records)
     progress.n_calls += plan.incremental
     return n_epochs, diverged
 
@@ -189,6 +190,25 @@ def _book(row, engine, history):
     """Write down an epoch and count its samples."""
     history.append(**row)
     engine.n_seen += engine.order.size
+
+
+def _book_the_rest(engine, progress, history, now):
+    """Write down the epochs that are over at an interrupt; return how many there are.
+
+    ``now`` are the latest records, the number of the epoch before them, and how many rows the
+    history had before epoch 0. Which of the records it has already, its length says. The
+    training loss counts, where it is what the patience watches.
+    """
+    records, first, booked_before = now
+    taken = engine.take_records()
+    if taken:  # those before are in the history
+        records, first = taken, len(history) - booked_before
+    for record in records[len(history) - booked_before - first :]:
+        row = _row(record)
+        if not progress.patience.watches_score:
+            progress.patience.observe(row["loss"] + row["penalty"])
+        _book(row, engine, history)
+    return len(history) - booked_before
 
 
 def observe(row, number, patience, validate, verbose):
@@ -255,6 +275,17 @@ def _warn_beyond_the_plan(plan, progress):
             f"learning_rate={schedule.name!r} is planned for max_iter={schedule.n_epochs} calls of "
             f"partial_fit, which are over: at its last rate, {rate:g}, little or nothing is "
             "learned. Raise max_iter, or choose another learning_rate for an endless series."
+        )
+
+
+def _warn_of_overflow(records):
+    """Warn where the latest loss is no number, though the weights still are."""
+    if records and not math.isfinite(_row(records[-1])["loss"]):
+        warn(
+            f"The training loss is {_row(records[-1])['loss']}: numbers are too large to learn "
+            "from. Scale the features (StandardScaler) and the targets "
+            "(TransformedTargetRegressor), or lower learning_rate_init.",
+            ConvergenceWarning,
         )
 
 

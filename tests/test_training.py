@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor, _training
 from skreg._engine import Engine
-from skreg._history import history_keys
+from skreg._history import History, history_keys
 from skreg._kernels import epochs
 
 SETTINGS = {"max_iter": 10, "shuffle": False, "random_state": 0, "polish": 0}
@@ -362,9 +363,49 @@ def test_an_interrupt_keeps_the_epochs_that_are_over(classes, monkeypatch):
     expected = MLPClassifier((7,), random_state=0, max_iter=10).fit(*classes)
     assert same_weights(network, expected)
     assert network.t_ == expected.t_
+    assert network.best_loss_ == min(network.loss_curve_) == min(expected.loss_curve_)
+
+
+@pytest.mark.parametrize("n_calls", [1, 4])
+@pytest.mark.parametrize("booked", [False, True])
+def test_an_interrupt_between_two_lines_books_each_epoch_once(
+    classes, monkeypatch, booked, n_calls
+):
+    monkeypatch.setattr(_training, "LONGEST", 1e9)
+    original, calls = History.append, []
+
+    def append(self, **row):
+        calls.append(row["loss"])
+        if booked:
+            original(self, **row)
+        if len(calls) == n_calls:
+            raise KeyboardInterrupt
+        if not booked:
+            original(self, **row)
+
+    monkeypatch.setattr(History, "append", append)
+    network = MLPClassifier((7,), random_state=0, max_iter=100, n_iter_no_change=8)
+    with pytest.warns(UserWarning, match="interrupted"):
+        network.fit(*classes)
+    monkeypatch.setattr(History, "append", original)
+    n_epochs = 1 if n_calls == 1 else 10  # a round of one, then one of nine
+    assert network.n_iter_ == len(network.loss_curve_) == n_epochs
+    expected = MLPClassifier((7,), random_state=0, max_iter=n_epochs).fit(*classes)
+    assert network.loss_curve_ == expected.loss_curve_
+    assert same_weights(network, expected)
+    assert network.t_ == expected.t_
 
 
 # Output and interrupts.
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_loss_that_is_no_number_is_told_though_the_weights_are(diabetes, solver):
+    X, y = diabetes
+    network = MLPRegressor((5,), solver=solver, max_iter=3, random_state=0, clip_norm=1.0)
+    with pytest.warns(ConvergenceWarning, match="training loss is inf: .* Scale the features"):
+        network.fit(X, y * 1e200)
+    assert np.isfinite(network.coefs_[0]).all()
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
