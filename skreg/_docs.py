@@ -74,7 +74,8 @@ polish : int, default=3
     Proximal steps on the gradient of all rows after the last epoch of a stochastic `fit` with
     ``l1`` or ``group_l1`` above 0: weights that flicker around zero settle. A step is kept unless
     it raises the objective; with early stopping, the polished weights are kept only if the
-    validation score is as good. 0 turns it off.
+    validation score is as good. Where they are not, and with dropout, augmentation or
+    ``weight_decay``, which whole steps would undo, it only sets weights to zero. 0 turns it off.
 """,
     "training": """
 batch_size : int or "auto", default="auto"
@@ -104,10 +105,10 @@ random_state : int, RandomState instance or None, default=None
 tol : float, default=1e-4
     Improvements of the training loss, or of the validation score, below this do not count; with
     "lbfgs", the largest component of the gradient at which it stops. Without hidden layers and
-    under a penalty it goes on from 1e-4, or less, to 1e-7, or to a millionth of ``l2`` if that is
-    less, as long as ``max_iter`` lasts: weights are those of Lasso and its like there, to about
-    1e-5. The training loss ends no fit with "cosine" or "one_cycle", which run for ``max_iter``
-    epochs.
+    under a penalty it goes on from 1e-4, or less, to 1e-7 (1e-9 under ``l1`` alone, but for the
+    squared error), or to a millionth of ``l2`` if that is less, as long as ``max_iter`` lasts:
+    weights are those of Lasso and its like there, to about 1e-5. The training loss ends no fit
+    with "cosine" or "one_cycle", which run for ``max_iter`` epochs.
 verbose : bool, default=False
     Whether the loss is printed after every epoch.
 warm_start : bool, default=False

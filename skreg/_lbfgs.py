@@ -8,7 +8,13 @@ import scipy.optimize
 
 from skreg._history import nonzeros
 from skreg._job import CHUNK_ROWS, MOST_PARTS
-from skreg._kernels.losses import ABSOLUTE_ERROR, BINARY_LOG_LOSS, LOG_LOSS, QUANTILE
+from skreg._kernels.losses import (
+    ABSOLUTE_ERROR,
+    BINARY_LOG_LOSS,
+    LOG_LOSS,
+    QUANTILE,
+    SQUARED_ERROR,
+)
 from skreg._objective import Objective
 from skreg._penalties import inner
 from skreg._runs import Run, solver_state
@@ -105,6 +111,7 @@ RELATIVE_REDUCTION_L1 = 64 * np.finfo(np.float64).eps
 # Two to four times as many iterations bring them to 1e-5 of that minimum. Where l2 is weak J is
 # flat: if it is c and the slope s, weights may be off by s / c.
 SLOPE_OF_PEERS, ERROR_OF_PEERS = 1e-7, 1e-6
+SLOPE_WITHOUT_L2 = 1e-9  # nothing bounds the distance then: at 1e-7 wine is off by 1.4e-4
 LEAST_SLOPE = 1e-11  # below, rounding decides
 WITH_KINKS = (ABSOLUTE_ERROR, QUANTILE)  # losses whose slope at a minimum may be any
 
@@ -134,6 +141,8 @@ def slope_beyond(objective, tol):
     if not is_linear or network.loss in WITH_KINKS or not is_penalized or tol > USUAL_TOL:
         return tol
     bends = terms.l2 + terms.l2_anchor
+    if network.loss != SQUARED_ERROR and not (bends > 0).any():
+        return min(tol, SLOPE_WITHOUT_L2)
     least = bends[bends > 0].min(initial=np.inf)
     return min(tol, SLOPE_OF_PEERS, max(ERROR_OF_PEERS * least, LEAST_SLOPE))
 

@@ -59,6 +59,7 @@ def test_the_slope_is_zero_at_a_minimum_and_nowhere_else():
         ((5, 3), LOG_LOSS, {"l2_anchor": 0.1}, 1e-5, 1e-7),
         ((5, 3), LOG_LOSS, {"l1": 0.1, "l2": 1e-3}, 1e-4, 1e-9),  # where J is flat
         ((5, 3), LOG_LOSS, {"l2": 1e-9}, 1e-4, 1e-11),
+        ((5, 3), LOG_LOSS, {"l1": 0.1}, 1e-4, 1e-9),
         ((5, 3), SQUARED_ERROR, {"l2": 0.1}, 1e-8, 1e-8),
         ((5, 3), SQUARED_ERROR, {"l2": 0.1}, 2e-4, 2e-4),  # asks to be quick
         ((5, 3), SQUARED_ERROR, {}, 1e-4, 1e-4),  # perhaps no single minimum

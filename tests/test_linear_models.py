@@ -167,6 +167,14 @@ def test_lbfgs_that_has_reached_tol_at_its_last_iteration_does_not_warn():
         network.set_params(max_iter=20).fit(X, y)
 
 
+def test_lbfgs_finds_logistic_regression_where_l1_alone_leaves_it_flat():
+    problem = logistic(wine, 1e-3, 0.0)
+    network = MLPClassifier((), solver="lbfgs", l1=1e-3, l2=0.0, max_iter=5000, random_state=0)
+    found = network.fit(problem.X, problem.y).coefs_[0]
+    np.testing.assert_allclose(found, problem.coef, atol=5e-5)
+    np.testing.assert_array_equal(found == 0, problem.coef == 0)
+
+
 def test_strengths_are_as_large_as_the_targets_make_them():
     rng = np.random.default_rng(0)
     X = 1e4 * rng.normal(size=(80, 6))
