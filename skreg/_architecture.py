@@ -36,8 +36,13 @@ def returned_memory(size, dtype):
     n_bytes = size * dtype.itemsize
     if n_bytes < mmap.ALLOCATIONGRANULARITY:
         return np.empty(size, dtype)
-    # A copy on write: another process that this one forks into has memory of its own.
-    return np.frombuffer(mmap.mmap(-1, n_bytes, access=mmap.ACCESS_COPY), dtype)
+    try:  # a copy on write: another process that this one forks into has memory of its own
+        return np.frombuffer(mmap.mmap(-1, n_bytes, access=mmap.ACCESS_COPY), dtype)
+    except (OSError, OverflowError) as error:
+        raise MemoryError(
+            f"The {size:,} weights of the network need {n_bytes / 2**30:,.1f} GiB, more than there "
+            "is; choose smaller hidden_layer_sizes, or fewer features."
+        ) from error
 
 
 def round_up(n, grain):

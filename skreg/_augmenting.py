@@ -30,6 +30,7 @@ class Transform(DocLinkMixin, BaseEstimator):
     """Base of all transforms of a batch; not to be used directly."""
 
     _public_module = "skreg.augmentation"
+    _parameter_constraints: dict = {}
     _comes_last = False
 
     def sample(self, X, y=None, random_state=0):
@@ -219,7 +220,7 @@ def plan_augmentation(
     transforms = as_list(augmentation)
     plan = TransformPlan(n_features, feature_groups, feature_names, columns)
     for place, transform in enumerate(transforms):
-        if not isinstance(transform, Transform):
+        if not (isinstance(transform, Transform) and hasattr(transform, "_enter")):
             raise ValueError(
                 f"augmentation={augmentation!r} holds {transform!r}, which is not a transform; "
                 "give objects of skreg.augmentation, such as GaussianNoise(scale=0.1)."

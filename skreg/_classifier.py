@@ -346,6 +346,8 @@ class MLPClassifier(LabelsMixin, BaseMLP):
 
     def _check_known(self, y, incremental):
         """Refuse labels that the network was not built for, in scikit-learn's words."""
+        if y.ndim == 2:
+            label_type(y)  # knows what to do with several targets
         unseen = unseen_labels(y, self.classes_)
         if self.warm_start and not incremental:
             classes = classes_of(y)

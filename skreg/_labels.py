@@ -75,7 +75,12 @@ def check_classes(classes):
     """Return what `partial_fit` is told of all labels, or None; refuse an empty list."""
     if classes is not None and not np.size(classes):
         raise ValueError("classes is empty; give all labels that any call will see.")
-    return None if classes is None else plain_labels("classes", classes)
+    if classes is None:
+        return None
+    classes = plain_labels("classes", classes)
+    if np.asarray(classes).dtype.kind == "f" and np.isnan(classes).any():
+        raise ValueError("classes contains NaN; leave it out: no row without a label is learned.")
+    return classes
 
 
 def refuse_missing(name, y):

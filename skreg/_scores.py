@@ -46,8 +46,12 @@ def accuracy(raw, target, weight=None):
 
 
 def r2(prediction, target, weight=None):
-    """Return the coefficient of determination, averaged over the outputs; NaN if not finite."""
-    if not np.isfinite(prediction).all():
+    """Return the coefficient of determination, averaged over the outputs.
+
+    NaN if predictions are not finite, and for a single row: `r2_score` has no score for it.
+    """
+    n_rows = len(target) if weight is None else np.count_nonzero(weight)
+    if n_rows < 2 or not np.isfinite(prediction).all():
         return np.nan
     residual = np.average((target - prediction) ** 2, axis=0, weights=weight)
     center = np.average(target, axis=0, weights=weight)

@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from skreg._architecture import views
 from skreg._job import Rows
+from skreg._labels import plain_labels
 from skreg._scores import as_number, takes_weights
 from skreg._warnings import warn
 
@@ -125,6 +126,9 @@ def score_function(estimator, validation, rows):
             f"scoring={estimator.scoring!r} does not accept sample_weight: early stopping goes by "
             "scores without weights. Choose a scorer that accepts weights."
         )
+    labels = validation.labels
+    if not estimator._y_numeric:
+        labels = plain_labels("y_val", labels)
     probe = copy.copy(estimator)  # it predicts with the weights of each epoch
     vars(probe).pop("feature_names_in_", None)
 
@@ -132,7 +136,14 @@ def score_function(estimator, validation, rows):
         units = engine.network.units
         probe.coefs_, probe.intercepts_ = views(engine.parameters(), units)
         probe.n_layers_ = len(units)
-        value = scorer(probe, X, validation.labels, **keywords)
+        try:
+            value = scorer(probe, X, labels, **keywords)
+        except Exception as error:
+            error.add_note(
+                f"This is what scoring={estimator.scoring!r} says of the validation rows; choose a "
+                "scorer that suits them, such as scoring='loss'."
+            )
+            raise
         return as_number(value, f"scoring={estimator.scoring!r}")
 
     return score

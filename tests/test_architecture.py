@@ -109,6 +109,12 @@ def test_returned_memory_holds_numbers(size, dtype):
     np.testing.assert_array_equal(memory, np.arange(size, dtype=dtype))
 
 
+@pytest.mark.parametrize("size", [10**16, 10**20])
+def test_more_weights_than_there_is_memory_for(size):
+    with pytest.raises(MemoryError, match=f"The {size:,} weights .* smaller hidden_layer_sizes"):
+        returned_memory(size, np.float64)
+
+
 def resident_bytes():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

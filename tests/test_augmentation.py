@@ -246,6 +246,7 @@ BAD_PARAMETERS = [
     (ImageTransform((3, 4), flip_vertical="yes"), "'flip_vertical' parameter"),
     ([GaussianNoise(), 0.1], "holds 0.1, which is not a transform; give objects of skreg.augm"),
     ([GaussianNoise], "which is not a transform"),
+    (Transform(), "holds Transform[(][)], which is not a transform; give objects of skreg.augm"),
     ([Adversarial(), Mixup()], r"goes on after Adversarial\(\).* put it last, and only once"),
     ([Adversarial(), Adversarial()], "put it last, and only once"),
 ]

@@ -166,3 +166,32 @@ def test_labels_that_pandas_lacks(dtype):
     assert_refused(classifier(), "Input y_val contains NaN", X, y, X_val=X, y_val=lacking)
     with pytest.raises(ValueError, match="Input y contains NaN"):
         classifier(max_iter=2).fit(X, y).score(X, lacking)
+
+
+def test_several_targets_and_no_label_at_a_later_call():
+    pair = np.c_[LABELS, LABELS]
+    message = "Multioutput target data is not supported .*MultiOutputClassifier"
+    assert_refused(classifier(), message, X, pair, method="partial_fit")
+    for fitted in (classifier().fit(X, LABELS), classifier(warm_start=True).fit(X, LABELS)):
+        with pytest.raises(ValueError, match=message):
+            (fitted.fit if fitted.warm_start else fitted.partial_fit)(X, pair)
+    for classes, words in (([0, 1, np.nan], "leave it out"), (["a", None], "NaN or None")):
+        with pytest.raises(ValueError, match=f"classes contains NaN.*{words}|{words}"):
+            classifier().partial_fit(X, LABELS, classes=classes)
+
+
+def test_what_a_scorer_cannot_score_names_the_scorer():
+    model = classifier(early_stopping=True, scoring="roc_auc")  # of more than two classes
+    with pytest.raises(ValueError, match="multi_class must be in") as caught:
+        model.fit(X, LABELS, X_val=X, y_val=LABELS)
+    assert "This is what scoring='roc_auc' says of the validation rows" in caught.value.__notes__[0]
+
+
+def test_scorers_know_labels_of_dtype_object():
+    y = LABELS.astype(object)
+    given = {"early_stopping": True, "scoring": "accuracy"}
+    scores = [
+        classifier(**given).fit(X, labels, X_val=X, y_val=labels).validation_scores_
+        for labels in (LABELS, y)
+    ]
+    assert scores[0] == scores[1]

@@ -48,5 +48,13 @@ def test_constant_targets_score_as_scikit_learn_scores_them():
     assert r2(prediction, target) == r2_score(target, prediction) == pytest.approx(2 / 3)
 
 
+@pytest.mark.filterwarnings("ignore:R.2 score is not well-defined")
+@pytest.mark.parametrize("weight", [None, np.array([0.0, 2.0, 0.0])])
+def test_a_single_row_has_no_coefficient_of_determination(weight):
+    target = np.arange(3.0)[:, None] if weight is not None else np.ones((1, 1))
+    assert np.isnan(r2(target, target, weight))
+    assert weight is not None or np.isnan(r2_score(target, target))
+
+
 def test_predictions_that_are_not_finite_have_no_score():
     assert np.isnan(r2(np.array([[np.inf], [1.0]]), np.array([[0.0], [1.0]])))
