@@ -21,7 +21,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
-from skreg._folds import Data, Fold, Trial
+from skreg._folds import Data, Fold, Trial, path_trials
 from skreg._grids import refuse_solver, spread
 from skreg._halving import Sweep, rungs
 from skreg._inputs import check_data, check_validation, check_weight, encode_rows
@@ -238,12 +238,11 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
     def _trials(self, network, folds, candidates):
         """Return what is fitted in one go: a candidate on a fold, or a path of them."""
         scoring = None if self.scoring is None else check_scoring(network, scoring=self.scoring)
-        chains = [[numbered] for numbered in enumerate(candidates)]
         if self.warm_path:
-            chains = paths(candidates)
+            return path_trials(network, folds, paths(candidates), scoring)
         return [
-            Trial(network, fold, chain, scoring, self.warm_path)
-            for chain, fold in product(chains, folds)
+            Trial(network, fold, [numbered], scoring)
+            for numbered, fold in product(enumerate(candidates), folds)
         ]
 
     def _n_tasks(self, ledger):

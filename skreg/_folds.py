@@ -1,6 +1,7 @@
 """Fits on some rows of one shared array, and their scores on others."""
 
 import copy
+import threading
 import time
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from skreg._callbacks import Watch
 from skreg._grids import spread
 from skreg._inputs import check_validation, encode_rows
 from skreg._job import Rows
+from skreg._parallel import LONGEST_WAIT, shares_memory
 from skreg._regularization import refuse_combinations
 from skreg._runs import Start
 from skreg._scores import as_number
@@ -118,6 +120,35 @@ class Fold:
         return X, y, keywords
 
 
+class Baton:
+    """What hands the network of each step of a path on a fold to the next, in whatever thread.
+
+    Parameters
+    ----------
+    n_steps : int
+    """
+
+    def __init__(self, n_steps):
+        self._n_left, self._network, self._passed = n_steps, None, threading.Condition()
+
+    def take(self, n_left, brake):
+        """Return the network of the step before the last ``n_left``, once that is over.
+
+        That step has begun: calls begin in the order of their tasks. An interrupt ends the wait.
+        """
+        with self._passed:
+            while self._n_left > n_left and not brake.pulled:
+                self._passed.wait(LONGEST_WAIT)
+            return self._network
+
+    def hand_on(self, network):
+        """End a step; ``network`` is what the next one begins with, if there is one."""
+        with self._passed:
+            self._n_left -= 1
+            self._network = network if self._n_left else None
+            self._passed.notify_all()
+
+
 class Trial(NamedTuple):
     """Candidates that one thread fits on one fold, one after the other."""
 
@@ -126,6 +157,27 @@ class Trial(NamedTuple):
     candidates: list  # pairs of number and parameters
     scoring: object  # (estimator, X, y, **keywords) -> score; None is the estimator's own
     is_warm: bool = False  # whether each begins where the last has ended
+    baton: Baton | None = None  # of the path that this is a step of
+    n_left: int = 0  # steps of the path from this one on
+
+
+def path_trials(network, folds, chains, scoring):
+    """Return the trials of warm paths: for each path, strength after strength on all folds.
+
+    Candidates are complete one after the other then, and the latest networks of one path are in
+    memory. Where calls run in other processes, a trial is the whole path on a fold.
+    """
+    if not shares_memory():
+        return [Trial(network, fold, chain, scoring, True) for chain in chains for fold in folds]
+    trials = []
+    for chain in chains:
+        batons = [Baton(len(chain)) for _ in folds]
+        for place, numbered in enumerate(chain):
+            trials += [
+                Trial(network, fold, [numbered], scoring, True, baton, len(chain) - place)
+                for fold, baton in zip(folds, batons, strict=True)
+            ]
+    return trials
 
 
 def run_trial(trial, *data):
@@ -146,6 +198,8 @@ def run_trial(trial, *data):
     """
     data, outcomes, earlier = Data(*data), [], None
     try:
+        if trial.baton is not None:
+            earlier = trial.baton.take(trial.n_left, data.brake)
         for number, params in trial.candidates:
             if data.brake.pulled:
                 return outcomes, True
@@ -162,6 +216,9 @@ def run_trial(trial, *data):
     except KeyboardInterrupt:  # between two fits, or in a scorer
         data.brake.pulled = True
         return outcomes, True
+    finally:
+        if trial.baton is not None:
+            trial.baton.hand_on(earlier)
     return outcomes, False
 
 

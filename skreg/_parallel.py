@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from numbers import Integral
 
 from joblib import parallel_config
-from joblib.parallel import ThreadingBackend, get_active_backend
+from joblib.parallel import SequentialBackend, ThreadingBackend, get_active_backend
 from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -44,6 +44,12 @@ def check_n_jobs(n_jobs):
             f"n_jobs={n_jobs!r} must be None or an integer other than 0: how many fits at a time, "
             "-1 for one per core."
         )
+
+
+def shares_memory():
+    """Return whether calls run in this process, in the order of their tasks."""
+    backend, _ = get_active_backend(prefer="threads")
+    return isinstance(backend, ThreadingBackend | SequentialBackend)
 
 
 def run_all(function, tasks, n_jobs, brake=None):

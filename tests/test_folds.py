@@ -5,8 +5,10 @@ import threading
 import time
 import tracemalloc
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import RepeatedKFold
 
@@ -149,6 +151,59 @@ def test_an_interrupted_path_keeps_the_strengths_that_are_done(monkeypatch, hear
     with pytest.warns(UserWarning, match="interrupted: 2 of 3 candidates are complete"):
         found = search.fit(IRIS_X, IRIS_Y).cv_results_["mean_test_score"]
     np.testing.assert_array_equal(found, np.where(L1S == L1S.max(), np.nan, expected))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_path_is_complete_strength_by_strength(n_jobs):
+    strengths, calls, turn = np.geomspace(1e-5, 0.1, 10), [], threading.Lock()
+
+    def scorer(network, X, y):
+        with turn:
+            calls.append(network.l1)
+            if len(calls) == 41:
+                raise KeyboardInterrupt
+        return network.score(X, y)
+
+    search = MLPClassifierCV(**QUICK, l1s=strengths, cv=5, warm_path=True, n_jobs=n_jobs,
+                             refit=False)  # fmt: skip
+    expected = search.fit(IRIS_X, IRIS_Y).cv_results_["mean_test_score"]
+    search.set_params(scoring=scorer)
+    with pytest.warns(UserWarning, match="interrupted: [78] of 10 candidates are complete"):
+        found = search.fit(IRIS_X, IRIS_Y).cv_results_["mean_test_score"]
+    n_done = np.isfinite(found).sum()
+    assert n_done == 8 or n_jobs == 2  # the other thread may have been in the 40th fit
+    np.testing.assert_array_equal(found[:n_done], expected[:n_done])
+    # One step of each fold runs at a time; strength after strength begins.
+    assert np.abs(np.diff(np.searchsorted(strengths, calls))).max() <= 1
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_paths_in_other_processes_are_those_of_threads(backend):
+    search = MLPClassifierCV(**QUICK, l1s=L1S, dropouts=[0.0, 0.2], cv=3, warm_path=True)
+    expected = search.fit(IRIS_X, IRIS_Y).cv_results_
+    with joblib.parallel_config(backend, n_jobs=2):
+        found = search.fit(IRIS_X, IRIS_Y).cv_results_
+    for key in [key for key in found if key.endswith("_score") and "time" not in key]:
+        np.testing.assert_array_equal(found[key], expected[key])
+
+
+def test_the_step_behind_a_failure_begins_where_the_last_success_ended():
+    original = skreg._folds.fit
+
+    def fit(trial, params, data, earlier=None):
+        if params["l1"] == middle:
+            raise RuntimeError("no such luck")
+        return original(trial, params, data, earlier)
+
+    middle = np.sort(L1S)[1]
+    search = MLPClassifierCV(**QUICK, l1s=L1S, cv=2, warm_path=True, refit=False)
+    without = clone(search).set_params(l1s=np.delete(np.sort(L1S), 1)).fit(IRIS_X, IRIS_Y)
+    with pytest.MonkeyPatch.context() as patch, pytest.warns(FitFailedWarning, match="no such"):
+        patch.setattr(skreg._folds, "fit", fit)
+        search.fit(IRIS_X, IRIS_Y)
+    found = search.cv_results_["mean_test_score"][np.argsort(L1S)]
+    assert np.isnan(found[1])
+    np.testing.assert_array_equal(found[[0, 2]], without.cv_results_["mean_test_score"])
 
 
 @needs_signals
