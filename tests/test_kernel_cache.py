@@ -57,6 +57,7 @@ def only_file(folder):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", (lambda whole: whole[: len(whole) // 2], lambda whole: b"",
                                     lambda whole: whole[:-1] + bytes([whole[-1] ^ 1])),
                          ids=("half", "empty", "one_bit"))  # fmt: skip
@@ -70,6 +71,7 @@ def test_a_damaged_file_is_compiled_again_and_mended(copy, tmp_path, damage):
     assert run(copy, **cache)[0] == ["1.5", "1", "0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_BOUNDSCHECK": "1"}, {"NUMBA_OPT": "1"}],
