@@ -72,11 +72,11 @@ def plain_labels(name, y):
 
 
 def check_classes(classes):
-    """Return what `partial_fit` is told of all labels, or None; refuse an empty list."""
-    if classes is not None and not np.size(classes):
-        raise ValueError("classes is empty; give all labels that any call will see.")
+    """Return the ``classes`` of `partial_fit`, or None; refuse an empty list and missing labels."""
     if classes is None:
         return None
+    if not np.size(classes):
+        raise ValueError("classes is empty; give all labels that any call will see.")
     classes = plain_labels("classes", classes)
     if np.asarray(classes).dtype.kind == "f" and np.isnan(classes).any():
         raise ValueError("classes contains NaN; leave it out: no row without a label is learned.")

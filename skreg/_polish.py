@@ -14,7 +14,7 @@ FIRST_TRIAL, SHORTEN, LENGTHEN, TRIALS_PER_STEP = 10.0, 0.25, 2.0, 4
 PLAIN_STEPS = 3
 
 
-def polish(objective, n_steps, metric):
+def polish(objective, n_steps, metric, only_zeros=False):
     """Take proximal steps on the full-data gradient; none may raise the objective.
 
     Each trial costs about a third of an epoch. Many steps gather momentum, that of the heavy ball
@@ -31,6 +31,8 @@ def polish(objective, n_steps, metric):
         Steps that lower the objective.
     metric : float or array of shape (n_parameters,)
         Length of the solver's steps, as of `solver_metric`.
+    only_zeros : bool
+        Whether a step changes no weight but those that it sets to zero.
 
     Returns
     -------
@@ -46,6 +48,7 @@ def polish(objective, n_steps, metric):
             break
         start = best + in_row / (in_row + 3.0) * (best - last)
         trial = objective.prox(start - step * gradient, step)
+        trial = np.where(trial == 0, 0.0, best) if only_zeros else trial
         trial = trial.astype(engine.dtype).astype(np.float64)
         smooth, trial_gradient = objective.smooth(trial)
         value = smooth + kinks(trial)
@@ -70,33 +73,9 @@ def settle_zeros(objective, n_steps, metric):
     For training that comes to rest elsewhere than in a minimum of the objective, because inputs
     or units are noisy or weights decay beside it: whole steps would undo that. A weight that
     flickers around zero feels such regularization hardly, so its gradient says where it belongs.
-
-    Parameters
-    ----------
-    objective : Objective
-        Its engine holds the weights to start from, and those reached in the end.
-    n_steps : int
-        Steps that lower the objective; those that every fit may take are enough.
-    metric : float or array of shape (n_parameters,)
-        As of `polish`.
+    Parameters and result are those of `polish`; more than the plain steps are not taken.
     """
-    engine, kinks = objective.engine, objective.terms.kinks
-    flat = engine.parameters().astype(np.float64)
-    smooth, gradient = objective.smooth(flat)
-    lowest = smooth + kinks(flat)
-    step, n_accepted, n_steps = FIRST_TRIAL * metric, 0, min(n_steps, PLAIN_STEPS)
-    for _ in range(n_steps * TRIALS_PER_STEP):
-        if n_accepted == n_steps:
-            break
-        trial = np.where(objective.prox(flat - step * gradient, step) == 0, 0.0, flat)
-        smooth, trial_gradient = objective.smooth(trial)
-        value = smooth + kinks(trial)
-        if value <= lowest:
-            flat, gradient, lowest, step = trial, trial_gradient, value, step * LENGTHEN
-            n_accepted += 1
-        else:
-            step = step * SHORTEN
-    engine.load(flat.astype(engine.dtype))
+    return polish(objective, min(n_steps, PLAIN_STEPS), metric, only_zeros=True)
 
 
 def solver_metric(engine, rate, epsilon, beta_2):

@@ -112,8 +112,9 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
         Of the whole run, ``plan.first`` included.
     diverged : bool
     """
-    n_epochs, first, diverged, records = plan.first, plan.first, False, []
-    booked_before, seen_before = len(history) - plan.first, engine.n_seen
+    n_epochs, diverged, records = plan.first, False, []
+    n_before = n_booked = len(history)  # rows at the beginning, and when records were last taken
+    seen_before = engine.n_seen
     draws = NO_DRAWS if shuffler is None else shuffler.draws(engine.order.size)
     shuffles = shuffler is not None and draws == NO_DRAWS  # or epochs do it themselves
     looks = shuffles or validation is not None or plan.verbose or watch.listens
@@ -128,8 +129,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
             epoch = progress.n_calls if plan.incremental else n_epochs
             with pace:
                 engine.train_epochs(_rates(engine, plan, progress, (epoch, n)), draws)
-            records = engine.take_records()
-            first = n_epochs
+            records, n_booked = engine.take_records(), len(history)
             for record in records:
                 row = _row(record)
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
@@ -144,8 +144,10 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
                 break
             _warn_at_the_end(plan, n_epochs)
     except KeyboardInterrupt:
-        n_epochs = _book_the_rest(engine, progress, history, (records, first, booked_before))
-        engine.n_seen = seen_before + (n_epochs - plan.first) * engine.order.size
+        left = engine.take_records() or records[len(history) - n_booked :]
+        _book_unjudged(left, engine, progress, history)
+        n_epochs = plan.first + len(history) - n_before
+        engine.n_seen = seen_before + (len(history) - n_before) * engine.order.size
         progress.stopped = progress.interrupted = True
         warn("Training interrupted by user.")
     if not diverged:
@@ -192,23 +194,13 @@ def _book(row, engine, history):
     engine.n_seen += engine.order.size
 
 
-def _book_the_rest(engine, progress, history, now):
-    """Write down the epochs that are over at an interrupt; return how many there are.
-
-    ``now`` are the latest records, the number of the epoch before them, and how many rows the
-    history had before epoch 0. Which of the records it has already, its length says. The
-    training loss counts, where it is what the patience watches.
-    """
-    records, first, booked_before = now
-    taken = engine.take_records()
-    if taken:  # those before are in the history
-        records, first = taken, len(history) - booked_before
-    for record in records[len(history) - booked_before - first :]:
+def _book_unjudged(records, engine, progress, history):
+    """Write down epochs that were over at an interrupt; their training loss counts."""
+    for record in records:
         row = _row(record)
         if not progress.patience.watches_score:
             progress.patience.observe(row["loss"] + row["penalty"])
         _book(row, engine, history)
-    return len(history) - booked_before
 
 
 def observe(row, number, patience, validate, verbose):
