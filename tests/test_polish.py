@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, make_classification
 from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg._job import Rows
-from skreg._polish import polish, solver_metric
+from skreg._polish import polish, polish_within, settle_zeros, solver_metric
 from skreg.augmentation import FeatureSwap, GaussianNoise
 from tests.test_objective import (
     make_engine,
@@ -184,15 +184,39 @@ def test_beside_the_objective_only_zeros_settle(beside, penalty):
     assert n_settled > 0
 
 
-@pytest.mark.parametrize("averaging", [0.0, 0.9])
-def test_zeros_settle_where_early_stopping_wants_no_other_step(averaging):
-    rng = np.random.default_rng(0)
-    X, noise = rng.normal(size=(600, 30)), rng.normal(size=600)
-    y = (X[:, 0] - X[:, 1] + 0.5 * X[:, 2] + 0.5 * noise > 0).astype(int)
-    settings = {"group_l1": [0.02, 0.0], "l2": 0.0, "learning_rate_init": 0.01, "max_iter": 60}
-    settings |= {"weight_averaging": averaging, "early_stopping": True, "random_state": 0}
-    plain = MLPClassifier((10,), polish=0, **settings).fit(X, y)
-    network = MLPClassifier((10,), **settings).fit(X, y)
+@pytest.mark.parametrize("wants_zeros", [True, False])
+def test_zeros_alone_are_tried_where_the_score_wants_no_whole_step(wants_zeros):
+    X, y = diabetes()
+    peer = Lasso(alpha=0.1, tol=1e-12).fit(X, y)
+    flat = np.append(0.9 * peer.coef_, peer.intercept_)
+    flat[:-1][peer.coef_ == 0] = 1e-3 * np.array([1, -1, 1, -1, 1, -1])
+    with make_engine(rows=Rows(X, y[:, None]), units=(10, 1)) as engine:
+        engine.load(flat)
+        settle_zeros(make_objective(engine, 0.1, 0.0), 3, 0.02)
+        settled = engine.parameters()
+        engine.load(flat)
+        tried = []
+
+        def score():
+            tried.append(engine.parameters())
+            return float(wants_zeros and np.array_equal(tried[-1], settled))
+
+        reached = polish_within(make_objective(engine, 0.1, 0.0), 3, 0.02, score, 1.0)
+        assert reached == (1.0 if wants_zeros else None)
+        np.testing.assert_array_equal(engine.parameters(), settled if wants_zeros else flat)
+    assert len(tried) == 2
+    assert (settled == 0).any() and np.isin(settled, [0.0, *flat]).all()
+    assert np.abs(tried[0] - flat)[:-1][peer.coef_ != 0].min() > 1e-3
+
+
+def test_zeros_settle_in_an_average_under_early_stopping():
+    X, y = make_classification(
+        1000, 30, n_informative=5, n_redundant=0, shuffle=False, random_state=0, class_sep=1.5
+    )
+    settings = {"group_l1": [0.02, 0.0], "l2": 0.0, "learning_rate_init": 0.01, "max_iter": 40}
+    settings |= {"weight_averaging": 0.9, "early_stopping": True, "random_state": 0}
+    plain = MLPClassifier((20,), polish=0, **settings).fit(scale(X), y)
+    network = MLPClassifier((20,), **settings).fit(scale(X), y)
+    assert plain.active_features_.size == 30
+    assert network.active_features_.size <= 10
     assert network.best_validation_score_ >= plain.best_validation_score_
-    assert 3 <= network.active_features_.size <= 15
-    assert averaging == 0 or plain.active_features_.size == 30
