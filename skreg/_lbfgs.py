@@ -116,6 +116,7 @@ LEAST_SLOPE = 1e-11  # below, rounding decides
 WITH_KINKS = (ABSOLUTE_ERROR, QUANTILE)  # losses whose slope at a minimum may be any
 
 LINE_SEARCH_FAILED = 2
+MOST_IDLE = 3  # runs after which J is no lower than before
 ROUNDING = 1e-9  # of two values of J, relative
 
 
@@ -196,8 +197,9 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
     result.slope = split.slope(result.x, result.jac)
     result.x, overlap = split.join(result.x), split.overlap(result.x)
     result.value = result.fun - overlap
-    if result.status == LINE_SEARCH_FAILED and objective.engine.dtype == np.float32:
-        result.status = 0  # rounding hides any further decrease: this is the minimum in float32
+    is_rounded = objective.engine.dtype == np.float32 or result.slope <= SLOPE_OF_PEERS
+    if result.status == LINE_SEARCH_FAILED and is_rounded:
+        result.status = 0  # rounding hides any further decrease: this is the minimum
     return result
 
 
@@ -206,15 +208,20 @@ def _run_to_the_minimum(run, flat, split, options):
 
     Where a step is cut to almost nothing by a bound, J hardly decreases, and L-BFGS-B takes that
     for convergence. Without the memory of earlier gradients the next direction is another one.
+    Where J is no lower after `MOST_IDLE` runs in a row, rounding hides what is left.
     """
-    n_iter = n_fun = 0
+    n_iter = n_fun = n_idle = 0
+    lowest = np.inf
     while True:
         result = run(flat, options.less(n_iter, n_fun))
         n_iter, n_fun = n_iter + result.nit, n_fun + result.nfev
         flat, before = split.join(result.x), flat
         is_short = result.status == 0 and split.slope(result.x, result.jac) > options.tol
         is_over = n_iter >= options.max_iter or n_fun >= options.max_fun
-        if split.split.size == 0 or not is_short or is_over or (flat == before).all():
+        n_idle = 0 if result.fun < lowest else n_idle + 1
+        lowest = min(lowest, result.fun)
+        is_stuck = n_idle == MOST_IDLE or (flat == before).all()
+        if split.split.size == 0 or not is_short or is_over or is_stuck:
             break
     if result.status == LINE_SEARCH_FAILED and n_iter > result.nit:
         result.status = 0  # there was nothing more to gain than rounding

@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
@@ -139,6 +140,20 @@ def test_lbfgs_in_single_precision_ends_without_a_warning(l1):
             random_state=0,
         ).fit(scale(X), y)  # fmt: skip
     assert network.n_iter_ < 300
+
+
+@pytest.mark.parametrize("tol", [1e-9, 1e-12, 0.0])
+def test_lbfgs_under_l1_ends_where_rounding_hides_what_is_left(tol):
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    for l1 in np.geomspace(0.005, 0.5, 16):
+        network = MLPRegressor((), solver="lbfgs", l1=l1, l2=0.0, tol=tol, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            network.fit(X, y)
+        lasso = Lasso(alpha=l1, tol=1e-10).fit(X, y).coef_
+        np.testing.assert_allclose(network.coefs_[0].ravel(), lasso, rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(network.coefs_[0].ravel() == 0, lasso == 0)
 
 
 @pytest.mark.parametrize("dtype, size", [("float64", 1e200), ("float32", 1e30)])
