@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, inspection, mlp_path
+from skreg._displays._axes import shown
 from skreg._displays.loss_curve import best_epoch
 from skreg._displays.weights import mosaic
 from skreg.inspection import (
@@ -224,6 +225,18 @@ def test_without_validation_and_penalties_there_is_only_the_loss():
         assert display.line_.get_ydata().size == 5
 
 
+def test_one_epoch_alone_is_drawn_as_points():
+    X, y = iris()
+    once = MLPClassifier((4,), l1=0.01, max_iter=1, random_state=0).partial_fit(
+        X, y, classes=np.unique(y), X_val=X, y_val=y
+    )
+    losses = LossCurveDisplay.from_estimator(once)
+    lines = [*losses.ax_.get_lines(), *SparsityDisplay.from_estimator(once).lines_]
+    assert len(lines) == 6  # loss, its two penalties, validation; two layers
+    for line in lines:
+        assert (line.get_marker(), line.get_xdata().tolist()) == ("o", [1])
+
+
 def test_pipelines_searches_and_transformed_targets_are_opened(network):
     X, y = iris()
     small = MLPClassifier((3,), max_iter=3, random_state=0)
@@ -316,6 +329,27 @@ def test_the_map_shows_weights_sorted_by_norm_without_dead_ones():
     np.testing.assert_array_equal(fewer, [[-4]])
 
 
+def test_without_hidden_layers_the_columns_are_classes():
+    X, y = iris()
+    names = np.array(["setosa", "versicolor", "virginica"])
+    network = MLPClassifier((), max_iter=20, random_state=0).fit(X, names[y])
+    display = WeightsDisplay.from_estimator(network)
+    written = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert written == names[display.units_].tolist()
+    assert display.ax_.get_xlabel() == "3 of 3 outputs, by norm"
+    several = MLPRegressor((), max_iter=2, random_state=0).fit(X, X[:, :2])
+    assert WeightsDisplay.from_estimator(several).unit_names == ["output 0", "output 1"]
+    single = MLPClassifier((), max_iter=2, random_state=0).fit(X, y > 0)
+    assert WeightsDisplay.from_estimator(single).unit_names is None
+
+
+def test_long_names_keep_what_tells_them_apart():
+    names = [f"a rather long feature name number {place}" for place in range(60)]
+    assert shown(names[37]) == "a rather lon…me number 37"
+    assert len({shown(name) for name in names}) == 60
+    assert shown("petal length (cm)") == "petal length (cm)"
+
+
 def test_images_of_units_stand_in_one_picture():
     weights = np.arange(1.0, 31.0).reshape(6, 5)
     display = WeightsDisplay(weights=weights, image_shape=(2, 3)).plot(n_units=3)
@@ -348,7 +382,7 @@ def test_names_come_from_the_frame_the_steps_before_or_the_user():
     with pytest.raises(ValueError, match="feature_names has 2 names, but the network reads 4"):
         names(small, feature_names=["a", "b"])
     long = names(small, feature_names=["a" * 30, *"bcd"])
-    assert long[0] == "a" * 23 + "…"
+    assert long[0] == "a" * 12 + "…" + "a" * 12
 
 
 def test_a_compressed_network_shows_the_columns_of_x():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
@@ -97,3 +98,25 @@ def test_a_path_of_zeros_is_drawn():
     path = mlp_path(*diabetes(), l1s=[5.0, 10.0], hidden_layer_sizes=())
     display = RegularizationPathDisplay.from_path(path)
     assert not display.labels_ and not np.any([line.get_ydata() for line in display.lines_])
+
+
+def test_the_axis_with_most_strengths_is_drawn_and_failures_are_counted():
+    X, y = iris()
+    search = MLPClassifierCV(
+        (4,), dropouts=[0.0, 0.2], l2s=[1e-4, 1e-2, 1e35], cv=2, max_iter=3, random_state=0
+    )
+    with pytest.warns(FitFailedWarning, match="l2=1e.35 failed"):
+        search.fit(X, y)
+    display = RegularizationPathDisplay.from_estimator(search)
+    assert display.axis == "l2"
+    np.testing.assert_array_equal(display.strengths, [1e-4, 1e-2, 1e35])
+    assert np.isnan(display.scores).tolist() == [False, False, True]
+    assert "(1 of 3 candidates without a score)" in display.ax_.get_xlabel()
+
+
+def test_named_curves_beyond_the_colours_differ_in_their_dashes():
+    X, y = diabetes()
+    path = mlp_path(X, y, l2s=[1e-3, 1e-2], hidden_layer_sizes=(), max_iter=3)
+    lines = RegularizationPathDisplay.from_path(path, n_named=10).lines_
+    looks = {(line.get_color(), line.get_linestyle()) for line in lines}
+    assert len(lines) == len(looks) == 10

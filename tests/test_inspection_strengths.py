@@ -132,7 +132,7 @@ def test_paths_that_cannot_be_drawn_are_refused(path, search, regressor):
         RegularizationPathDisplay.from_path(path, kind="units")
     with pytest.raises(ValueError, match="feature_names has 1 names, but the path has 10"):
         RegularizationPathDisplay.from_path(path, feature_names=["a"])
-    with pytest.raises(TypeError, match="but got a MLPRegressorCV; a fitted search goes to"):
+    with pytest.raises(TypeError, match="but got MLPRegressorCV; a fitted search goes to"):
         RegularizationPathDisplay.from_path(search)
     with pytest.raises(TypeError, match="but got an MLPPath; .* goes to from_path") as refused:
         RegularizationPathDisplay.from_estimator(path)
@@ -241,7 +241,7 @@ def test_long_labels_are_slanted_and_on_one_line():
     )  # fmt: skip
     ticks = BiasVarianceDisplay(result).plot().ax_.get_xticklabels()
     assert {tick.get_rotation() for tick in ticks} == {30}
-    assert ticks[0].get_text() == "StandardScaler(copy=Fal…"
+    assert ticks[0].get_text() == "StandardScal…h_std=False)"
 
 
 def test_without_a_parameter_there_is_nothing_to_draw_against():

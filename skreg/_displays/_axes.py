@@ -10,7 +10,7 @@ MARK = {"color": GREY, "linestyle": ":", "linewidth": 1.5}  # a vertical line at
 DECADES = 5  # values that lie further apart than by this factor get a logarithmic axis
 LABEL_SIZE = 9  # points
 LETTER_WIDTH = 0.6  # of a letter, relative to its height
-LONGEST_NAME = 24  # letters
+LONGEST_NAME = 25  # letters
 MOST_ROOM = 0.4  # of the axes, for names
 LEGEND_SIZES = 7, 10  # points
 LINES_PER_AXES = 24
@@ -48,10 +48,21 @@ def colour(place):
     return COLOURS[place % len(COLOURS)]
 
 
+def dashes(place):
+    """Return the style of a line by its place: another one where colours begin anew."""
+    return ("-", "--", "-.", ":")[place // len(COLOURS) % 4]
+
+
+def through(n_points, style="-"):
+    """Return the style of a line through so many points; one point alone is a dot."""
+    return style if n_points > 1 else "o"
+
+
 def shown(name):
-    """Return a name that is not too long to stand in a picture."""
+    """Return a name that is not too long to stand in a picture: its beginning and its end."""
     name = " ".join(str(name).split())  # long representations have line breaks
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def is_number(value):
@@ -78,7 +89,7 @@ def scale_strengths(ax, values):
     """
     places = positions(values)
     if not all(is_number(value) for value in values):
-        _name_places(ax, places, [shown(value) for value in values])
+        name_places(ax, places, [shown(value) for value in values])
         return
     positive = places[places > 0]
     if places.min() < 0 or positive.size < 2 or positive.max() <= DECADES * positive.min():
@@ -89,7 +100,7 @@ def scale_strengths(ax, values):
         ax.set_xscale("log")
 
 
-def _name_places(ax, places, names):
+def name_places(ax, places, names):
     """Write names below the axis, slanted where they would run into one another."""
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties

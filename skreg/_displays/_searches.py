@@ -27,8 +27,8 @@ def along_axis(search, axis):
         With ``cv_results_`` and, as `sklearn.model_selection.GridSearchCV` names them, what else
         is known of a search.
     axis : str or None
-        The parameter, with the names of pipeline steps or without. None takes the first that has
-        several numbers for values.
+        The parameter, with the names of pipeline steps or without. None takes the one that has
+        most numbers for values, the first of several.
 
     Returns
     -------
@@ -47,7 +47,14 @@ def along_axis(search, axis):
         [table[f"split{split}_test_{key}"][places] for split in range(search.n_splits_)]
     )
     order = np.argsort(strengths, kind="stable")
-    return Along(name, strengths[order], scores[order], metric, _note(search, places))
+    notes = [note for note in (_failures(scores), _note(search, places)) if note]
+    return Along(name, strengths[order], scores[order], metric, "; ".join(notes) or None)
+
+
+def _failures(scores):
+    """Return a remark where candidates have no score to draw."""
+    n_failed = int(np.isnan(scores.mean(axis=1)).sum())
+    return f"{n_failed} of {len(scores)} candidates without a score" if n_failed else None
 
 
 def _metric(search):
@@ -93,7 +100,9 @@ def _searched_axis(search, places, axis):
     values = {
         name: [search.cv_results_["params"][place][name] for place in places] for name in names
     }
-    several = [name for name in names if len({repr(value) for value in values[name]}) > 1]
+    n_values = {name: len({repr(value) for value in values[name]}) for name in names}
+    several = [name for name in names if n_values[name] > 1]
+    several.sort(key=lambda name: -n_values[name])
     numeric = [name for name in several if all(is_number(value) for value in values[name])]
     found = [name for name in names if axis in (name, name.rpartition("__")[2])]
     if axis is None and not several:

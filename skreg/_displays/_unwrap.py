@@ -101,3 +101,14 @@ def input_names(network, transformers, given=None):
         return [str(name) for name in transformers[-1].get_feature_names_out()]
     except (IndexError, AttributeError, ValueError):  # there are none, or they do not know
         return [f"x{place}" for place in range(n_features)]
+
+
+def output_names(network):
+    """Return the names of the outputs of a network, None where there is a single one."""
+    n_outputs = network.n_outputs_
+    if n_outputs == 1:
+        return None
+    classes = getattr(network, "classes_", None)
+    if classes is not None and len(classes) == n_outputs:
+        return [str(label) for label in classes]
+    return [f"output {place}" for place in range(n_outputs)]

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from skreg._displays._axes import BLACK, check_matplotlib, colour, draw_legend, mark, open_axes
+from skreg._displays._axes import (
+    BLACK,
+    check_matplotlib,
+    colour,
+    draw_legend,
+    mark,
+    open_axes,
+    through,
+)
 from skreg._displays._unwrap import unwrap
 from skreg._penalties import TERMS
 
@@ -111,12 +119,14 @@ class LossCurveDisplay:
         epochs = np.arange(1, loss.size + 1)
         ax.set(xlabel="epoch", ylabel="loss")
         ax.set_yscale("log" if log_scale else "linear")
-        (self.line_,) = ax.plot(epochs, loss, color=colour(0), label="training loss")
+        style = through(loss.size)
+        (self.line_,) = ax.plot(epochs, loss, style, color=colour(0), label="training loss")
         self.areas_ = self._stack(ax, epochs, loss)
         self.validation_line_ = self.best_line_ = None
         if is_there(self.validation_loss):
+            style = through(loss.size, "--")
             (self.validation_line_,) = ax.plot(
-                epochs, self.validation_loss, "--", color=BLACK, label="validation loss"
+                epochs, self.validation_loss, style, color=BLACK, label="validation loss"
             )
         if self.best_epoch is not None:
             self.best_line_ = mark_best(ax, self.best_epoch)
@@ -144,7 +154,7 @@ class LossCurveDisplay:
                 label=f"+ {name.replace('_', ' ')} penalty",
             )  # fmt: skip
             # Legends avoid lines, not areas.
-            ax.plot(epochs, above, color=ink, linewidth=0.8)
+            ax.plot(epochs, above, through(epochs.size), color=ink, linewidth=0.8)
             below = above
         return areas
 

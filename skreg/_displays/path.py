@@ -9,10 +9,12 @@ from skreg._displays._axes import (
     LIGHT_GREY,
     check_matplotlib,
     colour,
+    dashes,
     label_ends,
     mark,
     open_axes,
     scale_strengths,
+    through,
 )
 from skreg._displays._searches import along_axis
 from skreg._path import MLPPath
@@ -107,7 +109,8 @@ class RegularizationPathDisplay:
         feature_names : array-like of str of shape (n_features,), default=None
             Names of the features; None numbers them.
         n_named : int, default=6
-            How many curves, the largest at the weakest strength, have a name and a colour.
+            How many curves, the largest at the weakest strength, have a name and a colour; after
+            six colours the style of the lines changes.
         ax : matplotlib Axes, default=None
             What to draw on; None opens a new figure.
 
@@ -119,7 +122,7 @@ class RegularizationPathDisplay:
         check_matplotlib(f"{cls.__name__}.from_path")
         if not isinstance(path, MLPPath):
             raise TypeError(
-                f"{cls.__name__}.from_path draws what mlp_path returns, but got a "
+                f"{cls.__name__}.from_path draws what mlp_path returns, but got "
                 f"{type(path).__name__}; a fitted search goes to from_estimator."
             )
         if kind not in ("features", "weights"):
@@ -153,7 +156,7 @@ class RegularizationPathDisplay:
             is written below the axis.
         axis : str, default=None
             The parameter whose strength changes, "l1" for example; the others are held at their
-            chosen values. None takes the first that has several numbers for values.
+            chosen values. None takes the one that has most numbers for values.
         ax : matplotlib Axes, default=None
             What to draw on; None opens a new figure.
 
@@ -197,7 +200,8 @@ class RegularizationPathDisplay:
         ax : matplotlib Axes, default=None
             What to draw on; None opens a new figure.
         n_named : int, default=6
-            How many curves, the largest at the weakest strength, have a name and a colour.
+            How many curves, the largest at the weakest strength, have a name and a colour; after
+            six colours the style of the lines changes.
 
         Returns
         -------
@@ -225,10 +229,10 @@ class RegularizationPathDisplay:
         named = np.argsort(-np.abs(values[0]), kind="stable")[:n_named]
         named = named[values[0, named] != 0]
         inks = {place: colour(rank) for rank, place in enumerate(named)}
-        thin = {"color": LIGHT_GREY, "linewidth": 0.8}
-        style = "-" if len(values) > 1 else "o"  # a line through one point shows nothing
+        styles = {place: through(len(values), dashes(rank)) for rank, place in enumerate(named)}
+        thin, plain = {"color": LIGHT_GREY, "linewidth": 0.8}, through(len(values))
         self.lines_ = [
-            ax.plot(self.strengths, curve, style, markersize=4,
+            ax.plot(self.strengths, curve, styles.get(place, plain), markersize=4,
                     **({"color": inks[place], "zorder": 2.5} if place in inks else thin))[0]
             for place, curve in enumerate(values.T)
         ]  # fmt: skip

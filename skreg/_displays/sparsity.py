@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skreg._displays._axes import check_matplotlib, colour, label_ends, open_axes
+from skreg._displays._axes import check_matplotlib, colour, label_ends, open_axes, through
 from skreg._displays._unwrap import unwrap
 from skreg._displays.loss_curve import best_epoch, mark_best
 
@@ -98,8 +98,8 @@ class SparsityDisplay:
         n_epochs, n_layers = counts.shape
         inks = [colour(place) for place in range(n_layers)]
         self.lines_ = [
-            ax.plot(np.arange(1, n_epochs + 1), heights[:, place], color=inks[place])[0]
-            for place in range(n_layers)
+            ax.plot(np.arange(1, n_epochs + 1), column, through(n_epochs), color=ink)[0]
+            for column, ink in zip(heights.T, inks, strict=True)
         ]
         ax.set(xlabel="epoch", ylabel="nonzero weights", ylim=(0, 1.04 * max(heights.max(), share)))
         if share:

@@ -2,8 +2,15 @@
 
 import numpy as np
 
-from skreg._displays._axes import LIGHT_GREY, check_matplotlib, open_axes, shown, size_in_points
-from skreg._displays._unwrap import first_weights, input_names, unwrap
+from skreg._displays._axes import (
+    LIGHT_GREY,
+    check_matplotlib,
+    name_places,
+    open_axes,
+    shown,
+    size_in_points,
+)
+from skreg._displays._unwrap import first_weights, input_names, output_names, unwrap
 from skreg._parameters import is_integer
 
 N_IMAGES = 16
@@ -26,6 +33,8 @@ class WeightsDisplay:
         Height and width in pixels of the images that the rows of X are; None draws a map.
     feature_names : list of str, default=None
         Names of the features, for a map.
+    unit_names : list of str, default=None
+        Names of the units, for a map: of the outputs where there are no hidden layers.
 
     Attributes
     ----------
@@ -52,10 +61,11 @@ class WeightsDisplay:
     (35, 35)
     """
 
-    def __init__(self, *, weights, image_shape=None, feature_names=None):
+    def __init__(self, *, weights, image_shape=None, feature_names=None, unit_names=None):
         self.weights = weights
         self.image_shape = image_shape
         self.feature_names = feature_names
+        self.unit_names = unit_names
 
     @classmethod
     def from_estimator(cls, estimator, *, image_shape=None, feature_names=None, n_units=None,
@@ -88,7 +98,12 @@ class WeightsDisplay:
         check_matplotlib(f"{cls.__name__}.from_estimator")
         network, transformers, _ = unwrap(estimator, "coefs_", cls)
         names = input_names(network, transformers, feature_names)
-        display = cls(weights=first_weights(network), image_shape=image_shape, feature_names=names)
+        display = cls(
+            weights=first_weights(network),
+            image_shape=image_shape,
+            feature_names=names,
+            unit_names=output_names(network) if len(network.coefs_) == 1 else None,
+        )
         return display.plot(ax, n_units=n_units, n_features=n_features, cmap=cmap)
 
     def plot(self, ax=None, *, n_units=None, n_features=None, cmap="RdBu_r"):
@@ -157,14 +172,16 @@ class WeightsDisplay:
         self.colorbar_ = ax.figure.colorbar(self.image_, ax=ax, label="weight")
 
     def _name(self, ax, n_dead):
-        """Label the axes, say what is left out, and name the features where there is room."""
+        """Label the axes, say what is left out, and name rows and columns where there is room."""
         ax.set(xticks=[], yticks=[])
-        n_units = np.shape(self.weights)[1]
-        units = f"{self.units_.size} of {n_units} units, by norm" + left_out(n_dead[1])
-        ax.set_xlabel(units)
+        n_features, n_units = np.shape(self.weights)
+        what = "units" if self.unit_names is None else "outputs"
+        ax.set_xlabel(f"{self.units_.size} of {n_units} {what}, by norm" + left_out(n_dead[1]))
         if self.image_shape is not None:
             return
-        n_features = np.shape(self.weights)[0]
+        if self.unit_names is not None:
+            names = [shown(self.unit_names[place]) for place in self.units_]
+            name_places(ax, range(len(names)), names)
         ax.set_ylabel(f"{self.features_.size} of {n_features} features, by norm"
                       + left_out(n_dead[0]))  # fmt: skip
         has_room = 1.1 * TICK_SIZE * self.features_.size <= size_in_points(ax)[1]
