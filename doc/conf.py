@@ -5,6 +5,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 import skreg
 
 HERE = Path(__file__).parent
@@ -97,6 +99,14 @@ def leave_out_tuples(app, what, name, member, skip, options):
     return True if is_field or name in ("count", "index") else None
 
 
+def compile_kernels():
+    """Compile what every fit needs, so that no example shows how long that takes."""
+    X, y = np.eye(4), np.arange(4) % 2
+    for dtype in ("float32", "float64"):
+        skreg.MLPClassifier((4,), max_iter=1, learning_rate="cosine").fit(X.astype(dtype), y)
+
+
 def setup(app):
+    compile_kernels()
     app.connect("autodoc-skip-member", leave_out_scikit_learn)
     app.connect("autodoc-skip-member", leave_out_tuples)

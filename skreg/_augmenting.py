@@ -53,7 +53,7 @@ class Transform(DocLinkMixin, BaseEstimator):
             Only where ``y`` is given.
         """
         names = getattr(X, "columns", None)
-        X = check_array(X, dtype=[np.float64, np.float32])
+        X = check_array(X, dtype=[np.float64, np.float32], input_name="X", estimator=self)
         if y is None:
             return self._transformed(X, np.empty((X.shape[0], 0)), names, random_state)[0]
         check_consistent_length(X, y)

@@ -100,7 +100,8 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, not negative. A row of weight zero changes nothing.
+            Weights of the rows, not negative. A row of weight zero changes nothing, but its label
+            stays among the classes.
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
             Validation rows of one's own. They are scored after every epoch, and early stopping
             uses them instead of a part of ``X``.

@@ -42,7 +42,7 @@ SEARCH_CONSTRAINTS = {
     **{f"{name}s": ["array-like", Interval(Integral, 1, None, closed="left"), None]
        for name in AXES},
     "cv": ["cv_object"],
-    "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],  # "loss" is told of
     "selection": [StrOptions({"best", "one_se"})],
     "warm_path": ["boolean"],
     "halving": ["boolean"],
@@ -138,6 +138,12 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
     def _check_settings(self):
         """Refuse what does not go together."""
         check_n_jobs(self.n_jobs)
+        if self.scoring == "loss":
+            scorer = "neg_log_loss" if is_classifier(self) else "neg_mean_squared_error"
+            raise ValueError(
+                "scoring='loss' is what early stopping may watch: give it to "
+                f"early_stopping_scoring, and choose strengths by scoring={scorer!r}, for example."
+            )
         if self.halving and self.solver not in SOLVERS:
             raise ValueError(
                 f"halving=True pauses fits between epochs, which solver={self.solver!r} does not "
@@ -177,9 +183,14 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         for name in axes:
             given = getattr(network, name)
             if name == "dropout":
-                per_layer(name, given, len(hidden), "hidden layers")
+                per_layer(name, given, len(hidden), "hidden layer")
             elif np.ndim(given):
-                strengths(name, given, len(hidden) + 1)
+                pattern = strengths(name, given, len(hidden) + 1)
+                if not pattern.any():
+                    raise ValueError(
+                        f"{name}={given!r} is a pattern that {name}s multiplies, but it has no "
+                        "entry above 0; give 1 where a matrix is to be penalized."
+                    )
         # A strength that is searched may be a pattern: one zero for each of its matrices.
         vars(probe).update(spread(network, dict.fromkeys(axes, 0.0)))
         refuse_combinations(probe, sp.issparse(data.X))

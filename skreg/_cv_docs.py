@@ -9,7 +9,7 @@ l1s : array-like of float or int, default=None
     logarithmic grid, down to a thousandth of its top: the smallest strength that zeroes the
     linear model, ``max |X' residual| / n`` with the residuals of the model of biases alone. Where
     ``l1`` is a list, it is a pattern that every strength multiplies, an automatic grid is made for
-    its first entry, and ``l1_`` stays a number; so it is with all strengths that are searched.
+    its first entry, and ``l1_`` stays a number; the same holds for the other strengths.
 l2s : array-like of float or int, default=None
     The same for ``l2``. Its automatic grid has the same top as that of ``l1``. If none of the
     five is given, ``l2s=10``.

@@ -65,7 +65,7 @@ frozen_layers : sequence of int, default=None
 weight_averaging : float, default=0.0
     Decay, in [0, 1), of an exponential moving average of all weights and biases, which begins at
     the starting weights (scaled down to ``max_norm``, which every average obeys); prediction and
-    validation use the average [12]_. 0 keeps none.
+    validation use the average (that of [12]_ is uniform). 0 keeps none.
 augmentation : transform of `skreg.augmentation`, list of them or None, default=None
     What changes every training batch, in this order; never validation or prediction.
 """,

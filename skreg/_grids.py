@@ -295,6 +295,13 @@ def _check_strengths(name, value):
         strengths = np.sort(np.asarray(value, dtype=np.float64))
     except (TypeError, ValueError):
         strengths = np.empty(0)
+    if np.iterable(value) and len(value) == 0:
+        raise ValueError(f"{name}s={value!r} is empty; give at least one strength.")
+    if strengths.ndim > 1 and "dropout" not in name:
+        raise ValueError(
+            f"{name}s={value!r} must be a flat list of strengths; one for each matrix is a pattern "
+            f"in {name}, {name}=[1, 0] for example, which every strength multiplies."
+        )
     if strengths.ndim != 1 or not strengths.size or any(isinstance(one, str) for one in value):
         raise ValueError(f"{name}s={value!r} must be a number of strengths or a list of them.")
     limit = 1.0 if "dropout" in name else np.inf

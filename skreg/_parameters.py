@@ -38,13 +38,13 @@ def activation_names(activation, n_hidden):
                 f"activation={activation!r} names an unknown function {name!r}; "
                 f"choose from {', '.join(ACTIVATIONS)}."
             )
-    _check_length("activation", activation, len(names), n_hidden, "hidden layers")
+    _check_length("activation", activation, len(names), n_hidden, "hidden layer")
     return names
 
 
 def strengths(name, value, n_matrices):
     """Return one strength per weight matrix: not negative, and small enough to compute with."""
-    values = per_layer(name, value, n_matrices, "weight matrices")
+    values = per_layer(name, value, n_matrices, "weight matrix")
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(f"{name}={value!r} must be finite and >= 0 everywhere; 0 turns it off.")
     if (values > LARGEST_STRENGTH).any():
@@ -61,7 +61,7 @@ def max_norms(name, value, n_matrices):
         return np.full(n_matrices, np.inf)
     if not isinstance(value, numbers.Real):
         value = [np.inf if norm is None else norm for norm in _items(name, value, "numbers")]
-    norms = per_layer(name, value, n_matrices, "weight matrices")
+    norms = per_layer(name, value, n_matrices, "weight matrix")
     if not (norms > 0).all():
         raise ValueError(f"{name}={value!r} must be > 0 everywhere; None sets no bound.")
     if (norms < SMALLEST_NORM).any():
@@ -177,7 +177,7 @@ def equal_factors(factors, groups):
 
 def dropout_rates(name, value, n_layers):
     """Return one dropout rate in [0, 1) per hidden layer."""
-    rates = per_layer(name, value, n_layers, "hidden layers")
+    rates = per_layer(name, value, n_layers, "hidden layer")
     if not ((rates >= 0) & (rates < 1)).all():
         raise ValueError(
             f"{name}={value!r} must be in [0, 1): it is the probability of dropping a unit, "
@@ -209,10 +209,17 @@ def per_layer(name, value, n, what):
 
 def _check_length(name, value, found, expected, what):
     if found != expected:
+        remedy = "one value for all" + (f", or {expected}" if expected > 1 else "")
         raise ValueError(
-            f"{name}={value!r} has {found} values, but the network has {expected} {what}; "
-            f"give one value for all, or {expected}."
+            f"{name}={value!r} has {counted(found, 'value')}, but the network has "
+            f"{counted(expected, what)}; give {remedy}."
         )
+
+
+def counted(number, what):
+    """Return a number of things in words."""
+    plural = "weight matrices" if what == "weight matrix" else f"{what}s"
+    return f"{number} {what if number == 1 else plural}"
 
 
 def fill_starting_values(name, given, parts):

@@ -94,8 +94,8 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
         Targets.
     l1s, l2s, group_l1s, dropouts : array-like or int, default=None
         The strengths of one parameter of the estimator. Where that is a list, it is a pattern that
-        each strength multiplies: ``group_l1=[1, 0]`` is for the first matrix alone, at whose entry
-        the automatic grid is aimed. An int is that many on an automatic grid
+        each strength multiplies: ``group_l1=[1, 0]`` is for the first matrix alone, for whose
+        entry the automatic grid is computed. An int is that many on an automatic grid
         whose top is the smallest strength that zeroes the linear model, ``max |X' residual| / n``;
         that of ``dropouts`` has even steps from 0 to 0.8. Where all are None it is
         ``l1s=n_strengths``.

@@ -238,6 +238,8 @@ def test_warm_paths_run_along_one_axis_only():
         ({"selection": "worst"}, "'selection' parameter"),
         ({"cv": []}, "yields no split"),
         ({"scoring": "niceness"}, "'scoring' parameter of MLPClassifierCV .*niceness"),
+        ({"scoring": "loss"}, "give it to early_stopping_scoring, and .* scoring='neg_log_loss'"),
+        ({"l1": [0, 0], "l1s": [0.1]}, r"l1=\[0, 0\] is a pattern that l1s multiplies"),
     ],
 )
 def test_bad_settings(given, message):

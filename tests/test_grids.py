@@ -155,9 +155,10 @@ def test_own_strengths_are_sorted_and_ask_for_no_model():
     [
         ("l1", 0, 0.1, "l1s=0 must be at least 1"),
         ("l1", 3, 1.5, r"eps=1.5 must be in \(0, 1\)"),
-        ("l2", [], 0.1, r"l2s=\[\] must be a number of strengths or a list"),
+        ("l2", [], 0.1, r"l2s=\[\] is empty; give at least one strength"),
         ("l2", "many", 0.1, "l2s='many' must be a number of strengths or a list"),
-        ("l1", [[0.1]], 0.1, r"l1s=\[\[0.1\]\] must be a number of strengths or a list"),
+        ("l1", [[0.1]], 0.1, r"l1s=\[\[0.1\]\] must be a flat list .* a pattern in l1"),
+        ("dropout", [[0.1]], 0.1, r"dropouts=\[\[0.1\]\] must be a number of strengths or a list"),
         ("l1", [0.1, -1], 0.1, "at least 0 and below inf"),
         ("l1", [0.1, np.nan], 0.1, "at least 0 and below inf"),
         ("dropout", [0.5, 1.0], 0.1, "at least 0 and below 1"),

@@ -44,7 +44,7 @@ def test_every_regularizer_has_a_section():
 @pytest.mark.parametrize("name", sorted(set(REGULARIZERS) - {"feature_penalty", "augmentation"}))
 def test_a_section_says_what_when_and_when_not(name):
     text = " ".join(REGULARIZERS[name].split())
-    for words in ("*Bias and variance.* ", "*Use it* ", "*Leave it* "):
+    for words in ("*Bias and variance.* ", "*Use it* ", "*Avoid it* "):
         assert text.count(words) == 1, words
 
 

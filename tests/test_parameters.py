@@ -49,7 +49,7 @@ def test_activations():
     assert activation_names(["relu", "gelu"], 2) == ("relu", "gelu")
     with pytest.raises(ValueError, match="unknown function 'cube'; choose from identity, "):
         activation_names(("relu", "cube"), 2)
-    with pytest.raises(ValueError, match="has 1 values, but the network has 2 hidden layers"):
+    with pytest.raises(ValueError, match="has 1 value, but the network has 2 hidden layers"):
         activation_names(("relu",), 2)
 
 
@@ -79,7 +79,7 @@ def test_strengths():
         ((0.1, -0.1), r"l1=\(0.1, -0.1\) must be finite and >= 0"),
         (np.inf, "l1=inf must be finite"),
         (np.nan, "l1=nan must be finite"),
-        ((0.1,), r"l1=\(0.1,\) has 1 values, but the network has 2 weight matrices; give one"),
+        ((0.1,), r"l1=\(0.1,\) has 1 value, but the network has 2 weight matrices; give one"),
         (((0.1, 0.2), (0.1, 0.2)), "flat sequence"),
         (("a", "b"), "must be a number or a sequence of numbers"),
         ((0.1, None), "must be"),
@@ -118,7 +118,7 @@ def test_max_norms():
         ([1.0, 1e-31], "must be at least 1e-30 everywhere; smaller norms are"),
         (
             [1.0],
-            "has 1 values, but the network has 2 weight matrices; give one value for",
+            "has 1 value, but the network has 2 weight matrices; give one value for",
         ),
         (["a", 1.0], "must be a number or a sequence of numbers"),
     ],

@@ -179,12 +179,12 @@ def test_groups_of_the_columns_that_are_read():
 # Errors.
 
 MISTAKES = [
-    ({"group_l1": [0.1]}, r"group_l1=\[0.1\] has 1 values, but the network has 2 weight matrices"),
+    ({"group_l1": [0.1]}, r"group_l1=\[0.1\] has 1 value, but the network has 2 weight matrices"),
     ({"group_l1": [0.1, np.nan]}, "group_l1=.* must be finite and >= 0 everywhere; 0 turns it off"),
     ({"group_l1": -1.0}, "'group_l1' parameter of MLPRegressor must be"),
     ({"l2_anchor": [1, 2, 3]}, "l2_anchor=.* has 3 values"),
     ({"l2_anchor": [0.1, -0.1]}, "l2_anchor=.* must be finite and >= 0"),
-    ({"max_norm": [1.0]}, "max_norm=.* has 1 values"),
+    ({"max_norm": [1.0]}, "max_norm=.* has 1 value"),
     ({"max_norm": [1.0, 0.0]}, "max_norm=.* must be > 0 everywhere; None sets no bound"),
     ({"max_norm": 0.0}, "'max_norm' parameter of MLPRegressor must be"),
     ({"max_norm": np.nan}, "'max_norm' parameter of MLPRegressor must be"),

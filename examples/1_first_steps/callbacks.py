@@ -60,7 +60,7 @@ fig, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 epochs = range(1, len(callback.scores) + 1)
 ax.plot(epochs, callback.scores, ".-", label="seen by the callback")
 ax.axhline(callback.target, color="0.5", linestyle="--", label="good enough")
-ax.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0.8, 1))
+ax.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0.5, 1))
 ax.legend(loc="lower right")
 plt.show()
 

@@ -2,7 +2,7 @@
 Overfitting, and what stops it
 ==============================
 
-100 points and a network of 10,000 weights: it learns every single point by heart. The same network
+100 points and a network of 10,000 weights: it learns nearly every point by heart. The same network
 is trained again with one regularizer at a time.
 """
 
@@ -46,10 +46,11 @@ for name, network in networks.items():
 
 # %%
 # The losses, and the probability of the blue class over the plane.
+epochs = np.arange(1, 301)
 figure, axes = plt.subplots(2, 5, figsize=(11, 4.8), layout="constrained", sharey="row")
 for (name, network), (top, bottom) in zip(networks.items(), axes.T, strict=True):
-    top.plot(network.history_["loss"], color="C1", label="training")
-    top.plot(network.history_["validation_loss"], color="k", label="validation")
+    top.plot(epochs, network.history_["loss"], color="C1", label="training")
+    top.plot(epochs, network.history_["validation_loss"], color="k", label="validation")
     top.set(title=name, xlabel="epoch", ylim=(0, 1))
     DecisionBoundaryDisplay.from_estimator(
         network, X_train, response_method="predict_proba", cmap="RdBu", alpha=0.7, ax=bottom,

@@ -39,8 +39,8 @@ for name, network in networks.items():
 figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for color, (name, network) in zip(("C0", "C1"), networks.items(), strict=True):
     curve = network.history_["validation_loss"]
-    ax.semilogy(curve, color=color, label=name)
-    ax.semilogy(curve.argmin(), curve.min(), "o", color=color)
+    ax.semilogy(range(1, curve.size + 1), curve, color=color, label=name)
+    ax.semilogy(curve.argmin() + 1, curve.min(), "o", color=color)
     ax.axhline(log_loss(y_test, network.predict_proba(X_test)), color=color, linestyle=":")
 ax.set(xlabel="epoch", ylabel="validation loss")
 ax.set_title("Circles: the weights that are kept; dotted: their loss on new writers")

@@ -57,7 +57,7 @@ figure.legend(loc="outside upper left", ncols=3)
 
 shown = np.concatenate([X_test[:5], *(attacked(one, 0.15)[:5] for one in networks.values())])
 images = np.pad(shown.reshape(4, 5, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
-right.imshow(images.transpose(0, 2, 1, 3).reshape(40, 50), cmap="gray_r", vmin=0, vmax=1)
+right.imshow(images.transpose(0, 2, 1, 3).reshape(40, 50), cmap="gray_r", vmin=-0.15, vmax=1.15)
 right.set(xticks=[], title="Moved by 0.15 against each network")
 right.set_yticks(np.arange(5, 40, 10) - 0.5, ["as they are", *networks])
 plt.show()

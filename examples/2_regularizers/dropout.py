@@ -52,7 +52,8 @@ colors = "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#000000"
 left.set_prop_cycle(color=colors, marker=list("os^Dv"))
 for place, (dropout, network) in enumerate(networks.items()):
     curve = network.history_["validation_loss"]
-    left.plot(curve, label=f"{dropout}", linewidth=1.2, markersize=6, markevery=(2 * place, 10))
+    every = {"markersize": 6, "markevery": (2 * place, 10)}
+    left.plot(range(1, curve.size + 1), curve, label=f"{dropout}", linewidth=1.2, **every)
 left.set(xlabel="epoch", ylabel="log loss", ylim=(0, 1.8), title="Validation loss, epoch by epoch")
 left.legend(title="dropout", ncols=3, loc="upper right")
 training, validation = np.transpose(rows)

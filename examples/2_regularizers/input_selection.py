@@ -63,6 +63,6 @@ axes[-1].set(xlabel="input")
 plt.show()
 
 # %%
-# What to see: however the lasso chooses, a linear model gets far fewer rows right. In
-# the network the four inputs stand far above the rest, and with prices of their own only they are
-# left.
+# What to see: whatever inputs the lasso keeps, a linear model classifies far fewer rows correctly.
+# In the network the four inputs stand far above the rest, and with prices of their own only they
+# are left.

@@ -53,7 +53,7 @@ for k, (dropout, marker) in enumerate(markers.items()):
     ax.loglog(loss, nudged, marker, color=("C0", "C1", "0.3")[k], alpha=0.7, label=f"{dropout}")
 ax.set_yticks([3, 9, 27, 81], labels=[3, 9, 27, 81])
 ax.set_ylim(2.2, 110)
-ax.set_xticks([0.1, 0.2, 0.3], labels=[0.1, 0.2, 0.3])
+ax.set_xticks([0.1, 0.2, 0.5, 1], labels=[0.1, 0.2, 0.5, 1])
 ax.minorticks_off()
 ax.set(xlabel="log loss after 81 epochs, in the full search", ylabel="epochs, with halving")
 ax.legend(title="dropout")

@@ -47,5 +47,5 @@ for line, (name, rows) in zip(axes, [("clean", X_test), *images.items()], strict
 plt.show()
 
 # %%
-# What to see: the narrow layer alone takes away much of the noise, and makes strokes of the rest.
+# What to see: the narrow layer alone takes away much of the noise, and turns the rest into strokes.
 # The network that was trained with noise comes closer to the clean digits.

@@ -20,7 +20,7 @@ folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "table.npy"
 
 # %%
-# Write a table of 200 MB, block by block: two classes apart by a curved surface.
+# Write a table of 200 MB, block by block: two classes separated by a curved surface.
 rng = np.random.default_rng(0)
 table = np.lib.format.open_memmap(path, "w+", np.float32, (N_BLOCKS * N_ROWS, N_FEATURES + 1))
 for block in range(N_BLOCKS):
