@@ -19,8 +19,9 @@ CHOICES = {
     "learning_rate": tuple(SCHEDULES),
 }
 # Parameters of one's own that do not fight overfitting by themselves.
-NO_REGULARIZERS = {"class_weight", "loss", "huber_delta", "quantile", "activation", "scoring",
-                   "learning_rate", "dtype", "n_jobs", "polish", "feature_groups"}  # fmt: skip
+NO_REGULARIZERS = {"class_weight", "loss", "solver", "huber_delta", "quantile", "activation",
+                   "scoring", "learning_rate", "dtype", "n_jobs", "polish",
+                   "feature_groups"}  # fmt: skip
 
 
 def own_parameters():

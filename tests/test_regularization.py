@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from scipy.optimize import approx_fprime
 from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
@@ -19,7 +20,7 @@ from skreg import MLPClassifier, MLPRegressor
 from skreg._architecture import n_parameters
 from skreg._kernels.solvers import ADAM, SGD, Rule
 from skreg._objective import Objective
-from skreg._penalties import TERMS, make_penalties
+from skreg._penalties import TERMS, Terms, make_penalties
 from skreg._regularization import WITHOUT_BATCHES, read_groups, solver_rule
 from skreg.augmentation import FeatureSwap, GaussianNoise, Mixup
 from tests.kernels.engines import make_engine
@@ -319,6 +320,36 @@ def test_a_term_is_part_of_the_objective_and_has_a_prox(name):
     around = [reached + 10.0**-k * rng.normal(size=flat.size) for k in range(6) for _ in range(9)]
     message = f"`Objective.prox` of skreg/_objective.py does not solve the problem of {name}"
     assert cost(reached) <= min(map(cost, [flat, *around])), message
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_the_gradient_of_a_smooth_term_agrees_with_finite_differences(name):
+    units, rng = (4, 3, 2), np.random.default_rng(0)
+    flat, anchor = rng.normal(size=(2, n_parameters(units)))
+    terms = Terms(units, make_penalties(2, **{name: [0.7, 0.3]}), anchor)
+    numeric = approx_fprime(flat, lambda v: terms.smooth(v)[0], 1e-6)
+    np.testing.assert_allclose(terms.smooth(flat)[1], numeric, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_kernels_and_objective_have_the_same_term(name):
+    """Without momentum, a step of sgd on all rows is a proximal step on the objective."""
+    units, rate, rng = (4, 3, 2), 0.05, np.random.default_rng(0)
+    rows = rng.normal(size=(12, 4)), rng.normal(size=(12, 2))
+    flat, anchor = rng.normal(size=(2, n_parameters(units)))
+    penalties = make_penalties(2, **{name: [0.7, 0.3]})
+    with make_engine(units, *rows, penalties=penalties) as engine:
+        objective = Objective(engine, penalties, anchor)
+        expected = objective.prox(flat - rate * objective.smooth(flat)[1], rate)
+        engine.set_anchor(anchor)
+        engine.load(flat)
+        values = dict(zip(TERMS, engine.train_epoch(rate)[1], strict=True))
+        reached = engine.parameters()
+    message = f"the kernels train on another {name} than `Terms` of skreg/_penalties.py has"
+    np.testing.assert_allclose(reached, expected, rtol=0, atol=1e-12, err_msg=message)
+    # The history has the term before the step, that of groups behind it.
+    told = (objective.terms.values(where)[name] for where in (flat, reached))
+    assert any(values[name] == pytest.approx(value, rel=1e-12) for value in told), message
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from skreg._objective import Objective
 from skreg._penalties import TERMS, Penalties, make_penalties
 from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
-from tests import test_augmentation, test_grids, test_regressor
+from tests import test_augmentation, test_grids, test_regressor, test_schedules
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
 from tests.kernels.engines import features, needs_threads, starting_weights
 from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
@@ -119,17 +119,22 @@ def test_every_loss_has_a_model_without_weights():
     )
 
 
-def test_every_table_is_compared_with_plain_numpy():
-    for given, module, name in (
+@pytest.mark.parametrize(
+    ("given", "module", "name"),
+    [
         (activations.ACTIVATIONS, test_activations, "DEFINITIONS"),
         (test_losses.SUMS, test_losses, "FORMULAS"),
         (losses.LOSSES, test_grids, "LOSSES"),
         (losses.LOSSES, test_regressor, "MEAN_LOSSES"),
         (solvers.SOLVERS, test_solvers, "REFERENCES"),
-    ):
-        forgotten = set(given) - getattr(module, name).keys()
-        place = f"{name} of {module.__name__.replace('.', '/')}.py"
-        assert not forgotten, f"write {forgotten} down in plain NumPy in {place}"
+        (SCHEDULES, test_schedules, "FORMULAS"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_every_table_is_compared_with_plain_numpy(given, module, name):
+    forgotten = set(given) - getattr(module, name).keys()
+    place = f"{name} of {module.__name__.replace('.', '/')}.py"
+    assert not forgotten, f"write {forgotten} down in plain NumPy in {place}"
 
 
 def test_every_transform_is_tested():
