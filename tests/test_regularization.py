@@ -310,6 +310,7 @@ def test_a_term_is_part_of_the_objective_and_has_a_prox(name):
         smooth, _ = terms.smooth(flat)
         values = terms.values(flat)
         assert values.keys() == set(TERMS)
+        assert penalties.has_kinks == (terms.kinks(flat) > 0), f"does the polish serve {name}?"
         assert values[name] == pytest.approx(smooth + terms.kinks(flat), rel=1e-12) and values[name]
         reached = objective.prox(flat, 0.3)
 
