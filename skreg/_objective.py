@@ -45,6 +45,6 @@ class Objective:
 
     def prox(self, flat, metric):
         """Solve ``min_v 1/2 sum (v - flat)^2 / metric + kinks(v)``, norms kept to their bounds."""
-        if self.penalties.group_l1.any() or np.isfinite(self.penalties.max_norm).any():
+        if self.penalties.has("group_l1") or self.penalties.has("max_norm"):
             return self.engine.prox(flat, np.broadcast_to(metric, flat.shape))
         return np.sign(flat) * np.maximum(np.abs(flat) - metric * self.l1, 0)

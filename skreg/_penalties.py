@@ -12,7 +12,25 @@ import numpy as np
 
 from skreg._architecture import n_parameters, views
 
-TERMS = ("l1", "l2", "group_l1", "l2_anchor")  # in the order of the kernels' terms
+
+class Kind(NamedTuple):
+    """What is to be known of a strength, besides its formula."""
+
+    off: float = 0.0
+    is_plain: bool = False  # whether the step of a solver knows of it
+    has_kink: bool = False  # whether it sets weights to exact zeros
+    takes_factors: bool = False  # whether ``feature_penalty`` multiplies it
+    is_term: bool = True  # of the objective, and not a constraint
+
+
+KINDS = {  # terms stand in the order of the kernels'
+    "l1": Kind(is_plain=True, has_kink=True, takes_factors=True),
+    "l2": Kind(is_plain=True, takes_factors=True),
+    "group_l1": Kind(has_kink=True, takes_factors=True),
+    "l2_anchor": Kind(),
+    "max_norm": Kind(off=np.inf, is_term=False),
+}
+TERMS = tuple(name for name, kind in KINDS.items() if kind.is_term)
 
 # A factor that makes a strength larger than this excludes its feature, as infinity does. Nothing
 # is left of a weight that is pulled so hard, but L-BFGS would get no further with the others, and
@@ -33,20 +51,20 @@ class Penalties(NamedTuple):
     factors: np.ndarray | None = None  # one per feature; infinity excludes it
     groups: tuple | None = None  # arrays of columns that hold every feature once
 
+    def has(self, name):
+        """Return whether a strength is on for some matrix."""
+        return bool((getattr(self, name) != KINDS[name].off).any())
+
     @property
     def is_structured(self):
         """Whether more than l1 and l2 with one strength per matrix is asked for."""
-        return bool(
-            self.group_l1.any()
-            or self.l2_anchor.any()
-            or np.isfinite(self.max_norm).any()
-            or (self.factors is not None and not self.frozen[0])
-        )
+        has_factors = self.factors is not None and not self.frozen[0]
+        return has_factors or any(self.has(name) for name in KINDS if not KINDS[name].is_plain)
 
     @property
     def has_kinks(self):
         """Whether some term sets weights to exact zeros."""
-        return bool(self.l1.any() or self.group_l1.any())
+        return any(self.has(name) for name in KINDS if KINDS[name].has_kink)
 
     @property
     def lowest(self):
@@ -59,16 +77,16 @@ def make_penalties(n_matrices, **given):
 
     Strengths on frozen matrices are dropped; features stay excluded.
     """
-    off = {"l1": 0.0, "l2": 0.0, "group_l1": 0.0, "l2_anchor": 0.0, "max_norm": np.inf}
     frozen = np.broadcast_to(given.pop("frozen", False), n_matrices).copy()
     factors, groups = given.pop("factors", None), given.pop("groups", None)
     strengths = {}
-    for name, default in off.items():
-        value = np.broadcast_to(given.pop(name, default), n_matrices).astype(np.float64)
-        strengths[name] = np.where(frozen, default, value)
+    for name, kind in KINDS.items():
+        value = np.broadcast_to(given.pop(name, kind.off), n_matrices).astype(np.float64)
+        strengths[name] = np.where(frozen, kind.off, value)
     if factors is not None:
         factors = np.where(frozen[0] & np.isfinite(factors), 1.0, factors)
-        strongest = max(float(strengths[name][0]) for name in ("l1", "l2", "group_l1"))
+        scaled = (name for name, kind in KINDS.items() if kind.takes_factors)
+        strongest = max(float(strengths[name][0]) for name in scaled)
         factors = None if (factors == 1).all() else usable_factors(factors, strongest)
     return Penalties(**strengths, frozen=frozen, factors=factors, groups=groups, **given)
 

@@ -12,7 +12,7 @@ from skreg._parameters import (
     read_groups,
     strengths,
 )
-from skreg._penalties import make_penalties
+from skreg._penalties import TERMS, make_penalties
 from skreg.augmentation import as_list, is_off, plan_augmentation
 
 NEEDS_BATCHES = (
@@ -110,19 +110,15 @@ def network_penalties(estimator, n_matrices):
     factors = feature_factors(
         "feature_penalty", estimator.feature_penalty, estimator.n_features_in_
     )
-    group_l1 = strengths("group_l1", estimator.group_l1, n_matrices)
-    if group_l1[0] > 0:
+    given = {name: strengths(name, getattr(estimator, name), n_matrices) for name in TERMS}
+    if given["group_l1"][0] > 0:
         equal_factors(factors, groups)
     if factors is not None and estimator._columns is not None:
         factors = factors[estimator._columns]
     groups = read_groups(groups, estimator._columns)
     return make_penalties(
         n_matrices,
-        **{
-            name: strengths(name, getattr(estimator, name), n_matrices)
-            for name in ("l1", "l2", "l2_anchor")
-        },
-        group_l1=group_l1,
+        **given,
         max_norm=max_norms("max_norm", estimator.max_norm, n_matrices),
         frozen=frozen_matrices("frozen_layers", estimator.frozen_layers, n_matrices),
         factors=factors,
