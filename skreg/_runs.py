@@ -251,7 +251,7 @@ class StochasticRun(Run):
             leg.memory, estimator.t_ = None, engine.n_seen
             if pauses:  # the leg remembers what a warm start would go on from
                 leg.keep(engine)
-            latest = self._end(engine, progress, (leg.n_epochs, diverged), incremental)
+            latest = self._end(engine, progress, leg.n_epochs, diverged, incremental)
             if not (incremental or pauses or progress.interrupted):
                 self._polish(engine, progress, validate)
             engine.release()
@@ -337,13 +337,12 @@ class StochasticRun(Run):
             clear_excluded(cleared[name], self.network.units, self.penalties)
         return cleared
 
-    def _end(self, engine, progress, outcome, incremental):
+    def _end(self, engine, progress, n_epochs, diverged, incremental):
         """Restore the best weights, or report a divergence.
 
         Return what training goes on from where that is not what predicts, else None.
         """
         estimator = self.estimator
-        n_epochs, diverged = outcome
         if diverged and progress.best is None:
             raise ValueError(DIVERGED.format(estimator.learning_rate_init))
         if diverged:

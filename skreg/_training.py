@@ -128,13 +128,13 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
             n = pace.n_epochs(min(plan.max_iter - n_epochs, _epochs_until_stop(plan, progress)))
             epoch = progress.n_calls if plan.incremental else n_epochs
             with pace:
-                engine.train_epochs(_rates(engine, plan, progress, (epoch, n)), draws)
+                engine.train_epochs(_rates(engine, plan, progress, epoch, n), draws)
             records, n_booked = engine.take_records(), len(history)
             for record in records:
                 row = _row(record)
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
                 if not diverged:
-                    _judge(engine, plan, progress, row, (n_epochs + 1, validation))
+                    _judge(engine, plan, progress, row, n_epochs + 1, validation)
                 _book(row, engine, history)
                 n_epochs += 1
             asked = watch.end()
@@ -170,9 +170,9 @@ def _epochs_until_stop(plan, progress):
     return plan.max_iter if _is_planned(plan) else progress.patience.least_left
 
 
-def _rates(engine, plan, progress, place):
-    """Return the learning rates of epochs; ``place`` is the first one and their number."""
-    (first, n), n_rows = place, engine.order.size
+def _rates(engine, plan, progress, first, n):
+    """Return the learning rates of ``n`` epochs from epoch ``first`` on."""
+    n_rows = engine.order.size
     return [
         learning_rate(plan.schedule, first + i, engine.n_seen + i * n_rows, progress.divisions)
         for i in range(n)
@@ -230,9 +230,8 @@ def observe(row, number, patience, validate, verbose):
     return patience.observe(row["validation_score"]) if patience.watches_score else is_best
 
 
-def _judge(engine, plan, progress, row, now):
+def _judge(engine, plan, progress, row, number, validation):
     """Observe an epoch, and keep its weights where early stopping may come back to them."""
-    number, validation = now
     is_best = observe(row, number, progress.patience, validation, plan.verbose)
     if is_best and plan.early_stopping:
         with engine.averaged():

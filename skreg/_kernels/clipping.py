@@ -8,7 +8,6 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.job import (
     BIASES_AT,
-    FINISH_PLUG,
     FROZEN,
     GRADIENT,
     L2,
@@ -25,7 +24,6 @@ from skreg._kernels.learn import update_bias, update_rows
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.penalties import sum_squares
-from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Step
 from skreg._kernels.team import meet
 
@@ -39,8 +37,6 @@ def clip(tid, team, job, step):
     if not meet(team):
         return False
     update_blocks(tid, team, job, clip_step(job, step))
-    if plug(job, FINISH_PLUG) != 0:
-        return call(plug(job, FINISH_PLUG), (tid, team, job))
     return True
 
 

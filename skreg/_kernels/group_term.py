@@ -19,8 +19,6 @@ from skreg._kernels.job import (
     PADDED_FAN_IN,
     PANELS,
     ROW_FACTORS,
-    SUMS,
-    TILES_AT,
     UNITS,
     WEIGHTS,
     WEIGHTS_AT,
@@ -31,7 +29,7 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.lanes import load_first, store
-from skreg._kernels.learn import empty_lanes
+from skreg._kernels.learn import empty_sums, tile_sums
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.scratch import stack_array
 from skreg._kernels.team import share
@@ -95,30 +93,22 @@ def place_of(job, k):
 
 
 @jit
-def first_group_tile(job, k):
-    """Return the number of the first tile of matrix k among the lane sums of the group term."""
-    layout = job.layout
-    return GROUP_TERM * layout[TILES_AT, layout.shape[1] - 1] + layout[TILES_AT, k]
-
-
-@jit
 def clear_row_values(job, k, rows):
     """Empty the lane sums of the group term of rows of matrix k."""
     for row in range(rows[0], rows[1], TILE_ROWS):
-        empty_lanes(job, SUMS, first_group_tile(job, k) + row // TILE_ROWS)
+        empty_sums(job, GROUP_TERM, k, row)
 
 
 @jit
 def add_row_values(job, k, groups, strengths, norms):
     """Add the values of rows, each a group, to the lane sums of their tiles."""
-    sums, tile, n = numbers(job, SUMS), first_group_tile(job, k), groups.n_groups
-    j = 0
+    n, j = groups.n_groups, 0
     while j < n:
         row = groups.first + j
         stop, value = min(n, j + TILE_ROWS - row % TILE_ROWS), job.kind.dtype.type(0)
         for i in range(j, stop):
             value += strengths[i] * norms[i] if strengths[i] != np.inf else 0
-        sums[(tile + row // TILE_ROWS) * lanes_of(job)] += value
+        tile_sums(job, GROUP_TERM, k, row)[0] += value
         j = stop
 
 

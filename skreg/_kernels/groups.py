@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import inlined, jit
-from skreg._kernels.folds import totals
 from skreg._kernels.lanes import count, load, load_first, square_root, store, total, where
 from skreg._kernels.scratch import stack_array
+from skreg._kernels.totals import totals
 
 MOST_NEWTON_STEPS = 30
 

@@ -47,8 +47,8 @@ BLOCK = 64  # rows of fan-in
 def learn(tid, team, job, batch, step):
     """Learn from the deltas of a `Batch`; return False where the team was aborted."""
     learn_blocks(tid, team, job, batch, step)
-    if plug(job, CLIP_PLUG) != 0:
-        return call(plug(job, CLIP_PLUG), (tid, team, job, step))
+    if plug(job, CLIP_PLUG) != 0 and not call(plug(job, CLIP_PLUG), (tid, team, job, step)):
+        return False
     if plug(job, FINISH_PLUG) != 0:
         return call(plug(job, FINISH_PLUG), (tid, team, job))
     return True
@@ -144,11 +144,22 @@ def update_bias(job, k, step):
 
 
 @jit
-def empty_lanes(job, slot, tile):
-    """Return the lane sums number ``tile`` in ``slot``, zeroed."""
-    width = lanes_of(job)
-    sums = part(numbers(job, slot), tile * width, width)
-    for j in range(width):
+def tile_sums(job, term, k, row):
+    """Return the lane sums of a term of the penalty over the tile of matrix k that holds ``row``.
+
+    The sums of all tiles of all matrices follow one another, term after term.
+    """
+    layout, width = job.layout, lanes_of(job)
+    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
+    number = term * n_tiles + layout[TILES_AT, k] + row // TILE_ROWS
+    return part(numbers(job, SUMS), number * width, width)
+
+
+@jit
+def empty_sums(job, term, k, row):
+    """Return the same, zeroed."""
+    sums = tile_sums(job, term, k, row)
+    for j in range(sums.size):
         sums[j] = 0
     return sums
 
@@ -158,12 +169,9 @@ def note_penalties(job, k, rows):
     """Store the lane sums of the penalties of weight rows ``rows[0]:rows[1]``, tile by tile."""
     layout, width = job.layout, lanes_of(job)
     weights = numbers(job, WEIGHTS)
-    l1, l2, sums = numbers(job, L1)[k], numbers(job, L2)[k], numbers(job, SUMS)
-    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
+    l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]
     for row in range(rows[0], rows[1], TILE_ROWS):
-        number = layout[TILES_AT, k] + row // TILE_ROWS
-        absolute = part(sums, (L1_TERM * n_tiles + number) * width, width)
-        squared = part(sums, (L2_TERM * n_tiles + number) * width, width)
+        absolute, squared = tile_sums(job, L1_TERM, k, row), tile_sums(job, L2_TERM, k, row)
         start, panel = packed_at(job, k, 0, row), layout[PADDED_FAN_IN, k] * width
         tile = Tile(start, TILE_ROWS, panel, layout[PANELS, k])
         store_penalties(weights, tile, absolute, squared, l1, l2)

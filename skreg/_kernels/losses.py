@@ -105,8 +105,8 @@ def absolute_error(z, y, parameter):
 def huber(z, y, parameter):
     """Return the loss of Huber (1964) and its derivative: z - y, clipped at ``parameter``."""
     r = z - y
-    clipped = where(r > parameter, parameter, where(r < -parameter, -parameter, r))
-    return clipped * (r - 0.5 * clipped), clipped
+    slope = where(r > parameter, parameter, where(r < -parameter, -parameter, r))
+    return slope * (r - 0.5 * slope), slope
 
 
 @inlined

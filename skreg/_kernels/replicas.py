@@ -146,14 +146,13 @@ def full_gradient_of_parts(tid, team, job, own):
         if not meet(team):
             return
         if not adds_in_place:
-            add_chunks(tid, team, job, (n_chunks, side), start == 0)
+            add_chunks(tid, team, job, n_chunks, side, start == 0)
             side = 1 - side
 
 
 @jit
-def add_chunks(tid, team, job, chunks, is_first):
+def add_chunks(tid, team, job, n_chunks, side, is_first):
     """Add this member's share of the gradients of a round of chunks to those before it."""
-    n_chunks, side = chunks
     gradient = numbers(job, GRADIENT)
     start, stop = share(tid, team.n_threads, gradient.size, lanes_of(job))
     if is_first:

@@ -35,8 +35,6 @@ from skreg._kernels.job import (
     MAX_NORM,
     PANELS,
     ROW_FACTORS,
-    SUMS,
-    TILES_AT,
     UNITS,
     WEIGHTS,
     integers,
@@ -46,7 +44,7 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.lanes import load, store
-from skreg._kernels.learn import empty_lanes, note_penalties, segment
+from skreg._kernels.learn import empty_sums, note_penalties, segment
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.max_norm import project_columns, square_columns
 from skreg._kernels.network import transpose_weights
@@ -89,10 +87,8 @@ def add_l2_by_feature(job, rows, scale):
     weights, gradient = numbers(job, WEIGHTS), numbers(job, GRADIENT)
     l1, l2, factors = numbers(job, L1)[0], numbers(job, L2_BY_FEATURE)[0], numbers(job, ROW_FACTORS)
     half, strength = l2 / number(2), l2 * number(scale)
-    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
     for row in range(rows[0], rows[1], TILE_ROWS):
-        absolute = empty_lanes(job, SUMS, L1_TERM * n_tiles + row // TILE_ROWS)
-        squared = empty_lanes(job, SUMS, L2_TERM * n_tiles + row // TILE_ROWS)
+        absolute, squared = empty_sums(job, L1_TERM, 0, row), empty_sums(job, L2_TERM, 0, row)
         first, second = load(absolute, 0), load(squared, 0)
         for p in range(layout[PANELS, 0]):
             at = packed_at(job, 0, p, row)
@@ -116,10 +112,8 @@ def add_anchor_gradient(job, k, rows, scale):
     weights, gradient, anchor = numbers(job, WEIGHTS), numbers(job, GRADIENT), numbers(job, ANCHOR)
     back = numbers(job, L2_ANCHOR)[k]
     half, strength = back / number(2), back * number(scale)
-    n_tiles = layout[TILES_AT, layout.shape[1] - 1]
     for row in range(rows[0], rows[1], TILE_ROWS):
-        tile = ANCHOR_TERM * n_tiles + layout[TILES_AT, k] + row // TILE_ROWS
-        sums = empty_lanes(job, SUMS, tile)
+        sums = empty_sums(job, ANCHOR_TERM, k, row)
         distance = load(sums, 0)
         for p in range(layout[PANELS, k]):
             at = packed_at(job, k, p, row)

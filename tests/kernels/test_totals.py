@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from skreg._jit import jit
-from skreg._kernels.folds import totals
 from skreg._kernels.lanes import count, store
 from skreg._kernels.scratch import STACK_SIZE
+from skreg._kernels.totals import totals
 
 
 @jit
