@@ -18,13 +18,13 @@ from skreg._labels import (
     MULTILABEL,
     LabelsMixin,
     check_classes,
+    check_known,
     check_labels,
     check_same_kind,
     classes_of,
     label_codes,
     label_type,
     refuse_unseen,
-    unseen_labels,
     weighted_by_class,
 )
 from skreg._scores import accuracy
@@ -338,31 +338,12 @@ class MLPClassifier(LabelsMixin, BaseMLP):
             self._label_type, self.classes_ = label_type(y), classes_of(y)
             self._sparse_labels = sparse
         else:
-            self._check_known(y, incremental)
+            starts_warm = self.warm_start and not incremental
+            check_known(y, self.classes_, self._label_type, starts_warm)
         self.out_activation_ = "softmax" if self._label_type == MULTICLASS else "logistic"
         target = label_codes(y, self.classes_, self._label_type)
         self.n_outputs_ = self._n_outputs(target)
         return target
-
-    def _check_known(self, y, incremental):
-        """Refuse labels that the network was not built for, in scikit-learn's words."""
-        if y.ndim == 2:
-            label_type(y)  # knows what to do with several targets
-        unseen = unseen_labels(y, self.classes_)
-        if self.warm_start and not incremental:
-            classes = classes_of(y)
-            if unseen.size or classes.size != self.classes_.size:
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same "
-                    "classes as in the previous call to fit. Previously "
-                    f"got {self.classes_}, `y` has {classes}"
-                )
-        elif unseen.size:
-            raise ValueError(
-                "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes_}. 'y' has {classes_of(y)}."
-            )
-        check_same_kind("y", y, self.classes_, self._label_type)
 
     def _encode_validation(self, y_val, dtype=np.float64, name="y_val"):
         y_val = check_labels(name, y_val)

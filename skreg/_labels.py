@@ -149,6 +149,28 @@ def unseen_labels(y, classes):
     return found[classes[places] != found]
 
 
+def check_known(y, classes, kind, starts_warm):
+    """Refuse labels that the network was not built for, in scikit-learn's words.
+
+    A warm start needs all of its ``classes``, `partial_fit` none but these.
+    """
+    if y.ndim == 2:
+        label_type(y)  # knows what to do with several targets
+    unseen = unseen_labels(y, classes)
+    if starts_warm and (unseen.size or classes_of(y).size != classes.size):
+        raise ValueError(
+            "warm_start can only be used where `y` has the same "
+            "classes as in the previous call to fit. Previously "
+            f"got {classes}, `y` has {classes_of(y)}"
+        )
+    if unseen.size:
+        raise ValueError(
+            "`y` has classes not in `self.classes_`. "
+            f"`self.classes_` has {classes}. 'y' has {classes_of(y)}."
+        )
+    check_same_kind("y", y, classes, kind)
+
+
 def refuse_unseen(name, y, classes):
     """Refuse labels of rows that are not trained on where training has none of them."""
     known, unseen = "y" if name == "y_val" else "the network", unseen_labels(y, classes)
