@@ -21,7 +21,7 @@ from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY
 from skreg._kernels.solvers import SOLVERS
-from skreg._lbfgs import LbfgsRun
+from skreg._lbfgs_run import LbfgsRun
 from skreg._parameters import activation_names, dropout_rates, fill_starting_values, hidden_units
 from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs

@@ -105,10 +105,9 @@ random_state : int, RandomState instance or None, default=None
 tol : float, default=1e-4
     Improvements of the training loss, or of the validation score, below this do not count; with
     "lbfgs", the largest component of the gradient at which it stops. Without hidden layers and
-    under a penalty it goes on from 1e-4, or less, to 1e-7 (1e-9 under ``l1`` alone, but for the
-    squared error), or to a millionth of ``l2`` if that is less, as long as ``max_iter`` lasts:
-    weights are those of Lasso and its like there, to about 1e-5. The training loss ends no fit
-    with "cosine" or "one_cycle", which run for ``max_iter`` epochs.
+    under a penalty, where columns and targets are standardized for it, it goes on from 1e-4, or
+    less, to 1e-9 as long as ``max_iter`` lasts: there the weights are those of Lasso and its like.
+    The training loss ends no fit with "cosine" or "one_cycle", which run for ``max_iter`` epochs.
 verbose : bool, default=False
     Whether the loss is printed after every epoch.
 warm_start : bool, default=False

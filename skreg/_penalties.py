@@ -180,6 +180,7 @@ class Terms:
         self.l1 = parameter_strengths(units, penalties.l1, factors)
         self.l2 = parameter_strengths(units, penalties.l2, factors)
         self.l2_anchor = parameter_strengths(units, penalties.l2_anchor)
+        self.curvature = self.l2 + self.l2_anchor  # of the smooth terms, parameter by parameter
         self._has_l1 = self.l1.any()  # vectors of zeros are not worth their time
         self._is_anchored = anchor is not None and self.l2_anchor.any()
 

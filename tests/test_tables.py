@@ -20,7 +20,7 @@ from skreg._augmenting import Transform, plan_augmentation
 from skreg._engine import Engine
 from skreg._job import NO_RULE, WRITTEN_SLOTS, Network, Rows, Table, Task, _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, losses, solvers
-from skreg._lbfgs import USUAL_TOL, slope_beyond
+from skreg._lbfgs import is_penalized_linear
 from skreg._objective import Objective
 from skreg._penalties import TERMS, Penalties, make_penalties
 from skreg._regularization import NEEDS_BATCHES
@@ -223,8 +223,8 @@ def test_lbfgs_knows_every_penalty_under_which_it_goes_on(name):
     units = 4, 2
     engine = SimpleNamespace(network=Network.plain(units, (activations.IDENTITY,)))
     objective = Objective(engine, make_penalties(1, **{name: 0.1}), np.zeros(n_parameters(units)))
-    message = f"enter {name} in `slope_beyond` of skreg/_lbfgs.py, or in NEEDS_BATCHES"
-    assert slope_beyond(objective, USUAL_TOL) < USUAL_TOL, message
+    message = f"enter {name} in `Terms.curvature` of skreg/_penalties.py, or in NEEDS_BATCHES"
+    assert is_penalized_linear(objective), message
 
 
 # Parameters.

@@ -1,0 +1,154 @@
+"""The variables in which L-BFGS looks for the minimum of a linear model.
+
+Columns of X whose means are far from zero tie their weights to the bias, and columns of different
+scales bend J by different amounts: L-BFGS, which begins with the same curvature everywhere, would
+end far from the minimum. J itself stays what it is; only its variables are others.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import gen_batches
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+from skreg._architecture import views
+from skreg._kernels.losses import (
+    ABSOLUTE_ERROR,
+    BINARY_LOG_LOSS,
+    HUBER,
+    LOG_LOSS,
+    POISSON,
+    QUANTILE,
+    SOFT_LOG_LOSS,
+    SQUARED_ERROR,
+)
+
+ROWS_AT_A_TIME = 4096  # that are converted to double precision
+NEGLIGIBLE = 1e-10  # of variables whose usual size is 1
+LEAST_SPREAD = 1e-10  # of a column, relative to its size: below, it is constant but for rounding
+
+
+class Plain:
+    """The parameters themselves."""
+
+    def __init__(self, objective):
+        self.bends = objective.terms.curvature
+        self.l1, self.unit = objective.l1, 1.0
+
+    def of(self, flat):
+        """Return the variables that stand for flat parameters, as a new vector."""
+        return flat.astype(np.float64)
+
+    def flat(self, x):
+        """Return the flat parameters that variables stand for."""
+        return x
+
+    def pull_back(self, value, gradient):
+        """Return the value of J and its gradient with respect to the variables."""
+        return value, gradient
+
+
+class Standardized:
+    """Weights of centred columns, each scaled so that J bends by about 1 along it (Jacobi).
+
+    ``u_jk = s_jk w_jk`` and ``c_k = s_k (b_k + sum_j m_j w_jk)`` with the mean m_j of a column and
+    ``s_jk^2 = (h_k v_j + l2_jk + l2_anchor_jk) / unit``, where v_j is its variance, h_k the mean
+    curvature of the loss of an output, and ``s_k^2 = h_k / unit``. J is divided by ``unit``, which
+    is of the size of the loss without weights: what L-BFGS compares has no units.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of a network with a single weight matrix.
+
+    Attributes
+    ----------
+    l1, bends : array of shape (n_parameters,)
+        Strengths of l1, and the least curvature that smooth penalties give, in these variables.
+    unit : float
+    """
+
+    def __init__(self, objective):
+        task, terms = objective.engine.task, objective.terms
+        self._units = task.network.units
+        rows, index = task.train, objective.engine.order
+        mean, variance = moments(rows.X, rows.weight, index)
+        if (factors := objective.penalties.factors) is not None:
+            mean = np.where(np.isinf(factors), 0.0, mean)  # what is excluded stays at zero
+        curvature, self.unit = curvature_of(task.network.loss, rows, index)
+        squares = terms.curvature.copy()
+        coefs, intercepts = views(squares, self._units)
+        coefs[0] += variance[:, None] * curvature
+        intercepts[0][:] = curvature
+        self._mean = mean[:, None]
+        self._scale = np.sqrt(np.where(squares > 0, squares, 1.0) / self.unit)
+        self.l1 = objective.l1 / (self._scale * self.unit)
+        self.bends = terms.curvature / (self._scale**2 * self.unit)
+
+    def _layer(self, vector):
+        coefs, intercepts = views(vector, self._units)
+        return coefs[0], intercepts[0]
+
+    def of(self, flat):
+        """Return the variables that stand for flat parameters, as a new vector."""
+        x = flat.astype(np.float64)
+        coef, intercept = self._layer(x)
+        intercept += (self._mean * coef).sum(axis=0)
+        x *= self._scale
+        return x
+
+    def flat(self, x):
+        """Return the flat parameters that variables stand for; under l1 rounding is no weight."""
+        is_rounding = (self.l1 > 0) & (np.abs(x) < NEGLIGIBLE)
+        flat = np.where(is_rounding, 0.0, x / self._scale)
+        coef, intercept = self._layer(flat)
+        intercept -= (self._mean * coef).sum(axis=0)
+        return flat
+
+    def pull_back(self, value, gradient):
+        """Return the value of J and its gradient with respect to the variables."""
+        gradient = gradient / (self._scale * self.unit)
+        coef, intercept = self._layer(gradient)
+        scale, of_intercept = self._layer(self._scale)
+        with np.errstate(invalid="ignore"):  # where a step has gone so far that J overflows
+            coef -= self._mean * (intercept * of_intercept) / scale
+        return value / self.unit, gradient
+
+    def of_bias_alone(self, flat):
+        """Return the variables that stand for flat parameters without their weights."""
+        flat = flat.copy()
+        self._layer(flat)[0][:] = 0
+        return self.of(flat)
+
+
+def moments(X, weight, index):
+    """Return the mean and variance of every column of X[index], each row with its weight or with 1.
+
+    A dense X is read some rows at a time: no copy of all of it is made.
+    """
+    share = np.ones(index.size) if weight is None else weight[index].astype(np.float64)
+    share /= share.sum()
+    if sp.issparse(X):
+        mean, variance = mean_variance_axis(X[index], axis=0, weights=share)
+        mean, variance = mean.astype(np.float64), variance.astype(np.float64)
+    else:
+        blocks = list(gen_batches(index.size, ROWS_AT_A_TIME))
+        mean = sum(share[rows] @ X[index[rows]].astype(np.float64) for rows in blocks)
+        variance = sum(share[rows] @ (X[index[rows]] - mean) ** 2 for rows in blocks)
+    spread = variance > LEAST_SPREAD**2 * (mean**2 + variance)
+    return mean, np.where(spread, variance, 0.0)
+
+
+def curvature_of(loss, rows, index):
+    """Return how much a loss bends on average, per output, and the size of its values.
+
+    Both of the model without weights: at most for log losses, roughly for losses with kinks.
+    """
+    if loss in (BINARY_LOG_LOSS, LOG_LOSS, SOFT_LOG_LOSS):
+        return 0.25, 1.0
+    mean, variance = moments(rows.target, rows.weight, index)
+    if loss == POISSON:
+        curvature = np.where(mean > 0, mean, 1.0)
+        return curvature, float(curvature.mean())
+    is_of_location = loss in (SQUARED_ERROR, HUBER, ABSOLUTE_ERROR, QUANTILE)
+    size = float(variance.mean()) if is_of_location else 1.0
+    return 1.0, size if size > 0 else 1.0
