@@ -61,6 +61,12 @@ def is_grouped(job, k):
 
 
 @jit
+def has_groups(job, k):
+    """Return whether matrix k has groups of several rows that a penalty shrinks."""
+    return is_grouped(job, k) and numbers(job, GROUP_L1)[k] > 0
+
+
+@jit
 def add_penalty_gradients(job, k, rows, step):
     """Add the gradients of smooth penalties that the solver does not know of; note their values.
 
@@ -128,18 +134,14 @@ def add_anchor_gradient(job, k, rows, scale):
 def update_structured(job, k, rows, step):
     """Take the step on weight rows ``rows[0]:rows[1]`` of matrix k with its proximal operators."""
     layout, width, number = job.layout, lanes_of(job), job.kind.dtype.type
-    l1, group_l1 = numbers(job, L1)[k], numbers(job, GROUP_L1)[k]
     l2 = numbers(job, L2)[k] * number(step.clip)
-    is_proximal = l1 > 0 or group_l1 > 0
+    is_proximal = has_prox(job, k)
     for p in range(layout[PANELS, k]):
         at = packed_at(job, k, p, rows[0])
         block = segment(job, at, (rows[1] - rows[0]) * width)
         move(job.rule, step, block, l2, is_proximal)
-    prox_rows(job, k, rows, l1)
-    comes_later = group_l1 > 0 and is_grouped(job, k)
-    if group_l1 > 0 and not comes_later:
-        prox_group_rows(job, k, rows)
-    if is_proximal and not comes_later:
+    prox_rows(job, k, rows)
+    if is_proximal and not has_groups(job, k):
         land_rows(job, k, rows)
     if k >= job.lowest and not is_finished_later(job, k):
         transpose_weights(job, k, rows[0], min(rows[1], layout[UNITS, k]))
@@ -147,12 +149,25 @@ def update_structured(job, k, rows, step):
 
 
 @jit
-def prox_rows(job, k, rows, l1):
+def has_prox(job, k):
+    """Return whether weights of matrix k have a proximal operator: they land where it puts them."""
+    return numbers(job, L1)[k] > 0 or numbers(job, GROUP_L1)[k] > 0
+
+
+@jit
+def prox_rows(job, k, rows):
+    """Apply the proximal operators that need one row at a time to rows of matrix k."""
+    if numbers(job, L1)[k] > 0:
+        shrink_rows(job, k, rows)
+    if numbers(job, GROUP_L1)[k] > 0 and not is_grouped(job, k):
+        prox_group_rows(job, k, rows)
+
+
+@jit
+def shrink_rows(job, k, rows):
     """Apply the proximal operator of l1 to weight rows ``rows[0]:rows[1]`` of matrix k."""
-    layout, width = job.layout, lanes_of(job)
+    layout, width, l1 = job.layout, lanes_of(job), numbers(job, L1)[k]
     weights, metric = numbers(job, WEIGHTS), numbers(job, GRADIENT)
-    if l1 == 0:
-        return
     for p in range(layout[PANELS, k]):
         at = packed_at(job, k, p, rows[0])
         if has_factors(job, k):
@@ -166,8 +181,7 @@ def prox_rows(job, k, rows, l1):
 @jit
 def is_finished_later(job, k):
     """Return whether the weights of matrix k are final only in `finish`."""
-    has_groups = is_grouped(job, k) and numbers(job, GROUP_L1)[k] > 0
-    return has_groups or numbers(job, MAX_NORM)[k] < np.inf
+    return has_groups(job, k) or numbers(job, MAX_NORM)[k] < np.inf
 
 
 @jit
@@ -193,8 +207,7 @@ def finish(tid, team, job):
 @jit
 def finish_groups(tid, team, job):
     """Shrink groups of several rows, which may be several members'; False where aborted."""
-    first_moves = not job.layout[FROZEN, 0]
-    if is_grouped(job, 0) and numbers(job, GROUP_L1)[0] > 0 and first_moves:
+    if has_groups(job, 0):  # never where the matrix is frozen: nothing penalizes it
         if not meet(team):
             return False
         prox_feature_groups(tid, team, job)
@@ -260,16 +273,13 @@ def prox_all(tid, team, job):
 
     That metric stands where gradients do. For a single member: nothing waits.
     """
-    l1, group_l1 = numbers(job, L1), numbers(job, GROUP_L1)
     for k in range(job.layout.shape[1] - 1):
         if job.layout[FROZEN, k]:
             continue
         rows = own_rows(tid, team, job, k)
-        prox_rows(job, k, rows, l1[k])
-        if group_l1[k] > 0 and is_grouped(job, k):
+        prox_rows(job, k, rows)
+        if has_groups(job, k):
             prox_feature_groups(tid, team, job)
-        elif group_l1[k] > 0:
-            prox_group_rows(job, k, rows)
         if numbers(job, COLUMN_SQUARES).size > 0:
             square_columns(job, k, rows)
             project_columns(job, k, rows)
