@@ -194,7 +194,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         # A strength that is searched may be a pattern: one zero for each of its matrices.
         vars(probe).update(spread(network, dict.fromkeys(axes, 0.0)))
         refuse_combinations(probe, sp.issparse(data.X))
-        target, *_ = encode_rows(probe, data.y, data.weight, True, False)
+        target, *_ = encode_rows(probe, data.y, data.weight, data.X.dtype, True, False)
         check_validation(probe, validation, data.X.dtype)
         probe._network((data.X.shape[1], *hidden, probe._n_outputs(target)), 0)
         network_penalties(probe, len(hidden) + 1)

@@ -89,13 +89,13 @@ class Fold:
                 f"sample_weight is zero for all training rows of fold {self.number}; give them "
                 "weight or choose another cv."
             )
-        target, weight, index = encode_rows(network, data.y[self.train], weight, True, False)
-        n_rows = data.X.shape[0]
+        y, dtype, n_rows = data.y[self.train], data.X.dtype, data.X.shape[0]
+        target, weight, index = encode_rows(network, y, weight, dtype, True, False)
         alike = self._is_alike(target, data)
         target = data.target if alike else scattered(target, self.train, n_rows)
         if weight is not None:
             weight = scattered(weight, self.train, n_rows)
-        own = check_validation(network, self._validation, data.X.dtype)
+        own = check_validation(network, self._validation, dtype)
         rows = self.train if index.size == self.train.size else self.train[index]
         return Prepared(network, target, weight, rows, own)
 

@@ -46,7 +46,7 @@ def check_rows(estimator, rows, first_pass, incremental):
     X, y = check_data(estimator, X, y, first_pass)
     X = read_columns(estimator, X)
     weight = check_weight("sample_weight", sample_weight, X)
-    target, weight, index = encode_rows(estimator, y, weight, first_pass, incremental)
+    target, weight, index = encode_rows(estimator, y, weight, X.dtype, first_pass, incremental)
     if not estimator._y_numeric:
         target = target.astype(X.dtype, copy=False)  # numbers of classes, exact in either dtype
     return Rows(X, target, weight), index
@@ -94,19 +94,19 @@ def check_numbers(name, y):
         raise type(error)(f"{name} must hold numbers, but: {error}; {remedy}.") from None
 
 
-def encode_rows(estimator, y, weight, first_pass, incremental):
-    """Learn the outputs from validated targets.
+def encode_rows(estimator, y, weight, dtype, first_pass, incremental):
+    """Learn the outputs from validated targets; ``dtype`` is that of all computations.
 
     Returns
     -------
     target : array of shape (n_samples, n_targets)
     weight : array of shape (n_samples,) or None
-        Sample weights times class weights.
+        Sample weights times class weights, as of `lift`.
     index : array of int
         The rows that weigh something.
     """
     target = estimator._encode(y, first_pass, incremental)
-    weight = estimator._class_weights(target, weight)
+    weight = lift(estimator._class_weights(target, weight), dtype)
     index = np.arange(y.shape[0], dtype=np.min_scalar_type(-y.shape[0]))  # no wider than needed
     if weight is not None and not weight.all():
         index = np.flatnonzero(weight)
@@ -115,18 +115,22 @@ def encode_rows(estimator, y, weight, first_pass, incremental):
             f"class_weight={estimator.class_weight!r} times sample_weight is zero for every row; "
             "give some class a positive weight."
         )
-    return target, lift(weight), index
+    return target, weight, index
 
 
-def lift(weight):
+def lift(weight, dtype):
     """Return weights times a power of two that takes extreme ones into the middle of the range.
 
     Their scale does not matter, but products with very small ones would count as zero in training,
-    and very large ones are no numbers in single precision.
+    and very large ones are no numbers in single precision. What beside the largest is so small
+    that training, in ``dtype``, would take it for zero, is zero: such a row is none.
     """
-    if weight is None or SMALL_WEIGHT < weight.max() <= LARGE_WEIGHT:
-        return weight
-    return np.ldexp(weight, -np.frexp(weight.max())[1])
+    if weight is None:
+        return None
+    if not SMALL_WEIGHT < weight.max() <= LARGE_WEIGHT:
+        weight = np.ldexp(weight, -np.frexp(weight.max())[1])
+    is_lost = weight < np.finfo(dtype).tiny
+    return np.where(is_lost, weight.dtype.type(0), weight) if weight[is_lost].any() else weight
 
 
 def check_weight(name, sample_weight, X):
@@ -202,4 +206,4 @@ def check_validation(estimator, validation, dtype):
     weight = check_weight("sample_weight_val", sample_weight_val, X)
     X = read_columns(estimator, X)
     target = estimator._encode_validation(y_val, X.dtype)
-    return Validation(Rows(X, target, lift(weight)), None, y_val)
+    return Validation(Rows(X, target, lift(weight, X.dtype)), None, y_val)

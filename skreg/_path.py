@@ -305,8 +305,8 @@ def _check_validation(model, rows, validation):
     dtype = None
     if any(given is not None for given in validation.values()):
         X, y = check_data(probe, *rows[:2], True)
-        encode_rows(probe, y, None, True, False)
         dtype = X.dtype
+        encode_rows(probe, y, None, dtype, True, False)
     check_validation(probe, tuple(validation.values()), dtype)
 
 

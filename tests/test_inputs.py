@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg._inputs import lift
 
 X, LABELS = (part[::2] for part in load_iris(return_X_y=True))
 X = scale(X)
@@ -310,3 +311,38 @@ def test_a_pipeline_transforms_the_validation_rows(Estimator):
     expected = make(Estimator).fit(scale(X), y, WEIGHT, X_val=scale(X)[::2], y_val=y[::2])
     for key in ("loss", "validation_loss"):
         assert_allclose(pipeline[-1].history_[key], expected.history_[key], rtol=1e-9)
+
+
+# Weights so far apart that the small ones are none.
+
+
+@pytest.mark.parametrize("dtype, power", [("float32", 100), ("float32", 70), ("float64", 520)])
+@pytest.mark.parametrize("given", [{}, {"early_stopping": True}])
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_rows_whose_weight_is_lost_beside_others_are_none(Estimator, given, dtype, power):
+    heavy = np.arange(len(X)) % 2 == 1
+    weight = np.where(heavy, 2.0**power, 2.0**-power)
+    given = {"dtype": dtype, **given}
+    found = make(Estimator, **given).fit(X, target_of(Estimator), weight)
+    expected = make(Estimator, **given).fit(X, target_of(Estimator), heavy.astype(float))
+    assert found.t_ == expected.t_ > 0
+    for a, b in zip(found.coefs_, expected.coefs_, strict=True):
+        assert_array_equal(a, b)
+    assert found.validation_scores_ == expected.validation_scores_
+
+
+def test_rows_whose_class_weight_is_lost_beside_others_are_none():
+    given = {"dtype": "float32", "early_stopping": True}
+    found = make(MLPClassifier, class_weight={0: 1e-60, 2: 0}, **given).fit(X, LABELS)
+    expected = make(MLPClassifier, class_weight={0: 0, 2: 0}, **given).fit(X, LABELS)
+    assert found.t_ == expected.t_ > 0
+    for a, b in zip(found.coefs_, expected.coefs_, strict=True):
+        assert_array_equal(a, b)
+    assert found.validation_scores_ == expected.validation_scores_
+
+
+def test_weights_of_ordinary_size_are_the_callers_array():
+    for weight in (None, np.array([0.0, 1.0, 1e-30])):
+        assert lift(weight, np.dtype(np.float32)) is weight
+    assert_array_equal(lift(np.array([1.0, 1e-39]), np.dtype(np.float32)), [1, 0])
+    assert_array_equal(lift(np.array([1.0, 1e-39]), np.dtype(np.float64)), [1, 1e-39])
