@@ -270,12 +270,16 @@ def _warn_beyond_the_plan(plan, progress):
 
 
 def _warn_of_overflow(records):
-    """Warn where the latest loss is no number, though the weights still are."""
-    if records and not math.isfinite(_row(records[-1])["loss"]):
+    """Warn where the latest loss, or its penalty, is no number, though the weights still are."""
+    row = _row(records[-1]) if records else {}
+    spoiled = [name for name in ("loss", "penalty") if not math.isfinite(row.get(name, 0.0))]
+    if spoiled:
+        what = "training loss" if spoiled[0] == "loss" else "penalty on the weights"
         warn(
-            f"The training loss is {_row(records[-1])['loss']}: numbers are too large to learn "
-            "from. Scale the features (StandardScaler) and the targets "
-            "(TransformedTargetRegressor), or lower learning_rate_init.",
+            f"The {what} is {row[spoiled[0]]}: numbers are too large to learn from. Scale the "
+            "features (StandardScaler) and the targets (TransformedTargetRegressor), or lower "
+            "learning_rate_init; strengths of regularization that are very large have this effect "
+            "as well.",
             ConvergenceWarning,
         )
 

@@ -408,6 +408,16 @@ def test_a_loss_that_is_no_number_is_told_though_the_weights_are(diabetes, solve
     assert np.isfinite(network.coefs_[0]).all()
 
 
+def test_a_penalty_that_is_no_number_is_told_though_the_loss_is_one(classes):
+    network = MLPClassifier((8,), solver="sgd", momentum=0.0, learning_rate_init=0.1, l2=[0, 30.0],
+                            dtype="float32", max_iter=90, n_iter_no_change=np.inf,
+                            random_state=0)  # fmt: skip
+    message = "penalty on the weights is inf: .* lower learning_rate_init; strengths of regulariz"
+    with pytest.warns(ConvergenceWarning, match=message):
+        network.fit(*classes)
+    assert network.loss_ == np.inf and np.isfinite(network.history_["loss"][-1])
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_verbose_prints_every_epoch(classes, solver, capsys):
     network = MLPClassifier((4,), solver=solver, max_iter=3, early_stopping=True, verbose=True,
