@@ -43,7 +43,7 @@ def learning_rate(schedule, epoch, n_seen, divisions):
         How often ``adaptive`` has divided the rate.
     """
     if schedule.name == "invscaling":
-        return schedule.rate / (n_seen + 1) ** schedule.power_t if n_seen else schedule.rate
+        return _scale_inversely(schedule, n_seen)
     if schedule.name == "adaptive":
         rate = schedule.rate
         for _ in range(divisions):
@@ -54,6 +54,14 @@ def learning_rate(schedule, epoch, n_seen, divisions):
     if schedule.name == "one_cycle":
         return _one_cycle(schedule.rate, epoch / schedule.n_epochs)
     return schedule.rate
+
+
+def _scale_inversely(schedule, n_seen):
+    """Divide by a power of the samples; what is beyond all floats leaves nothing of the rate."""
+    try:
+        return schedule.rate / (n_seen + 1) ** schedule.power_t if n_seen else schedule.rate
+    except OverflowError:
+        return 0.0
 
 
 def _anneal(first, last, progress):

@@ -35,6 +35,15 @@ def test_rates_are_those_of_the_formula(name):
     np.testing.assert_allclose(rates(name, power_t=0.3), expected, rtol=1e-12)
 
 
+def test_a_power_beyond_all_floats_leaves_nothing_of_the_rate(data):
+    assert rates("invscaling", power_t=200.0)[:2] == [0.5, 0.5 / 8**200.0]
+    assert rates("invscaling", n_rows=60, power_t=200.0) == [0.5, *[0.0] * 9]
+    assert rates("invscaling", power_t=1e308) == [0.5, *[0.0] * 9]
+    network = MLPRegressor((5,), learning_rate="invscaling", power_t=200.0, random_state=0)
+    once = network.set_params(max_iter=1).fit(*data).coefs_[0]
+    np.testing.assert_array_equal(network.set_params(max_iter=3).fit(*data).coefs_[0], once)
+
+
 def test_adaptive_divides_by_five():
     schedule = Schedule("adaptive", 0.5, 0.5, 10)
     found = [learning_rate(schedule, 3, 21, divisions) for divisions in range(4)]
