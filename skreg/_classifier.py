@@ -235,10 +235,7 @@ class MLPClassifier(LabelsMixin, BaseMLP):
             )
         probe, learned = copy.copy(self), {}  # this estimator changes only when all has gone well
         if check_partial_fit_first_call(probe, check_classes(classes)):
-            kind = label_type(check_labels("y", y, warns=False))
-            kind = kind if kind == MULTILABEL else label_type(probe.classes_)
-            learned = {"classes_": probe.classes_, "_label_type": kind}
-            learned["_sparse_labels"] = sp.issparse(y)
+            learned = {"classes_": probe.classes_, "_label_type": None}  # `_encode` sees y checked
         rows, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
         return self._partial_fit(rows, validation, learned)
 
@@ -338,6 +335,10 @@ class MLPClassifier(LabelsMixin, BaseMLP):
             self._label_type, self.classes_ = label_type(y), classes_of(y)
             self._sparse_labels = sparse
         else:
+            if self._label_type is None:  # the first call of partial_fit may not see all classes
+                kind = label_type(y)
+                self._label_type = kind if kind == MULTILABEL else label_type(self.classes_)
+                self._sparse_labels = sparse
             starts_warm = self.warm_start and not incremental
             check_known(y, self.classes_, self._label_type, starts_warm)
         self.out_activation_ = "softmax" if self._label_type == MULTICLASS else "logistic"

@@ -1,5 +1,7 @@
 """Labels of every kind: what is refused, in which words, and class weights."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -13,6 +15,7 @@ from tests.refusals import (
     assert_refused,
     changed,
     classifier,
+    regressor,
 )
 
 
@@ -97,6 +100,15 @@ def test_labels_that_partial_fit_has_not_been_told():
     assert_refused(model, "`y` has classes not in", X, STRINGS, method="partial_fit")
     with pytest.raises(ValueError, match="is not the same as on last call"):
         model.partial_fit(X, LABELS, classes=[0, 1])
+
+
+@pytest.mark.parametrize("y", [None, LABELS.reshape(-1, 1, 1), "a", LABELS[:-1]])
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_partial_fit_says_of_missing_and_odd_targets_what_fit_says(make, y):
+    with pytest.raises((TypeError, ValueError)) as refused:
+        make().fit(X, y)
+    message, error = f"^{re.escape(str(refused.value))}$", refused.type
+    assert_refused(make(), message, X, y, method="partial_fit", error=error)
 
 
 def test_partial_fit_refuses_labels_of_another_kind():
