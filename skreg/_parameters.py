@@ -7,8 +7,9 @@ import numpy as np
 
 from skreg._kernels.activations import ACTIVATIONS
 
-# What float32 can multiply, divide by and sum: the same limits for both precisions.
-LARGEST_STRENGTH, SMALLEST_NORM = 1e30, 1e-30
+# What float32 can multiply, divide by and sum: the same limits for both precisions. A norm is a
+# sum of squares, which below 1e-38 are lost: of a vector of 1e-15, these are a hundred million.
+LARGEST_STRENGTH, SMALLEST_NORM = 1e30, 1e-15
 
 
 def hidden_units(hidden_layer_sizes):
@@ -66,8 +67,8 @@ def max_norms(name, value, n_matrices):
         raise ValueError(f"{name}={value!r} must be > 0 everywhere; None sets no bound.")
     if (norms < SMALLEST_NORM).any():
         raise ValueError(
-            f"{name}={value!r} must be at least {SMALLEST_NORM:g} everywhere; smaller norms are "
-            "zero in float32."
+            f"{name}={value!r} must be at least {SMALLEST_NORM:g} everywhere; squares of "
+            "smaller norms are lost in float32."
         )
     return norms
 

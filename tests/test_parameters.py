@@ -115,7 +115,7 @@ def test_max_norms():
         ([1.0, 0.0], r"max_norm=\[1.0, 0.0\] must be > 0 everywhere; None sets no bound"),
         ([1.0, -2.0], "must be > 0 everywhere"),
         ([np.nan, 1.0], "must be > 0 everywhere"),
-        ([1.0, 1e-31], "must be at least 1e-30 everywhere; smaller norms are"),
+        ([1.0, 1e-16], "must be at least 1e-15 everywhere; squares of smaller norms"),
         (
             [1.0],
             "has 1 value, but the network has 2 weight matrices; give one value for",

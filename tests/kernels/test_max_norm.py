@@ -7,16 +7,18 @@ from skreg._architecture import views
 from skreg._kernels.max_norm import project_columns, square_columns
 from skreg._kernels.structure import own_rows
 from skreg._kernels.team import new_team
+from skreg._parameters import SMALLEST_NORM
 from skreg._penalties import make_penalties
 from tests.kernels.engines import features, make_engine, starting_weights, targets
 
 
 @pytest.mark.parametrize("n_members", (1, 3))
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
-def test_columns_are_scaled_down_to_the_largest_norm(dtype, n_members):
-    units, largest = (70, 35, 20), [1.0, 0.7]
+@pytest.mark.parametrize("size", (1.0, SMALLEST_NORM / 0.7))
+def test_columns_are_scaled_down_to_the_largest_norm(size, dtype, n_members):
+    units, largest = (70, 35, 20), [size, 0.7 * size]
     flat = np.random.default_rng(0).normal(scale=0.12, size=starting_weights(units).size)
-    flat = flat.astype(dtype)
+    flat = (size * flat).astype(dtype)
     rows = features(5, units[0]), targets(0, 5, units[-1])
     penalties = make_penalties(2, max_norm=largest)
     with make_engine(units, *rows, dtype=dtype, penalties=penalties) as engine:
