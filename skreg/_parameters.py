@@ -34,7 +34,7 @@ def activation_names(activation, n_hidden):
         return (activation,) * n_hidden
     names = tuple(_items("activation", activation, "names"))
     for name in names:
-        if name not in ACTIVATIONS:
+        if not isinstance(name, str) or name not in ACTIVATIONS:
             raise ValueError(
                 f"activation={activation!r} names an unknown function {name!r}; "
                 f"choose from {', '.join(ACTIVATIONS)}."

@@ -49,6 +49,9 @@ def test_activations():
     assert activation_names(["relu", "gelu"], 2) == ("relu", "gelu")
     with pytest.raises(ValueError, match="unknown function 'cube'; choose from identity, "):
         activation_names(("relu", "cube"), 2)
+    for odd in (["relu"], None, 3):
+        with pytest.raises(ValueError, match=r"activation=.* unknown function .*; choose from"):
+            activation_names([odd], 1)
     with pytest.raises(ValueError, match="has 1 value, but the network has 2 hidden layers"):
         activation_names(("relu",), 2)
 
