@@ -107,7 +107,7 @@ def add_row_values(job, k, groups, strengths, norms):
         row = groups.first + j
         stop, value = min(n, j + TILE_ROWS - row % TILE_ROWS), job.kind.dtype.type(0)
         for i in range(j, stop):
-            value += strengths[i] * norms[i] if strengths[i] != np.inf else 0
+            value += strengths[i] * norms[i] if 0 < strengths[i] < np.inf else 0
         tile_sums(job, GROUP_TERM, k, row)[0] += value
         j = stop
 
@@ -162,5 +162,5 @@ def store_group_values(job, groups, strengths, norms):
     """Store the values of groups of features."""
     values = doubles(job, GROUP_SUMS)
     for j in range(groups.n_groups):
-        if strengths[j] != np.inf:
+        if 0 < strengths[j] < np.inf:  # a norm of what is not penalized may be infinite
             values[groups.first + j] = strengths[j] * norms[j]

@@ -51,17 +51,20 @@ class Tile(NamedTuple):
 
 @jit
 def store_penalties(weights, tile, absolute, squared, l1, l2):
-    """Store the sums of ``l1 |w|`` and of ``l2/2 w^2`` over a tile, lane by lane."""
-    width, first = count(weights), load_first(weights, 0, 0, 0.0)
-    second = first
+    """Store the sums of ``l1 |w|`` and of ``l2/2 w^2`` over a tile, lane by lane.
+
+    A strength of zero stores zeros: sums that overflow would make it NaN.
+    """
+    width, zero = count(weights), load_first(weights, 0, 0, 0.0)
+    first = second = zero
     for p in range(tile.n_panels):
         start = tile.start + p * tile.panel
         for at in range(start, start + tile.n_rows * width, width):
             w = load(weights, at)
             first = first + abs(w)
             second = second + w * w
-    store(absolute, 0, first * l1)
-    store(squared, 0, second * (l2 / weights.dtype.type(2)))
+    store(absolute, 0, first * l1 if l1 > 0 else zero)
+    store(squared, 0, second * (l2 / weights.dtype.type(2)) if l2 > 0 else zero)
 
 
 @jit

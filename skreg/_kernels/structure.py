@@ -105,7 +105,7 @@ def add_l2_by_feature(job, rows, scale):
                     continue
                 w = load(weights, here)
                 first = first + abs(w) * (l1 * factor)
-                second = second + w * w * (half * factor)
+                second = second + w * (half * factor) * w  # a factor of 0 meets no infinite square
                 store(gradient, here, load(gradient, here) + w * (strength * factor))
         store(absolute, 0, first)
         store(squared, 0, second)

@@ -73,6 +73,18 @@ def test_penalties_of_a_tile_are_stored_lane_by_lane(dtype, l1, l2):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_sums_that_overflow_do_not_count_where_a_strength_is_zero(dtype):
+    width = lanes(np.dtype(dtype))
+    weights, tile = np.full(4 * width, np.finfo(dtype).max, dtype), Tile(0, 2, 2 * width, 2)
+    for l1, l2 in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)):
+        absolute, squared = np.ones(width, dtype), np.ones(width, dtype)
+        with np.errstate(over="ignore"):
+            store_penalties(weights, tile, absolute, squared, dtype(l1), dtype(l2))
+        np.testing.assert_array_equal(absolute, np.inf if l1 else 0)
+        np.testing.assert_array_equal(squared, np.inf if l2 else 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", (1.0, 1e25, 1e-25))
 def test_squares_are_summed_in_double(dtype, size):
     weights, width = draw(dtype, 8)

@@ -7,7 +7,7 @@ from skreg._architecture import views
 from skreg._kernels.solvers import ADAM
 from skreg._kernels.structure import finish
 from skreg._kernels.team import abort, new_team
-from skreg._penalties import make_penalties
+from skreg._penalties import TERMS, make_penalties
 from tests.kernels.engines import (
     CONTAINERS,
     RULES,
@@ -173,6 +173,32 @@ def test_terms_that_are_off_change_no_bit(dtype):
         penalties = make_penalties(3, l1=0.01, l2=0.1, **off)
         found = trained("C", 1, dtype, RULES["adam"], penalties)
         np.testing.assert_array_equal(found, trained("C", 1, dtype, RULES["adam"], plain))
+
+
+OFF = {  # terms that multiply the first row by zero
+    "l1": {"l1": 0.1},
+    "l1 and l2 by feature": {"l1": 0.1, "l2": 0.1, "factors": [0, 1]},
+    "no l2 by feature": {"l1": 0.1, "factors": [0, 1]},
+    "groups of rows": {"group_l1": 0.1, "factors": [0, 1]},
+    "groups of features": {"group_l1": 0.1, "factors": [0, 1], "groups": ([0], [1])},
+}
+
+
+@pytest.mark.parametrize("name", OFF)
+@pytest.mark.parametrize("rule", ("sgd", "nesterov"))  # the latter measures groups once more
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_squares_that_overflow_do_not_count_where_a_strength_is_zero(dtype, rule, name):
+    units, penalties = (2, 1), structure(OFF[name], 1)
+    huge = np.finfo(dtype).max ** 0.6
+    X, y = np.array([[0.0, 1.0]]), np.zeros((1, 1))
+    given = {"dtype": dtype, "rule": RULES[rule], "penalties": penalties, "batch_size": 1}
+    with make_engine(units, X, y, **given) as engine, np.errstate(over="ignore"):
+        engine.load(np.array([huge, 1.0, 0.0]).astype(dtype))
+        _, terms = engine.train_epoch(1e-3)
+    found = dict(zip(TERMS, terms, strict=True))
+    assert np.isfinite(terms).all()
+    assert found["l2"] == pytest.approx(penalties.l2[0] / 2)
+    assert (found["group_l1"] > 0) == ("group_l1" in OFF[name])
 
 
 # Proximal operators and projections of whole matrices, in a metric of one's own.
