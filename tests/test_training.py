@@ -396,7 +396,23 @@ def test_an_interrupt_between_two_lines_books_each_epoch_once(
     assert network.t_ == expected.t_
 
 
-# Output and interrupts.
+# Numbers that grow beyond all bounds, output and interrupts.
+
+
+THREES = [[i, i + 1, i + 2] for i in range(0, 90, 3)]
+
+
+@pytest.mark.parametrize("given", [{"l1": 0.1}, {"group_l1": 0.1},
+                                   {"group_l1": 0.1, "feature_groups": THREES}])  # fmt: skip
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_that_diverge_are_told_though_a_penalty_shrinks_them(given, dtype):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 90)), rng.normal(size=30)
+    network = MLPRegressor((), l2=0, solver="sgd", learning_rate="cosine", learning_rate_init=0.02,
+                           max_iter=2000, batch_size=3, random_state=0, dtype=dtype,
+                           **given)  # fmt: skip
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        network.fit(X, y)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])

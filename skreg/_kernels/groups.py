@@ -115,7 +115,8 @@ def _find_norms(weights, metric, groups, strengths, norms):
     mean would end, which is never beyond the solution (Jensen); a step that begins within
     ``close`` of the solution ends at it up to rounding, and is the last. A group that would shrink
     to less than ``negligible`` of its norm counts as zero, and one whose squares would underflow:
-    what is left of a dying group is rounded off.
+    what is left of a dying group is rounded off. A norm that is no number is the solution itself:
+    weights that grow beyond all numbers must not end as zeros, as if nothing had happened.
     """
     is_single = weights.itemsize == 4
     negligible, close = (1e-6, 3e-4) if is_single else (1e-12, 1e-8)
@@ -129,7 +130,8 @@ def _find_norms(weights, metric, groups, strengths, norms):
     is_dead = norm < (1e-15 if is_single else 1e-145)
     expected = norm - strength * (totals(others) / where(is_dead, one, square))
     s = where(is_dead, zero, where(expected > lowest, expected, lowest))
-    is_open = where(is_dead, zero, where(strength > 0.0, one, zero))
+    has_norm = where(norm < np.inf, one, zero)
+    is_open = where(is_dead, zero, where(strength > 0.0, has_norm, zero))
     for _ in range(MOST_NEWTON_STEPS):
         store(norms, 0, s)
         store(open_ones, 0, is_open)
@@ -152,14 +154,14 @@ def prox_groups(weights, metric, groups, strengths, norms):
     ``e`` is the metric; there is a strength for each of up to as many groups as lanes. The
     solution is zero where ``|w / e|_2 <= strength``, and otherwise ``v = w s / (s + strength e)``
     with the norm ``s``. A strength of zero leaves a group as it is, an infinite one too: what it
-    excludes has never left zero.
+    excludes has never left zero. So does an infinite norm, of which no share can be taken.
     """
     width, finite = count(weights), stack_array(weights)
     given = load_first(strengths, 0, groups.n_groups, 0.0)
     store(finite, 0, where(given < np.inf, given, 0.0))
     _find_norms(weights, metric, groups, finite, norms)
     for j in range(groups.n_groups):
-        if finite[j] == 0:
+        if finite[j] == 0 or norms[j] == np.inf:
             continue
         first, last = _span(groups, j)
         for i in range(first, last):

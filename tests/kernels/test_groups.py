@@ -172,6 +172,22 @@ def test_nan_is_not_hidden_by_its_group(dtype, place):
         assert np.isnan(v[place]) and np.isnan(norm)
 
 
+@pytest.mark.parametrize("metric", (0.0, 1e-3, 1e6, 1e38))
+@pytest.mark.parametrize(("rows", "n_panels"), GROUPS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_group_whose_squares_overflow_is_not_lost(dtype, rows, n_panels, metric):
+    packed = Packed(rows, n_panels, dtype)
+    packed.weights[packed.places[-1]] = np.finfo(dtype).max ** 0.6
+    packed.metric[packed.places] = metric
+    before = packed.weights.copy()
+    with np.errstate(all="ignore"):
+        assert packed.shrink(0.3)[3] == np.inf
+    np.testing.assert_array_equal(packed.weights, before)
+    packed.weights[packed.places[-1]] = np.inf
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(packed.shrink(0.3)[2][-1])
+
+
 @pytest.mark.parametrize(("rows", "n_panels"), GROUPS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_norms_of_groups(dtype, rows, n_panels):
