@@ -6,6 +6,7 @@ matrix and 1 elsewhere, and a group is a row of a matrix or the rows of a group 
 Frozen matrices are constants: nothing penalizes them.
 """
 
+from functools import wraps
 from typing import NamedTuple
 
 import numpy as np
@@ -163,6 +164,20 @@ def inner(a, b):
     return float((a * b).sum())
 
 
+def quietly(function):
+    """Let penalties of huge weights be infinite, or NaN where these are, without a warning.
+
+    Before NumPy 2 threads can't share an ``errstate`` that decorates.
+    """
+
+    @wraps(function)
+    def quiet(*given):
+        with np.errstate(over="ignore", invalid="ignore"):
+            return function(*given)
+
+    return quiet
+
+
 class Terms:
     """The terms of the penalty as functions of the flat parameters.
 
@@ -193,6 +208,7 @@ class Terms:
         back = self.l2_anchor * distance
         return 0.5 * inner(back, distance), back
 
+    @quietly
     def smooth(self, flat):
         """Return value and gradient of the smooth terms."""
         gradient = self.l2 * flat
@@ -202,11 +218,13 @@ class Terms:
             value, gradient = value + pull, gradient + back
         return value, gradient
 
+    @quietly
     def kinks(self, flat):
         """Return the value of the terms with a kink."""
         coefs = views(flat, self.units)[0]
         return self._of_l1(flat) + group_penalty(coefs, self.penalties)
 
+    @quietly
     def values(self, flat):
         """Return the value of every term by its name."""
         return {

@@ -364,7 +364,8 @@ class StochasticRun(Run):
 
     def _polish(self, engine, progress, validate):
         """Polish the weights; early stopping keeps only what scores as well."""
-        if not (self.estimator.polish and self.penalties.has_kinks):
+        has_value = progress.best is not None or not progress.overflowed  # that can be lowered
+        if not (self.estimator.polish and self.penalties.has_kinks and has_value):
             return
         estimator, patience = self.estimator, progress.patience
         rate = estimator.learning_rate_init
@@ -390,9 +391,7 @@ class StochasticRun(Run):
         solver, moments = estimator.solver, engine.moments(give_up=True)
         if diverged:  # the moments are no numbers either
             solver, moments = None, {}
-        estimator._solver_state = solver_state(
-            solver, incremental, self.network.units, **moments
-        )  # fmt: skip
+        estimator._solver_state = solver_state(solver, incremental, self.network.units, **moments)
         estimator._progress_state = progress.as_dict()
         if self.stops_early and not incremental:  # scores of its validation rows bind no other call
             fresh = self._progress(False).as_dict()

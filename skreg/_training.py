@@ -43,6 +43,7 @@ class Progress:
         self.best = None  # flat parameters of the best validation score
         self.stopped = False  # whether the run has ended before its last epoch
         self.interrupted = False  # whether the user has ended it
+        self.overflowed = False  # whether its latest objective is no number
 
     def as_dict(self):
         """Return the progress as numbers and arrays."""
@@ -151,7 +152,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
         progress.stopped = progress.interrupted = True
         warn("Training interrupted by user.")
     if not diverged:
-        _warn_of_overflow(records)
+        progress.overflowed = _warn_of_overflow(records)
     progress.n_calls += plan.incremental
     return n_epochs, diverged
 
@@ -270,7 +271,10 @@ def _warn_beyond_the_plan(plan, progress):
 
 
 def _warn_of_overflow(records):
-    """Warn where the latest loss, or its penalty, is no number, though the weights still are."""
+    """Warn where the latest loss, or its penalty, is no number, though the weights still are.
+
+    Return whether it is so.
+    """
     row = _row(records[-1]) if records else {}
     spoiled = [name for name in ("loss", "penalty") if not math.isfinite(row.get(name, 0.0))]
     if spoiled:
@@ -282,6 +286,7 @@ def _warn_of_overflow(records):
             "as well.",
             ConvergenceWarning,
         )
+    return bool(spoiled)
 
 
 def _warn_at_the_end(plan, n_epochs):

@@ -182,6 +182,18 @@ def test_gradient_of_the_smooth_terms():
     np.testing.assert_allclose(terms.smooth(draw(0))[1], numerical, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", (1e200, 1e308))
+def test_penalties_of_huge_weights_are_infinite_without_a_word(size):
+    penalties = make_penalties(2, **EVERYTHING, groups=(np.arange(4),))
+    flat = np.resize([size, -size, 0.0], n_parameters(UNITS))
+    for anchor in (-flat, np.ones_like(flat)):
+        terms = Terms(UNITS, penalties, anchor)
+        values = terms.values(flat)
+        assert values["l2"] == values["group_l1"] == np.inf
+        assert not np.isfinite(values["l2_anchor"]) and not np.isfinite(terms.smooth(flat)[0])
+        assert terms.kinks(flat) == np.inf
+
+
 def test_without_an_anchor_nothing_pulls():
     terms, flat = Terms(UNITS, make_penalties(2, l2=0.5, l2_anchor=0.6)), draw()
     assert terms.values(flat)["l2_anchor"] == 0

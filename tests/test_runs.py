@@ -1,6 +1,7 @@
 """Runs: what a warm start goes on from, how a run ends, what an estimator holds meanwhile."""
 
 import copy
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -211,6 +212,39 @@ def test_clipping_does_not_depend_on_the_scale_of_the_weights(dtype, weight):
 
 
 # The end.
+
+
+@pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("given", [{"l1": 1e-3}, {"group_l1": 1e-3}, {"l1": 1e-3, "l2_anchor": 1}])
+@pytest.mark.parametrize("dtype, max_iter", [("float64", 5), ("float32", 1)])
+def test_a_diverged_run_is_not_polished_and_warns_of_nothing_else(given, dtype, max_iter):
+    network = MLPRegressor((), solver="sgd", learning_rate_init=1.0, momentum=0.0, batch_size=10,
+                           max_iter=max_iter, random_state=0, dtype=dtype, **given)  # fmt: skip
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        network.fit(1e3 * X[:60], 1e3 * X[:60, 0])
+        terms = network.penalty_breakdown()
+    assert {warning.category for warning in caught} == {ConvergenceWarning}
+    assert any("training loss is inf" in str(warning.message) for warning in caught)
+    assert network.loss_ == np.inf and terms["l2"] > 1e10
+    raw = clone(network).set_params(polish=0).fit(1e3 * X[:60], 1e3 * X[:60, 0])
+    np.testing.assert_array_equal(network.coefs_[0], raw.coefs_[0])
+
+
+def test_the_best_weights_before_a_divergence_are_polished(monkeypatch):
+    polished, original = [], _runs.polish_within
+    monkeypatch.setattr(
+        _runs, "polish_within", lambda *given: polished.append(1) or original(*given)
+    )
+    network = MLPRegressor((), solver="sgd", learning_rate_init=10.0, momentum=0.0, batch_size=10,
+                           n_iter_no_change=100, random_state=0, l1=1e-3)  # fmt: skip
+    with pytest.raises(ValueError, match="non-finite"):
+        network.fit(X, Y)
+    assert not polished
+    network.set_params(early_stopping=True)
+    with pytest.warns(ConvergenceWarning, match="best weights found before are kept"):
+        network.fit(X, Y)
+    assert polished and np.isfinite(network.coefs_[0]).all()
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
