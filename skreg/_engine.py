@@ -233,10 +233,12 @@ class Engine:
     def prox(self, flat, metric):
         """Return ``argmin_v 1/2 sum (v - flat)^2 / metric + kinks(v)``, norms kept to their bounds.
 
-        Overwrites the engine's parameters.
+        Overwrites the engine's parameters. Numbers beyond the dtype are its largest ones: what
+        infinity is multiplied by may be zero.
         """
         self._touch()
-        gradient = self.table.arrays[slots.GRADIENT]
+        gradient, largest = self.table.arrays[slots.GRADIENT], np.finfo(self.dtype).max
+        flat, metric = np.clip(flat, -largest, largest), np.minimum(metric, largest)
         self.weights[:] = gradient[:] = 0  # padding may be what an infinite loss has left
         pack_parameters(self.job.layout, flat.astype(self.dtype), self.weights)
         pack_parameters(self.job.layout, metric.astype(self.dtype), gradient)

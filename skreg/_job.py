@@ -324,6 +324,8 @@ def _put_penalties(table, task, penalties, layout, sizes):
     clips = task.rule.clip_norm > 0
     table.new(slots.SQUARES, sizes.tiles if clips else 0)
     fan_out = layout[slots.UNITS, 1:]
+    with np.errstate(over="ignore"):  # what the dtype has no room for is no bound
+        largest = penalties.max_norm.astype(table.dtype)
     has_factors = (np.arange(fan_out.size) == 0) & (penalties.factors is not None)
     for slot, strengths in {
         slots.L1: penalties.l1,
@@ -331,7 +333,7 @@ def _put_penalties(table, task, penalties, layout, sizes):
         slots.L2_BY_FEATURE: np.where(has_factors, penalties.l2, 0.0),
         slots.L2_ANCHOR: penalties.l2_anchor,
         slots.GROUP_L1: penalties.group_l1 * np.sqrt(fan_out),
-        slots.MAX_NORM: penalties.max_norm,
+        slots.MAX_NORM: largest,
     }.items():
         table.put_vector(slot, strengths)
     if penalties.factors is not None:
@@ -343,7 +345,7 @@ def _put_penalties(table, task, penalties, layout, sizes):
         table.put_groups(slots.GROUP_STARTS, slots.GROUP_ROWS, penalties.groups)
         table.new(slots.GROUP_SUMS, len(penalties.groups))
     table.new(slots.ANCHOR, sizes.parameters if penalties.l2_anchor.any() else 0)
-    has_norms = np.isfinite(penalties.max_norm).any()
+    has_norms = np.isfinite(largest).any()
     table.new(slots.COLUMN_SQUARES, sizes.weights // TILE_ROWS if has_norms else 0)
 
 

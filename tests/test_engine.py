@@ -254,6 +254,20 @@ def test_prox_forgets_what_an_infinite_loss_has_left(spoiled):
     assert 0 < np.linalg.norm(reached) < np.linalg.norm(flat)
 
 
+@pytest.mark.parametrize("dtype", ("float32", "float64"))
+def test_a_metric_beyond_the_dtype_is_its_largest_number(dtype):
+    flat = starting_weights((8, 33, 1))
+    flat[:3], metric = 0, np.full(flat.size, 1e-3)
+    metric[:40] = 1e42
+    rows = {"X": features(64, 8), "target": np.ones((64, 1)), "dtype": np.dtype(dtype)}
+    with make_engine((8, 33, 1), **rows, penalties=make_penalties(2, group_l1=1e-3)) as engine:
+        reached = engine.prox(flat, metric)
+        np.testing.assert_array_equal(reached[:33], 0)  # what moves without end, a penalty empties
+        assert np.isfinite(reached).all() and reached[66:99].all()
+        flat[99] = 1e300
+        assert engine.prox(flat, metric)[99] == min(1e300, float(np.finfo(dtype).max))
+
+
 # Memory.
 
 

@@ -447,6 +447,21 @@ def test_no_unit_exceeds_its_largest_norm(solver, dtype):
         assert np.linalg.norm(network.coefs_[1]) > 0.5
 
 
+@pytest.mark.parametrize("given", [1e39, [1e300, None], 1e16])
+def test_a_largest_norm_beyond_all_weights_is_none(given):
+    for l1 in (0.0, 1e-3):  # with a polish as well, which projects
+        free, bound = (make(dtype="float32", l1=l1, max_norm=norm) for norm in (None, given))
+        expected = free.fit(X, Y).coefs_
+        for a, b in zip(bound.fit(X, Y).coefs_, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_layers_that_never_move_have_no_metric_to_overflow():
+    network = make(hidden_layer_sizes=(8,), group_l1=[0.01, 0.0], frozen_layers=[1], epsilon=1e-45,
+                   dtype="float32", max_iter=20)  # fmt: skip
+    assert np.isfinite(network.fit(X, Y).coefs_[0]).all()
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("frozen", [[0], [1], [-1], [0, 2]])
 def test_frozen_layers_stay_as_they_are_and_pay_nothing(frozen, solver):
