@@ -267,7 +267,7 @@ def test_values_per_layer_of_the_wrong_length(name, sizes, n_matrices):
     expected = n_matrices if name in ("l1", "l2") else n_matrices - 1
     values = ["relu"] * (expected + 1) if name == "activation" else [0.5] * (expected + 1)
     model = classifier().set_params(hidden_layer_sizes=sizes, **{name: values})
-    message = f"{name}=.* has {expected + 1} values, but the network has {expected} .* give one"
+    message = f"{name}=.* has {expected + 1} values?, but the network has {expected} .* give one"
     with pytest.raises(ValueError, match=message):
         model.fit(X, LABELS)
     model.set_params(**{name: values[:-1]}).fit(X, LABELS)

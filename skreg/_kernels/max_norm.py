@@ -66,6 +66,7 @@ def project_columns(job, k, rows):
             lanes = lanes + load(squares, i)
         norm = square_root(lanes)
         factor = largest / where(norm > largest, norm, largest)
+        factor = where(norm < np.inf, factor, norm)  # zeros would hide that weights diverge
         if total(where(norm > largest, 1.0, norm * 0.0)) > 0:
             for row in range(rows[0], rows[1]):
                 here = packed_at(job, k, p, row)

@@ -40,3 +40,17 @@ def test_columns_are_scaled_down_to_the_largest_norm(size, dtype, n_members):
         np.testing.assert_array_equal(after[:, ~long], before[:, ~long])
         assert np.linalg.norm(after.astype(np.float64), axis=0).max() <= largest[k] * (1 + 9 * eps)
         np.testing.assert_array_equal(views(found, units)[1][k], views(flat, units)[1][k])
+
+
+@pytest.mark.parametrize("dtype, size", [(np.float32, 1e25), (np.float64, 1e200)])
+def test_weights_whose_squares_overflow_do_not_end_as_zeros(dtype, size):
+    units, penalties = (5, 3), make_penalties(1, max_norm=1.0)
+    rows, flat = (features(5, 5), targets(0, 5, 3)), starting_weights(units).astype(dtype)
+    views(flat, units)[0][0][2, 1] = size
+    with make_engine(units, *rows, dtype=dtype, penalties=penalties) as engine:
+        engine.load(flat)
+        own = own_rows(0, new_team(1), engine.job, 0)
+        square_columns(engine.job, 0, own)
+        project_columns(engine.job, 0, own)
+        found = views(engine.parameters(), units)[0][0]
+    assert not np.isfinite(found[:, 1]).any() and np.isfinite(found[:, [0, 2]]).all()
