@@ -8,9 +8,9 @@ end far from the minimum. J itself stays what it is; only its variables are othe
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import gen_batches
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skreg._architecture import views
+from skreg._entries import canonical
 from skreg._kernels.losses import (
     ABSOLUTE_ERROR,
     BINARY_LOG_LOSS,
@@ -22,7 +22,7 @@ from skreg._kernels.losses import (
     SQUARED_ERROR,
 )
 
-ROWS_AT_A_TIME = 4096  # that are converted to double precision
+ENTRIES_AT_A_TIME = 2**18  # that are converted to double precision
 NEGLIGIBLE = 1e-10  # of variables whose usual size is 1
 LEAST_SPREAD = 1e-10  # of a column, relative to its size: below, it is constant but for rounding
 
@@ -53,7 +53,8 @@ class Standardized:
     ``u_jk = s_jk w_jk`` and ``c_k = s_k (b_k + sum_j m_j w_jk)`` with the mean m_j of a column and
     ``s_jk^2 = (h_k v_j + l2_jk + l2_anchor_jk) / unit``, where v_j is its variance, h_k the mean
     curvature of the loss of an output, and ``s_k^2 = h_k / unit``. J is divided by ``unit``, which
-    is of the size of the loss without weights: what L-BFGS compares has no units.
+    is of the size of the loss without weights: what L-BFGS compares has no units. Scales are
+    rounded to powers of two: no bits depend on how a variance was summed.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ class Standardized:
         coefs[0] += variance[:, None] * curvature
         intercepts[0][:] = curvature
         self._mean = mean[:, None]
-        self._scale = np.sqrt(np.where(squares > 0, squares, 1.0) / self.unit)
+        self._scale = power_of_two(np.sqrt(np.where(squares > 0, squares, 1.0) / self.unit))
         self.l1 = objective.l1 / (self._scale * self.unit)
         self.bends = terms.curvature / (self._scale**2 * self.unit)
 
@@ -120,22 +121,46 @@ class Standardized:
         return self.of(flat)
 
 
+def power_of_two(numbers):
+    """Return the powers of two that are nearest, in their logarithms, to positive numbers."""
+    return np.ldexp(1.0, np.rint(np.log2(numbers)).astype(int))
+
+
 def moments(X, weight, index):
     """Return the mean and variance of every column of X[index], each row with its weight or with 1.
 
-    A dense X is read some rows at a time: no copy of all of it is made.
+    No copy of all of a dense X is made. The means have the same bits for dense and sparse rows.
     """
     share = np.ones(index.size) if weight is None else weight[index].astype(np.float64)
     share /= share.sum()
-    if sp.issparse(X):
-        mean, variance = mean_variance_axis(X[index], axis=0, weights=share)
-        mean, variance = mean.astype(np.float64), variance.astype(np.float64)
-    else:
-        blocks = list(gen_batches(index.size, ROWS_AT_A_TIME))
-        mean = sum(share[rows] @ X[index[rows]].astype(np.float64) for rows in blocks)
-        variance = sum(share[rows] @ (X[index[rows]] - mean) ** 2 for rows in blocks)
+    mean, variance = (of_entries if sp.issparse(X) else of_blocks)(X, share, index)
     spread = variance > LEAST_SPREAD**2 * (mean**2 + variance)
     return mean, np.where(spread, variance, 0.0)
+
+
+def of_blocks(X, share, index):
+    """Return the moments of dense rows, read a block at a time and added row by row."""
+    blocks = list(gen_batches(index.size, max(1, ENTRIES_AT_A_TIME // X.shape[1])))
+    mean, variance = np.zeros((2, X.shape[1]))
+    for rows in blocks:
+        terms = share[rows, None] * X[index[rows]]
+        terms[0] += mean
+        mean = np.cumsum(terms, axis=0)[-1]
+    for rows in blocks:
+        variance += share[rows] @ (X[index[rows]] - mean) ** 2
+    return mean, variance
+
+
+def of_entries(X, share, index):
+    """Return the moments of sparse rows, from their entries in the order of the rows."""
+    X = canonical(X.tocsr())[index]
+    columns, n_columns = X.indices, X.shape[1]
+    share = np.repeat(share, np.diff(X.indptr))
+    mean = np.bincount(columns, share * X.data, n_columns)
+    variance = np.bincount(columns, share * (X.data - mean[columns]) ** 2, n_columns)
+    is_full = np.bincount(columns, minlength=n_columns) == index.size
+    of_zeros = np.where(is_full, 0.0, 1.0 - np.bincount(columns, share, n_columns))
+    return mean, variance + of_zeros * mean**2
 
 
 def curvature_of(loss, rows, index):

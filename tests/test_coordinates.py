@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from sklearn.datasets import make_regression
 
 from skreg import MLPRegressor
-from skreg._coordinates import Plain, Standardized, moments
+from skreg._coordinates import Plain, Standardized, moments, power_of_two
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
     GAMMA,
@@ -61,7 +61,7 @@ def test_the_gradient_is_that_of_the_same_objective(loss):
 
 
 @pytest.mark.parametrize("penalties", [{"l2": 0.3}, {"l1": 0.1}, {"l2": 50.0, "l2_anchor": 1e-3}])
-def test_squared_errors_bend_by_one_along_every_variable(penalties):
+def test_squared_errors_bend_by_about_one_along_every_variable(penalties):
     weight = np.random.default_rng(3).uniform(0.5, 2.0, N_ROWS)
     engine, objective = objective_of(SQUARED_ERROR, weight=weight, **penalties)
     with engine:
@@ -72,8 +72,8 @@ def test_squared_errors_bend_by_one_along_every_variable(penalties):
             return coordinates.pull_back(*objective.smooth(coordinates.flat(x)))[1]
 
         bends = [gradient(one)[k] - gradient(origin)[k] for k, one in enumerate(np.eye(10))]
-        np.testing.assert_allclose(bends, 1.0, rtol=1e-6)
-        assert (coordinates.bends[:8] <= 1).all() and not coordinates.bends[8:].any()
+        assert 0.49 < min(bends) <= max(bends) < 2.01  # scales are powers of two
+        assert (coordinates.bends[:8] <= bends[:8]).all() and not coordinates.bends[8:].any()
         flat = small(2)
         kink = (coordinates.l1 * np.abs(coordinates.of(flat))).sum() * coordinates.unit
         assert kink == pytest.approx(objective.terms.kinks(flat), rel=1e-12, abs=1e-12)
@@ -133,3 +133,27 @@ def test_only_the_rows_that_are_trained_on_count():
     kept = MLPRegressor((), **given).fit(X, y, np.repeat([1.0, 0.0], 30))
     alone = MLPRegressor((), **given).fit(X[:30], y[:30])
     np.testing.assert_array_equal(kept.coefs_[0], alone.coefs_[0])
+
+
+def test_dense_and_sparse_rows_have_the_same_bits():
+    rng = np.random.default_rng(0)
+    X = (3 + rng.normal(size=(700, 9))) * (rng.uniform(size=(700, 9)) < 0.3)
+    y, weight = X @ rng.normal(size=9) + rng.normal(size=700), rng.uniform(size=700)
+    twice = sp.coo_array(X)
+    entries = np.tile(twice.data / 2, 2), tuple(np.tile(place, 2) for place in twice.coords)
+    repeated = sp.csr_array(sp.coo_array(entries, X.shape))
+    for dtype in (np.float32, np.float64):
+        for given in ({"l1": 0.05, "l2": 0.0}, {"l2": 0.1}):
+            network = MLPRegressor(
+                (), solver="lbfgs", random_state=0, dtype=dtype.__name__, **given
+            )
+            kinds = [np.asfortranarray, sp.csr_array, sp.csc_array, lambda rows: repeated]
+            expected = network.fit(X.astype(dtype), y, weight).coefs_[0].copy()
+            for kind in kinds[: 4 if dtype is np.float64 else 3]:
+                found = network.fit(kind(X.astype(dtype)), y, weight).coefs_[0]
+                np.testing.assert_array_equal(found, expected)
+
+
+def test_powers_of_two():
+    found = power_of_two(np.array([1.0, 1.4, 1.5, 3e-5, 1e10]))
+    np.testing.assert_array_equal(found, [1.0, 1.0, 2.0, 2.0**-15, 2.0**33])
