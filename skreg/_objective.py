@@ -28,6 +28,11 @@ class Objective:
         self._movable = movable(units, penalties) if is_partly_fixed else None
         self.loss = np.nan  # data term of the latest evaluation
 
+    @property
+    def is_convex(self):
+        """Whether nothing moves below the last layer: all losses and penalties are convex there."""
+        return bool(self.penalties.frozen[:-1].all())
+
     def smooth(self, flat):
         """Return data term plus smooth penalties and their gradient, in double precision."""
         self.engine.load(flat.astype(self.engine.dtype))

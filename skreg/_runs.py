@@ -253,7 +253,7 @@ class StochasticRun(Run):
                 leg.keep(engine)
             latest = self._end(engine, progress, leg.n_epochs, diverged, incremental)
             if not (incremental or pauses or progress.interrupted):
-                self._polish(engine, progress, validate)
+                self._polish(engine, progress, validate, leg.n_epochs)
             engine.release()
             if not pauses:
                 self._keep_state(engine, progress, incremental, diverged)
@@ -362,7 +362,7 @@ class StochasticRun(Run):
             progress.patience.count = 0
         return latest
 
-    def _polish(self, engine, progress, validate):
+    def _polish(self, engine, progress, validate, n_epochs):
         """Polish the weights; early stopping keeps only what scores as well."""
         has_value = progress.best is not None or not progress.overflowed  # that can be lowered
         if not (self.estimator.polish and self.penalties.has_kinks and has_value):
@@ -378,7 +378,7 @@ class StochasticRun(Run):
         try:
             objective = Objective(engine, self.penalties, self.anchor)
             metric = solver_metric(engine, rate, estimator.epsilon, estimator.beta_2)
-            reached = polish_within(objective, estimator.polish, metric, *given)
+            reached = polish_within(objective, estimator.polish, metric, n_epochs, *given)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
             reached, progress.interrupted = None, True

@@ -1,5 +1,7 @@
 """The polish: no step raises the objective, zeros settle, and what is no part of it stays."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,9 +9,18 @@ from sklearn.datasets import load_diabetes, make_classification
 from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.preprocessing import scale
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import MLPClassifier, MLPRegressor, _polish
 from skreg._job import Rows
-from skreg._polish import polish, polish_within, settle_zeros, solver_metric
+from skreg._objective import Objective
+from skreg._penalties import make_penalties
+from skreg._polish import (
+    further_steps,
+    is_settled,
+    polish,
+    polish_within,
+    settle_zeros,
+    solver_metric,
+)
 from skreg.augmentation import FeatureSwap, GaussianNoise
 from tests.test_objective import (
     make_engine,
@@ -18,6 +29,11 @@ from tests.test_objective import (
     plain_squared_error,
     starting_point,
 )
+
+
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return scale(X), scale(y)
 
 
 def objective_of(network, X, y):
@@ -105,6 +121,107 @@ def test_many_steps_of_the_polish_end_at_lasso_though_columns_are_nearly_alike()
     np.testing.assert_array_equal(found == 0, peer.coef_ == 0)
 
 
+# Where the objective is convex.
+
+
+@contextmanager
+def flickering():
+    """Yield the objective of a lasso at its solution, but for zeros that flicker, and that."""
+    X, y = diabetes()
+    peer = Lasso(alpha=0.1, tol=1e-14, max_iter=100_000).fit(X, y)
+    solution = np.append(peer.coef_, peer.intercept_)
+    start = np.where(solution == 0, 1e-2, 0.9 * solution)
+    with make_engine(rows=Rows(X, y[:, None]), units=(10, 1)) as engine:
+        engine.load(start)
+        yield make_objective(engine, 0.1, 0.0), solution
+
+
+def test_what_is_settled_has_the_zeros_of_the_minimum_and_its_weights():
+    with flickering() as (objective, solution):
+        for change, expected in ((0.0, True), (1e-6, True), (1e-3, False)):
+            flat = np.where(solution == 0, 0.0, solution + change)
+            for step in (1e-6, 0.1, np.full(flat.size, 0.1)):
+                gradient = objective.smooth(flat)[1]
+                assert is_settled(objective, flat, gradient, step) == expected
+        zero = np.flatnonzero(solution[:-1] == 0)[0]
+        flat = solution + 1e-12 * (np.arange(solution.size) == zero)
+        assert not is_settled(objective, flat, objective.smooth(flat)[1], 1e-3)
+
+
+def test_further_steps_end_where_zeros_are_settled_or_where_there_are_no_more():
+    with flickering() as (objective, solution):
+        engine = objective.engine
+        start, counts = engine.parameters(), []
+        for n_further in (0, 2, 100, 1000):
+            engine.load(start)
+            counts.append(polish(objective, 3, 0.02, n_further))
+        assert counts[:2] == [3, 5]
+        assert 5 < counts[2] == counts[3] < 40
+        found = engine.parameters()
+        _, gradient = objective.smooth(found)
+    np.testing.assert_array_equal(found == 0, solution == 0)
+    np.testing.assert_allclose(found, solution, atol=1e-3)
+    signs = np.sign(found)
+    violation = np.where(signs == 0, abs(gradient) - objective.l1, gradient + signs * objective.l1)
+    assert violation.max() <= 2e-3 * 0.1
+
+
+@pytest.mark.parametrize("n_epochs, further", [(4, 0), (10, 2), (300, 60), (10**6, 100)])
+def test_further_steps_are_few_beside_the_epochs(n_epochs, further):
+    with flickering() as (objective, _):
+        assert further_steps(objective, n_epochs) == further
+    with make_engine() as engine:
+        for frozen, expected in (([0, 0, 0], 0), ([1, 0, 0], 0), ([1, 1, 0], further)):
+            penalties = make_penalties(3, l1=0.1, frozen=np.array(frozen, bool))
+            assert further_steps(Objective(engine, penalties), n_epochs) == expected
+
+
+def test_a_score_allows_no_further_steps():
+    with flickering() as (objective, _):
+        engine = objective.engine
+        start, reached = engine.parameters(), {}
+        for name, score in (("none", None), ("any", lambda: 1.0)):
+            engine.load(start)
+            polish_within(objective, 3, 0.02, 300, score)
+            reached[name] = engine.parameters()
+        engine.load(start)
+        polish(objective, 3, 0.02)
+        np.testing.assert_array_equal(reached["any"], engine.parameters())
+        assert not np.array_equal(reached["none"], reached["any"])
+
+
+@pytest.mark.parametrize("moves", ["all", "last"])
+def test_only_a_convex_objective_is_polished_further(moves, monkeypatch):
+    frozen = [0] if moves == "last" else None
+    taken = []
+
+    def counted(*args, **keywords):
+        taken.append(polish(*args, **keywords))
+
+    monkeypatch.setattr(_polish, "polish", counted)
+    MLPRegressor(
+        (8,), l1=[0.0, 0.01], max_iter=200, frozen_layers=frozen, random_state=0, tol=0.0,
+        learning_rate="cosine",
+    ).fit(*diabetes())  # fmt: skip
+    assert taken == [3] if moves == "all" else 3 < taken[0] <= 43
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group_l1"])
+def test_further_steps_are_the_same_for_any_number_of_threads(penalty):
+    X, y = make_classification(2000, 30, random_state=0)
+    fits = [
+        MLPClassifier((), learning_rate="cosine", max_iter=30, random_state=0, n_jobs=n_jobs,
+                      **{penalty: 0.02}).fit(X, y)
+        for n_jobs in (1, 2, 3)
+    ]  # fmt: skip
+    assert 0 < fits[0].n_nonzero_ < 30
+    for fit in fits[1:]:
+        np.testing.assert_array_equal(fit.coefs_[0], fits[0].coefs_[0])
+
+
+# Whatever the objective.
+
+
 def test_steps_that_would_raise_the_objective_are_shortened_or_left():
     rows, flat = make_rows("squared_error"), starting_point()
     l1, l2 = np.full(3, 0.1), np.zeros(3)
@@ -137,11 +254,6 @@ BESIDE_THE_OBJECTIVE = [
     {"weight_decay": 1.0},
     {"hidden_layer_sizes": (8,), "dropout": 0.5},
 ]
-
-
-def diabetes():
-    X, y = load_diabetes(return_X_y=True)
-    return scale(X), scale(y)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
@@ -201,7 +313,7 @@ def test_zeros_alone_are_tried_where_the_score_wants_no_whole_step(wants_zeros):
             tried.append(engine.parameters())
             return float(wants_zeros and np.array_equal(tried[-1], settled))
 
-        reached = polish_within(make_objective(engine, 0.1, 0.0), 3, 0.02, score, 1.0)
+        reached = polish_within(make_objective(engine, 0.1, 0.0), 3, 0.02, 300, score, 1.0)
         assert reached == (1.0 if wants_zeros else None)
         np.testing.assert_array_equal(engine.parameters(), settled if wants_zeros else flat)
     assert len(tried) == 2
