@@ -75,7 +75,9 @@ polish : int, default=3
     ``l1`` or ``group_l1`` above 0: weights that flicker around zero settle. A step is kept unless
     it raises the objective; with early stopping, the polished weights are kept only if the
     validation score is as good. Where they are not, and with dropout, augmentation or
-    ``weight_decay``, which whole steps would undo, it only sets weights to zero. 0 turns it off.
+    ``weight_decay``, which whole steps would undo, it only sets weights to zero. Without hidden
+    layers that move, and without early stopping, more steps follow until the zeros are those of
+    the minimum, at most 100 and at most one for every five epochs. 0 turns it off.
 """,
     "training": """
 batch_size : int or "auto", default="auto"
@@ -184,7 +186,8 @@ history_ : dict of arrays of shape (n_epochs,)
     "validation_score", "learning_rate", "n_nonzero", the number of weights that are not zero, and
     "n_nonzero_0", "n_nonzero_1", ..., the same for each weight matrix.
     Loss and penalties are means over the epoch's batches, before each step, but for "group_l1",
-    which is taken after it. What was not measured is NaN.
+    which is taken after it. What was not measured is NaN. The polish follows the last epoch:
+    what it sets to zero is missing in ``n_nonzero_`` and still counted here.
 n_features_in_ : int
     Features of X.
 feature_names_in_ : array of shape (n_features,)

@@ -29,7 +29,7 @@ def coefficients(l1, **settings):
 # ``lbfgs`` splits the weights into two parts that are bounded by zero. ``adam`` walks through
 # mini-batches, with a threshold in its own metric, and ends with steps on all of the data.
 decaying = {"learning_rate": "cosine", "learning_rate_init": 0.05, "max_iter": 300}
-decaying |= {"batch_size": 50, "polish": 30}
+decaying |= {"batch_size": 50}
 lasso = np.array([Lasso(alpha=l1, tol=1e-10).fit(X, y).coef_ for l1 in strengths])
 lbfgs = np.array([coefficients(l1, solver="lbfgs", tol=1e-9) for l1 in strengths])
 adam = np.array([coefficients(l1, **decaying) for l1 in strengths])
