@@ -117,7 +117,7 @@ def relative_reduction(objective, split, tol):
 def is_penalized_linear(objective):
     """Return whether the model is linear in what moves, and under a penalty: J has one minimum."""
     is_penalized = objective.l1.any() or objective.terms.curvature.any()
-    return bool(is_penalized and objective.penalties.frozen[:-1].all())
+    return bool(is_penalized and objective.is_convex)
 
 
 def coordinates_of(objective):
