@@ -12,7 +12,6 @@ rate of its beginning, so that the last one does not reach the end of the ramp.
 from math import cos, pi
 from typing import NamedTuple
 
-SCHEDULES = ("constant", "invscaling", "adaptive", "cosine", "one_cycle")
 PLANNED = ("cosine", "one_cycle")  # they run for max_iter epochs by design
 
 SMALLEST_ADAPTIVE_RATE = 1e-6
@@ -29,47 +28,62 @@ class Schedule(NamedTuple):
     n_epochs: int
 
 
-def learning_rate(schedule, epoch, n_seen, divisions):
-    """Return the learning rate of an epoch.
+class Moment(NamedTuple):
+    """When an epoch begins."""
 
-    Parameters
-    ----------
-    schedule : Schedule
-    epoch : int
-        Epochs before this one in the run.
-    n_seen : int
-        Samples seen since the weights were initialized, for ``invscaling``.
-    divisions : int
-        How often ``adaptive`` has divided the rate.
-    """
-    if schedule.name == "invscaling":
-        return _scale_inversely(schedule, n_seen)
-    if schedule.name == "adaptive":
-        rate = schedule.rate
-        for _ in range(divisions):
-            rate /= ADAPTIVE_DIVISOR
-        return rate
-    if schedule.name == "cosine":
-        return _anneal(schedule.rate, 0.0, epoch / schedule.n_epochs)
-    if schedule.name == "one_cycle":
-        return _one_cycle(schedule.rate, epoch / schedule.n_epochs)
+    epoch: int  # epochs before it in the run
+    n_seen: int  # samples seen since the weights were initialized
+    divisions: int  # how often ``adaptive`` has divided the rate
+
+
+def learning_rate(schedule, epoch, n_seen, divisions):
+    """Return the learning rate of an epoch, which begins at a `Moment`."""
+    return SCHEDULES[schedule.name](schedule, Moment(epoch, n_seen, divisions))
+
+
+def constant(schedule, moment):
+    """Keep the rate."""
     return schedule.rate
 
 
-def _scale_inversely(schedule, n_seen):
+def invscaling(schedule, moment):
     """Divide by a power of the samples; what is beyond all floats leaves nothing of the rate."""
     try:
-        return schedule.rate / (n_seen + 1) ** schedule.power_t if n_seen else schedule.rate
+        return schedule.rate / (moment.n_seen + 1) ** schedule.power_t
     except OverflowError:
         return 0.0
+
+
+def adaptive(schedule, moment):
+    """Divide as often as the patience was exhausted."""
+    rate = schedule.rate
+    for _ in range(moment.divisions):
+        rate /= ADAPTIVE_DIVISOR
+    return rate
+
+
+def cosine(schedule, moment):
+    """Anneal to zero."""
+    return _anneal(schedule.rate, 0.0, moment.epoch / schedule.n_epochs)
+
+
+def one_cycle(schedule, moment):
+    """Rise to the peak, then fall below the beginning."""
+    peak, progress = schedule.rate, moment.epoch / schedule.n_epochs
+    if progress < WARM_UP:
+        return _anneal(peak / FIRST_DIVISOR, peak, progress / WARM_UP)
+    return _anneal(peak, peak / LAST_DIVISOR, (progress - WARM_UP) / (1.0 - WARM_UP))
+
+
+SCHEDULES = {
+    "constant": constant,
+    "invscaling": invscaling,
+    "adaptive": adaptive,
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+}
 
 
 def _anneal(first, last, progress):
     """Go from ``first`` to ``last`` along half a cosine while ``progress`` goes from 0 to 1."""
     return last + (first - last) * 0.5 * (1.0 + cos(pi * min(progress, 1.0)))
-
-
-def _one_cycle(peak, progress):
-    if progress < WARM_UP:
-        return _anneal(peak / FIRST_DIVISOR, peak, progress / WARM_UP)
-    return _anneal(peak, peak / LAST_DIVISOR, (progress - WARM_UP) / (1.0 - WARM_UP))

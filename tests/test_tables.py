@@ -157,7 +157,7 @@ def rates(name):
 def test_no_two_schedules_are_alike():
     alike = {name for name in SCHEDULES for other in SCHEDULES
              if name != other and rates(name) == rates(other)} - {"constant"}  # fmt: skip
-    assert not alike, f"{alike} run as another schedule: add a branch to `learning_rate`"
+    assert not alike, f"{alike} have the rates of another schedule"
 
 
 def test_every_term_of_the_penalty_has_its_places():
