@@ -140,7 +140,7 @@ def test_dense_and_sparse_rows_have_the_same_bits():
     X = (3 + rng.normal(size=(700, 9))) * (rng.uniform(size=(700, 9)) < 0.3)
     y, weight = X @ rng.normal(size=9) + rng.normal(size=700), rng.uniform(size=700)
     twice = sp.coo_array(X)
-    entries = np.tile(twice.data / 2, 2), tuple(np.tile(place, 2) for place in twice.coords)
+    entries = np.tile(twice.data / 2, 2), (np.tile(twice.row, 2), np.tile(twice.col, 2))
     repeated = sp.csr_array(sp.coo_array(entries, X.shape))
     for dtype in (np.float32, np.float64):
         for given in ({"l1": 0.05, "l2": 0.0}, {"l2": 0.1}):
