@@ -35,7 +35,8 @@ class Objective:
 
     def smooth(self, flat):
         """Return data term plus smooth penalties and their gradient, in double precision."""
-        self.engine.load(flat.astype(self.engine.dtype))
+        with np.errstate(over="ignore"):  # a step too long for single precision has no finite J
+            self.engine.load(flat.astype(self.engine.dtype))
         total, weight = self.engine.gradient()
         self.loss = total / weight
         value, gradient = self.terms.smooth(flat)
