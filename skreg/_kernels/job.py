@@ -17,9 +17,9 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
 
 from skreg._jit import inlined, jit
+from skreg._kernels.arrays import array_at
 from skreg._kernels.reference import Referenced, read_field
 from skreg._kernels.simd import VECTOR_BYTES
 from skreg._kernels.solvers import Rule
@@ -203,11 +203,8 @@ def _opener(dtype, doc):
             size_at = builder.add(at, ir.Constant(at.type, 1))
             address = builder.load(builder.gep(table.data, [at]))
             size = builder.load(builder.gep(table.data, [size_at]))
-            item = ir.Constant(size.type, kind.bitwidth // 8)
-            out = context.make_array(vector)(context, builder)
             data = builder.inttoptr(address, context.get_value_type(kind).as_pointer())
-            populate_array(out, data, [size], [item], item, None)
-            return out._getvalue()
+            return array_at(context, builder, vector, data, [size])
 
         return vector(job, types.intp), codegen
 
@@ -233,10 +230,7 @@ def part(typingctx, vector, start, size):
     def codegen(context, builder, signature, args):
         kind = signature.return_type
         data = context.make_array(kind)(context, builder, args[0]).data
-        out = context.make_array(kind)(context, builder)
-        item = ir.Constant(args[2].type, kind.dtype.bitwidth // 8)
-        populate_array(out, builder.gep(data, [args[1]]), [args[2]], [item], item, None)
-        return out._getvalue()
+        return array_at(context, builder, kind, builder.gep(data, [args[1]]), [args[2]])
 
     return vector(vector, types.intp, types.intp), codegen
 

@@ -13,8 +13,9 @@ from numba.core import cgutils, types
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import NativeValue, infer_getattr, models, register_model, typeof_impl, unbox
-from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
+
+from skreg._kernels.arrays import array_at
 
 WORD_BYTES = 8
 _FLOATS = float, np.floating
@@ -126,14 +127,8 @@ def _read_array(context, builder, kind, start):
     address, *shape = (
         _load(builder, cgutils.gep_inbounds(builder, start, i)) for i in range(1 + kind.ndim)
     )
-    item = ir.Constant(address.type, kind.dtype.bitwidth // 8)
-    strides = [item]
-    for size in shape[:0:-1]:
-        strides.insert(0, builder.mul(size, strides[0]))
-    out = context.make_array(kind)(context, builder)
     data = builder.inttoptr(address, context.get_value_type(kind.dtype).as_pointer())
-    populate_array(out, data, shape, strides, item, None)
-    return out._getvalue()
+    return array_at(context, builder, kind, data, shape)
 
 
 def _load(builder, pointer):

@@ -8,17 +8,10 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
+
+from skreg._kernels.arrays import array_at
 
 STACK_SIZE = 256  # numbers: as many vectors as a vector has lanes, more than a word has bits
-
-
-def _array(context, builder, vector, data, size):
-    """Return the array of ``size`` numbers that begin where ``data`` points to."""
-    item = ir.Constant(size.type, vector.dtype.bitwidth // 8)
-    out = context.make_array(vector)(context, builder)
-    populate_array(out, data, [size], [item], item, None)
-    return out._getvalue()
 
 
 @intrinsic
@@ -29,7 +22,7 @@ def stack_array(typingctx, like):
     def codegen(context, builder, signature, args):
         size = ir.Constant(ir.IntType(64), STACK_SIZE)
         data = cgutils.alloca_once(builder, context.get_data_type(vector.dtype), size)
-        return _array(context, builder, vector, data, size)
+        return array_at(context, builder, vector, data, [size])
 
     return vector(like), codegen
 
@@ -43,7 +36,7 @@ def heap_array(typingctx, like, size):
         item = ir.Constant(args[1].type, vector.dtype.bitwidth // 8)
         data = _heap(context).allocate(builder, builder.mul(args[1], item))
         kind = context.get_data_type(vector.dtype).as_pointer()
-        return _array(context, builder, vector, builder.bitcast(data, kind), args[1])
+        return array_at(context, builder, vector, builder.bitcast(data, kind), [args[1]])
 
     return vector(like, types.intp), codegen
 
