@@ -27,8 +27,9 @@ from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs
 from skreg._random_state import random_state_of
 from skreg._regularization import refuse_combinations, takes_sparse_rows
-from skreg._runs import Start, StochasticRun, latest_parameters
+from skreg._runs import Start, latest_parameters
 from skreg._sklearn import fit_context
+from skreg._stochastic_run import StochasticRun
 from skreg._validation import check_scoring_name, split_validation
 from skreg._warnings import warn
 

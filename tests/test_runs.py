@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
-from skreg import MLPClassifier, MLPRegressor, _runs
+from skreg import MLPClassifier, MLPRegressor, _stochastic_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -232,9 +232,9 @@ def test_a_diverged_run_is_not_polished_and_warns_of_nothing_else(given, dtype, 
 
 
 def test_the_best_weights_before_a_divergence_are_polished(monkeypatch):
-    polished, original = [], _runs.polish_within
+    polished, original = [], _stochastic_run.polish_within
     monkeypatch.setattr(
-        _runs, "polish_within", lambda *given: polished.append(1) or original(*given)
+        _stochastic_run, "polish_within", lambda *given: polished.append(1) or original(*given)
     )
     network = MLPRegressor((), solver="sgd", learning_rate_init=10.0, momentum=0.0, batch_size=10,
                            n_iter_no_change=100, random_state=0, l1=1e-3)  # fmt: skip
@@ -249,9 +249,9 @@ def test_the_best_weights_before_a_divergence_are_polished(monkeypatch):
 
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_an_interrupted_run_is_not_polished(monkeypatch, interrupted):
-    polished, original = [], _runs.polish_within
+    polished, original = [], _stochastic_run.polish_within
     monkeypatch.setattr(
-        _runs, "polish_within", lambda *given: polished.append(1) or original(*given)
+        _stochastic_run, "polish_within", lambda *given: polished.append(1) or original(*given)
     )
     n_scores = iter(range(3))
 
