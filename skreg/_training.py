@@ -88,6 +88,75 @@ class Pace:
         self._seconds = max((perf_counter() - self._start) / self._n, 1e-9)
 
 
+class Logbook:
+    """The epochs of a run as they are written down.
+
+    How many there are follows from the rows of the history alone: an interrupt between two lines
+    leaves no count behind.
+
+    Parameters
+    ----------
+    engine : Engine
+    history : History
+        Extended by one row per epoch.
+    first : int
+        Epochs that the run has behind it.
+
+    Attributes
+    ----------
+    latest : dict
+        The last row that was written; empty before the first.
+    """
+
+    def __init__(self, engine, history, first):
+        self._engine, self._history, self._first = engine, history, first
+        self._n_before, self._seen_before = len(history), engine.n_seen
+        self._records, self._n_new_then = [], 0  # taken last, and new rows by then
+        self.latest = {}
+
+    @property
+    def _n_new(self):
+        return len(self._history) - self._n_before
+
+    @property
+    def n_epochs(self):
+        """How many epochs the run has behind it."""
+        return self._first + self._n_new
+
+    def take(self):
+        """Return rows, to be written, of the epochs that the engine has just completed."""
+        self._records, self._n_new_then = self._engine.take_records(), self._n_new
+        return [_row(record) for record in self._records]
+
+    def write(self, row):
+        """Write down an epoch and count its samples."""
+        self.latest = row
+        self._history.append(**row)
+        self._count_samples()
+
+    def write_left(self, patience):
+        """Write down epochs that were over at an interrupt; their training loss counts."""
+        n_written = self._n_new - self._n_new_then
+        for record in self._engine.take_records() or self._records[n_written:]:
+            row = _row(record)
+            if not patience.watches_score:
+                patience.observe(row["loss"] + row["penalty"])
+            self.write(row)
+        self._count_samples()  # of a row that was written just before the interrupt
+
+    def _count_samples(self):
+        self._engine.n_seen = self._seen_before + self._n_new * self._engine.order.size
+
+
+def _row(record):
+    """Return the row of the history for an epoch that is over."""
+    rate, loss, terms, counts = record
+    penalty = sum(terms)
+    row = dict(zip(TERMS, terms, strict=True))
+    row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
+    return row | nonzeros(counts)
+
+
 def train(engine, plan, progress, history, shuffler=None, validation=None, watch=SILENCE):
     """Run epochs until the patience or ``max_iter`` is exhausted.
 
@@ -113,48 +182,41 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
         Of the whole run, ``plan.first`` included.
     diverged : bool
     """
-    n_epochs, diverged, records = plan.first, False, []
-    n_before = n_booked = len(history)  # rows at the beginning, and when records were last taken
-    seen_before = engine.n_seen
+    logbook, diverged = Logbook(engine, history, plan.first), False
     draws = NO_DRAWS if shuffler is None else shuffler.draws(engine.order.size)
     shuffles = shuffler is not None and draws == NO_DRAWS  # or epochs do it themselves
     looks = shuffles or validation is not None or plan.verbose or watch.listens
     pace = Pace(1 if looks else plan.max_iter)
     _warn_beyond_the_plan(plan, progress)
     try:
-        while n_epochs < plan.max_iter:
+        while logbook.n_epochs < plan.max_iter:
             if shuffles:
                 shuffler.shuffle(engine.order)  # what the last epoch left
             watch.begin("epoch")
-            n = pace.n_epochs(min(plan.max_iter - n_epochs, _epochs_until_stop(plan, progress)))
-            epoch = progress.n_calls if plan.incremental else n_epochs
+            left = plan.max_iter - logbook.n_epochs
+            n = pace.n_epochs(min(left, _epochs_until_stop(plan, progress)))
+            epoch = progress.n_calls if plan.incremental else logbook.n_epochs
             with pace:
                 engine.train_epochs(_rates(engine, plan, progress, epoch, n), draws)
-            records, n_booked = engine.take_records(), len(history)
-            for record in records:
-                row = _row(record)
+            for row in logbook.take():
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
                 if not diverged:
-                    _judge(engine, plan, progress, row, n_epochs + 1, validation)
-                _book(row, engine, history)
-                n_epochs += 1
+                    _judge(engine, plan, progress, row, logbook.n_epochs + 1, validation)
+                logbook.write(row)
             asked = watch.end()
             exhausted = progress.patience.exhausted and not _is_planned(plan)
             if diverged or asked or (exhausted and _stops(plan, progress, engine.n_seen)):
                 progress.stopped = True
                 break
-            _warn_at_the_end(plan, n_epochs)
+            _warn_at_the_end(plan, logbook.n_epochs)
     except KeyboardInterrupt:
-        left = engine.take_records() or records[len(history) - n_booked :]
-        _book_unjudged(left, engine, progress, history)
-        n_epochs = plan.first + len(history) - n_before
-        engine.n_seen = seen_before + (len(history) - n_before) * engine.order.size
+        logbook.write_left(progress.patience)
         progress.stopped = progress.interrupted = True
         warn("Training interrupted by user.")
     if not diverged:
-        progress.overflowed = _warn_of_overflow(records)
+        progress.overflowed = _warn_of_overflow(logbook.latest)
     progress.n_calls += plan.incremental
-    return n_epochs, diverged
+    return logbook.n_epochs, diverged
 
 
 def _is_planned(plan):
@@ -178,30 +240,6 @@ def _rates(engine, plan, progress, first, n):
         learning_rate(plan.schedule, first + i, engine.n_seen + i * n_rows, progress.divisions)
         for i in range(n)
     ]
-
-
-def _row(record):
-    """Return the row of the history for an epoch that is over."""
-    rate, loss, terms, counts = record
-    penalty = sum(terms)
-    row = dict(zip(TERMS, terms, strict=True))
-    row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
-    return row | nonzeros(counts)
-
-
-def _book(row, engine, history):
-    """Write down an epoch and count its samples."""
-    history.append(**row)
-    engine.n_seen += engine.order.size
-
-
-def _book_unjudged(records, engine, progress, history):
-    """Write down epochs that were over at an interrupt; their training loss counts."""
-    for record in records:
-        row = _row(record)
-        if not progress.patience.watches_score:
-            progress.patience.observe(row["loss"] + row["penalty"])
-        _book(row, engine, history)
 
 
 def observe(row, number, patience, validate, verbose):
@@ -270,12 +308,11 @@ def _warn_beyond_the_plan(plan, progress):
         )
 
 
-def _warn_of_overflow(records):
-    """Warn where the latest loss, or its penalty, is no number, though the weights still are.
+def _warn_of_overflow(row):
+    """Warn where the loss of the latest row, or its penalty, is no number, but the weights are.
 
     Return whether it is so.
     """
-    row = _row(records[-1]) if records else {}
     spoiled = [name for name in ("loss", "penalty") if not math.isfinite(row.get(name, 0.0))]
     if spoiled:
         what = "training loss" if spoiled[0] == "loss" else "penalty on the weights"
