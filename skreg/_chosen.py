@@ -8,7 +8,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._docs import attribute_text
-from skreg._grids import spread
+from skreg._parameters import spread
 from skreg._routing import refuse_extra, route
 from skreg._scores import takes_weights
 

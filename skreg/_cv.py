@@ -22,18 +22,22 @@ from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
 from skreg._folds import Data, Fold, Trial, path_trials
-from skreg._grids import refuse_solver, spread
 from skreg._halving import Sweep, rungs
 from skreg._inputs import check_data, check_validation, check_weight, encode_rows
 from skreg._kernels.solvers import SOLVERS
+from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake, check_n_jobs
-from skreg._parameters import hidden_units, per_layer, strengths
-from skreg._regularization import batch_augmentation, network_penalties, refuse_combinations
+from skreg._parameters import hidden_units, per_layer, spread, strengths
+from skreg._regularization import (
+    batch_augmentation,
+    network_penalties,
+    refuse_combinations,
+    refuse_solver,
+)
 from skreg._routing import refuse_extra, route
 from skreg._scores import takes_weights
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
-from skreg._walk import NullOnDemand
 from skreg._warnings import warn
 
 N_STRENGTHS = 10  # of l2, where nothing else is asked for

@@ -11,10 +11,10 @@ from sklearn.base import ClassifierMixin
 
 from skreg._architecture import scattered
 from skreg._callbacks import Watch
-from skreg._grids import spread
 from skreg._inputs import check_validation, encode_rows
 from skreg._job import Rows
 from skreg._parallel import LONGEST_WAIT, shares_memory
+from skreg._parameters import spread
 from skreg._regularization import refuse_combinations
 from skreg._runs import Start
 from skreg._scores import as_number

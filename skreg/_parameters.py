@@ -56,6 +56,32 @@ def strengths(name, value, n_matrices):
     return values
 
 
+def pattern_of(estimator, name):
+    """Return the pattern of one of the strengths of an estimator, or None if it is a number.
+
+    A strength that is a sequence is a pattern: what is searched multiplies its entries.
+    """
+    value = getattr(estimator, name)
+    return None if np.ndim(value) == 0 else list(value)
+
+
+def spread(estimator, params):
+    """Return the parameters of a candidate: each strength times the pattern, if there is one.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        As the user has given it.
+    params : dict
+        Strengths that are searched.
+    """
+    spread_out = dict(params)
+    for name, value in params.items():
+        if (pattern := pattern_of(estimator, name)) is not None:
+            spread_out[name] = [value * share for share in pattern]
+    return spread_out
+
+
 def max_norms(name, value, n_matrices):
     """Return one largest norm per weight matrix: positive, infinite where there is none."""
     if value is None:

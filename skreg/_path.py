@@ -11,13 +11,15 @@ from sklearn.utils.multiclass import type_of_target
 
 from skreg._base import BaseMLP
 from skreg._classifier import MLPClassifier
-from skreg._grids import refuse_solver, strength_grid
+from skreg._grids import strength_grid
 from skreg._inputs import check_data, check_validation, encode_rows
+from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake
 from skreg._parameters import is_integer
 from skreg._regressor import MLPRegressor
+from skreg._regularization import refuse_solver
 from skreg._scores import as_number
-from skreg._walk import NullOnDemand, walk
+from skreg._walk import walk
 from skreg._warnings import warn
 
 

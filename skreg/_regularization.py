@@ -64,6 +64,15 @@ def refuse_combinations(estimator, is_sparse):
         )
 
 
+def refuse_solver(solver, name, given, strengths):
+    """Refuse strengths of what a solver without mini-batches can't do."""
+    if solver not in SOLVERS and name in NEEDS_BATCHES and any(strengths):
+        raise ValueError(
+            f"{name}s={given!r} needs the steps of a stochastic solver, which solver={solver!r} "
+            "does not take; choose solver='adam' or 'sgd', or search l1s or l2s."
+        )
+
+
 def takes_sparse_rows(estimator):
     """Return whether rows may be sparse: where no transform changes them."""
     try:

@@ -7,13 +7,15 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
-from skreg._grids import refuse_solver, strength_grid
+from skreg._grids import strength_grid
 from skreg._inputs import as_rows
+from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake, check_n_jobs, run_all
 from skreg._parameters import column_groups, is_integer
 from skreg._path import choose_axis, path_estimator, range_of
 from skreg._random_state import LARGEST_SEED
-from skreg._walk import NullOnDemand, walk
+from skreg._regularization import refuse_solver
+from skreg._walk import walk
 from skreg._warnings import warn
 
 

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg._grids import null_model, spread, top_strength
-from skreg._parameters import is_integer
+from skreg._grids import top_strength
+from skreg._kernels.solvers import SOLVERS
+from skreg._parameters import is_integer, spread
 from skreg._schedules import PLANNED
 from skreg._warnings import warn
 
@@ -217,28 +218,8 @@ def _warn_unfinished(where, objective, without_weights):
 def warm_epochs(model, given):
     """Return ``max_iter`` of all strengths but the first."""
     if given is None:
-        is_planned = model.solver != "lbfgs" and model.learning_rate in PLANNED
+        is_planned = model.solver in SOLVERS and model.learning_rate in PLANNED
         return max(1, round(model.max_iter * WARM_SHARE)) if is_planned else model.max_iter
     if not is_integer(given) or given < 1:
         raise ValueError(f"warm_max_iter={given!r} must be an integer of at least 1, or None.")
     return given
-
-
-class NullOnDemand:
-    """A callable that returns the `NullModel` of rows and fits it at most once.
-
-    Parameters
-    ----------
-    model : BaseMLP
-    rows : tuple
-        X, y and sample_weight.
-    """
-
-    def __init__(self, model, rows):
-        self._model, self._rows, self._null = model, rows, None
-
-    def __call__(self):
-        """Return the model without weights."""
-        if self._null is None:
-            self._null = null_model(self._model, *self._rows)
-        return self._null

@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 import skreg
-from skreg import _docs, _grids, _plugs, augmentation
+from skreg import _docs, _null_model, _plugs, augmentation
 from skreg._architecture import make_layout, n_parameters
 from skreg._augmenting import Transform, plan_augmentation
 from skreg._engine import Engine
@@ -25,7 +25,7 @@ from skreg._objective import Objective
 from skreg._penalties import TERMS, Penalties, make_penalties
 from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
-from tests import test_augmentation, test_grids, test_regressor, test_schedules
+from tests import test_augmentation, test_null_model, test_regressor, test_schedules
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
 from tests.kernels.engines import features, needs_threads, starting_weights
 from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
@@ -111,11 +111,11 @@ def test_every_code_is_in_its_table(codes, table, place):
 
 
 def test_every_loss_has_a_model_without_weights():
-    forgotten = CODES["losses"].keys() - _grids.MEANS.keys() - _grids.CENTRES.keys()
-    forgotten = {CODES["losses"][code] for code in forgotten}
+    forgotten = {name for code, name in CODES["losses"].items()
+                 if code not in _null_model.INTERCEPTS}  # fmt: skip
     assert not forgotten, (
         f"automatic grids need the intercept that minimizes {forgotten}: enter a function in "
-        "MEANS or CENTRES of skreg/_grids.py"
+        "INTERCEPTS of skreg/_null_model.py"
     )
 
 
@@ -124,7 +124,7 @@ def test_every_loss_has_a_model_without_weights():
     [
         (activations.ACTIVATIONS, test_activations, "DEFINITIONS"),
         (test_losses.SUMS, test_losses, "FORMULAS"),
-        (losses.LOSSES, test_grids, "LOSSES"),
+        (losses.LOSSES, test_null_model, "LOSSES"),
         (losses.LOSSES, test_regressor, "MEAN_LOSSES"),
         (solvers.SOLVERS, test_solvers, "REFERENCES"),
         (SCHEDULES, test_schedules, "FORMULAS"),

@@ -7,8 +7,9 @@ from sklearn.exceptions import ConvergenceWarning
 import skreg._engine
 import skreg._training
 from skreg import MLPRegressor, mlp_path, stability_selection
+from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake
-from skreg._walk import NullOnDemand, walk
+from skreg._walk import walk
 from tests.test_path import SMALL, curved
 
 pytestmark = [
