@@ -29,6 +29,7 @@ from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake, check_n_jobs
 from skreg._parameters import hidden_units, per_layer, spread, strengths
 from skreg._regularization import (
+    CHOOSE_STOCHASTIC,
     batch_augmentation,
     network_penalties,
     refuse_combinations,
@@ -151,7 +152,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         if self.halving and self.solver not in SOLVERS:
             raise ValueError(
                 f"halving=True pauses fits between epochs, which solver={self.solver!r} does not "
-                "have; choose solver='adam' or 'sgd', or halving=False."
+                f"have; {CHOOSE_STOCHASTIC}, or halving=False."
             )
         if self.halving and self.warm_path:
             raise ValueError(

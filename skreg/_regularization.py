@@ -34,6 +34,9 @@ WITHOUT_BATCHES = (
     "label_smoothing",
 )
 
+# What errors recommend where a solver has no mini-batches.
+CHOOSE_STOCHASTIC = f"choose solver={' or '.join(map(repr, sorted(SOLVERS)))}"
+
 
 def refuse_combinations(estimator, is_sparse):
     """Refuse what cannot go together, saying what can."""
@@ -69,7 +72,7 @@ def refuse_solver(solver, name, given, strengths):
     if solver not in SOLVERS and name in NEEDS_BATCHES and any(strengths):
         raise ValueError(
             f"{name}s={given!r} needs the steps of a stochastic solver, which solver={solver!r} "
-            "does not take; choose solver='adam' or 'sgd', or search l1s or l2s."
+            f"does not take; {CHOOSE_STOCHASTIC}, or search l1s or l2s."
         )
 
 
@@ -89,7 +92,7 @@ def _augments(estimator):
 def _other_ways(estimator):
     """Return what to do about a regularizer that lbfgs does not know."""
     *first, last = (name for name in WITHOUT_BATCHES if hasattr(estimator, name))
-    return f"choose solver='adam' or 'sgd', or regularize with {', '.join(first)} or {last}"
+    return f"{CHOOSE_STOCHASTIC}, or regularize with {', '.join(first)} or {last}"
 
 
 def solver_rule(estimator):
