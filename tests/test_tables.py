@@ -27,7 +27,7 @@ from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
 from tests import test_augmentation, test_null_model, test_regressor, test_schedules
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
-from tests.kernels.engines import features, needs_threads, starting_weights
+from tests.kernels.engines import RULES, features, needs_threads, starting_weights
 from tests.names import CHOICES, branches, codes_of, functions_of, slots_of
 
 ROOT = Path(__file__).parent.parent
@@ -103,6 +103,7 @@ def test_a_transform_that_no_program_knows_is_refused():
         ("losses", losses.LINKS, "LINKS"),
         ("links", losses.LINK_CODES.values(), "LINK_CODES"),
         ("solvers", solvers.SOLVERS.values(), "SOLVERS"),
+        ("solvers", [rule.solver for rule in RULES.values()], "RULES of tests/kernels/engines.py"),
     ],
 )
 def test_every_code_is_in_its_table(codes, table, place):
