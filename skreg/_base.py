@@ -19,7 +19,7 @@ from skreg._fitted import FittedMixin
 from skreg._inputs import check_rows, check_validation
 from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
-from skreg._kernels.losses import LINK_CODES, LINK_IDENTITY
+from skreg._kernels.links import LINK_CODES, LINK_IDENTITY
 from skreg._kernels.solvers import SOLVERS
 from skreg._lbfgs_run import LbfgsRun
 from skreg._parameters import activation_names, dropout_rates, fill_starting_values, hidden_units

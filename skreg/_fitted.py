@@ -16,7 +16,7 @@ from skreg._entries import work_per_row
 from skreg._inputs import as_rows, check_rows, read_columns
 from skreg._job import CHUNK_ROWS
 from skreg._kernels.activations import ACTIVATIONS
-from skreg._kernels.losses import LINK_CODES
+from skreg._kernels.links import LINK_CODES
 from skreg._labels import BINARY
 from skreg._parameters import activation_names
 from skreg._penalties import Terms

@@ -9,7 +9,8 @@ from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout, round_up
 from skreg._entries import canonical, put_entries
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, OutputRule, Source
-from skreg._kernels.losses import LINK_IDENTITY, SOFT_LOG_LOSS, SQUARED_ERROR
+from skreg._kernels.links import LINK_IDENTITY
+from skreg._kernels.losses import SOFT_LOG_LOSS, SQUARED_ERROR
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.parts import SIDES
 from skreg._kernels.plugs import address_of

@@ -10,7 +10,8 @@ from skreg._compression import compress_network, constant_outputs, cut_unread, f
 from skreg._displays.loss_curve import best_epoch
 from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
-from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
+from skreg._kernels.links import LINK_IDENTITY
+from skreg._kernels.losses import SQUARED_ERROR
 from skreg._prediction import predict_outputs
 from skreg.augmentation import CutOut, FeatureSwap, ImageTransform
 

@@ -123,6 +123,7 @@ TESTED_IN = {
     "_kernels.clipping": "kernels/learn",
     "_kernels.dropout": "kernels/network",
     "_kernels.group_term": "kernels/structure",
+    "_kernels.outputs": "kernels/losses",
     "_kernels.parts": "kernels/epoch",
     "_kernels.passes": "kernels/epoch",
     "_kernels.replicas": "kernels/epoch",

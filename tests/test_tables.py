@@ -19,7 +19,7 @@ from skreg._architecture import make_layout, n_parameters
 from skreg._augmenting import Transform, plan_augmentation
 from skreg._engine import Engine
 from skreg._job import NO_RULE, WRITTEN_SLOTS, Network, Rows, Table, Task, _put_penalties
-from skreg._kernels import activations, augment, batch, images, job, losses, solvers
+from skreg._kernels import activations, augment, batch, images, job, links, losses, solvers
 from skreg._lbfgs import is_penalized_linear
 from skreg._objective import Objective
 from skreg._penalties import TERMS, Penalties, make_penalties
@@ -39,14 +39,14 @@ ESTIMATORS = (skreg.MLPClassifier, skreg.MLPRegressor, skreg.MLPClassifierCV, sk
 CODES = {
     "activations": codes_of(activations, "IDENTITY"),
     "losses": codes_of(losses, "SQUARED_ERROR"),
-    "links": codes_of(losses, "LINK_IDENTITY"),
+    "links": codes_of(links, "LINK_IDENTITY"),
     "solvers": codes_of(solvers, "SGD"),
     "transforms": codes_of(batch, "GAUSSIAN_NOISE"),
 }
 LAST_BRANCHES = [  # codes, modules, where they are asked for, the code of the last branch
     ("activations", (activations,), ("apply",), "SOFTPLUS"),
     ("losses", (losses, _plugs), ("evaluate_loss", "plug_in"), "BINARY_LOG_LOSS"),
-    ("links", (losses,), ("apply_link",), "LINK_LOGISTIC"),
+    ("links", (links,), ("apply_link",), "LINK_LOGISTIC"),
     ("solvers", (solvers,), ("plan_step",), "ADAM"),
     ("solvers", (solvers,), ("move",), "SGD"),
     ("solvers", (solvers,), ("land",), "SGD"),
@@ -101,7 +101,7 @@ def test_a_transform_that_no_program_knows_is_refused():
         ("activations", activations.ACTIVATIONS.values(), "ACTIVATIONS"),
         ("losses", test_losses.CODES.values(), "LOSSES"),
         ("losses", losses.LINKS, "LINKS"),
-        ("links", losses.LINK_CODES.values(), "LINK_CODES"),
+        ("links", links.LINK_CODES.values(), "LINK_CODES"),
         ("solvers", solvers.SOLVERS.values(), "SOLVERS"),
         ("solvers", [rule.solver for rule in RULES.values()], "RULES of tests/kernels/engines.py"),
     ],
@@ -196,7 +196,7 @@ def test_members_that_take_whole_steps_share_nothing_that_a_step_writes(containe
     y = rng.integers(2, size=(120, 1)).astype(float) if loss else rng.normal(size=(120, 2))
     smoothing = 0.1 if loss else 0.0
     codes = activations.RELU, activations.IDENTITY
-    network = Network((40, 64, 2), codes, loss, 0.0, losses.LINK_IDENTITY, (0.2, 0.2), 1, smoothing)
+    network = Network((40, 64, 2), codes, loss, 0.0, links.LINK_IDENTITY, (0.2, 0.2), 1, smoothing)
     penalties = make_penalties(
         2, **dict.fromkeys(TERMS, 0.01), max_norm=1.0, factors=np.r_[1.0, 2.0, np.ones(38)],
         groups=(np.array([0]), np.array([1]), np.arange(2, 40)),

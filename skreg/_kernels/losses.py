@@ -4,21 +4,19 @@ Losses and derivatives are functions of the *raw* output of the network: the lin
 logistic, softmax) is merged into them, which keeps them exact where the link saturates.
 
 Three layers, from the bottom: functions of lanes ``(z, y, parameter) -> (loss, derivative)``;
-`apply`, the choice among them; `evaluate_loss`, which knows weights and memory layout. It takes as
-many rows at a time as a vector has lanes and transposes their raw outputs, so that every lane is a
-row: sums and maxima over outputs need no reduction across lanes, and one output costs no more
-than it should.
+`apply`, the choice among them; `evaluate_loss`, which knows weights and memory layout.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from skreg._jit import inlined, jit, outlined
-from skreg._kernels.elementary import constants, exp, exp_below_zero, log, log1p, logistic
+from skreg._jit import inlined, jit
+from skreg._kernels.elementary import constants, exp, exp_below_zero, log, log1p
 from skreg._kernels.lanes import count, load, load_first, store, store_first, where, widened
+from skreg._kernels.links import exponentials
+from skreg._kernels.outputs import OutputShape, read_outputs, read_targets, write_outputs
 from skreg._kernels.scratch import free_array, heap_array
-from skreg._kernels.transpose import Strided, transpose, transpose_inlined, transpose_numbers
 
 (
     SQUARED_ERROR,
@@ -44,15 +42,6 @@ LOSSES = {
 LN2 = 0.6931471805599453
 SINGLE_MANTISSA = 23
 
-LINK_IDENTITY, LINK_EXP, LINK_LOGISTIC, LINK_SOFTMAX = range(4)
-
-LINK_CODES = {
-    "identity": LINK_IDENTITY,
-    "exp": LINK_EXP,
-    "logistic": LINK_LOGISTIC,
-    "softmax": LINK_SOFTMAX,
-}
-
 LINKS = {
     SQUARED_ERROR: "identity",
     ABSOLUTE_ERROR: "identity",
@@ -64,15 +53,6 @@ LINKS = {
     LOG_LOSS: "softmax",
     SOFT_LOG_LOSS: "softmax",
 }
-
-
-class OutputShape(NamedTuple):
-    """Layout of a block of raw outputs: element (i, j) stands at ``i * lead + j``."""
-
-    n_rows: int
-    n_outputs: int
-    lead: int  # distance between the starts of two rows
-    width: int  # columns with their padding: whole vectors
 
 
 class OutputRows(NamedTuple):
@@ -221,15 +201,15 @@ def _evaluate_outputs(code, parameter, rows):
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
-        _read(raw, start, n_rows, shape, block)
-        _read_targets(target, start, n_rows, shape.n_outputs, targets)
+        read_outputs(raw, start, n_rows, shape, block)
+        read_targets(target, start, n_rows, shape.n_outputs, targets)
         total = widened(scale) * 0.0
         for j in range(shape.n_outputs):
             loss, slope = apply(code, load(block, j * n), load(targets, j * n), parameter)
             total = total + widened(where(scale == 0.0, 0.0, loss))
             store(block, j * n, where(scale == 0.0, 0.0, slope * scale))
         store_first(value, start, n_rows, widened(scale) * total)
-        _write(block, start, n_rows, shape, delta)
+        write_outputs(block, start, n_rows, shape, delta)
     free_array(block)
     free_array(targets)
 
@@ -246,20 +226,20 @@ def evaluate_soft(rows):
     for start in range(0, shape.n_rows, n):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
-        _read(raw, start, n_rows, shape, block)
-        _read_targets(target, start, n_rows, shape.n_outputs, targets)
+        read_outputs(raw, start, n_rows, shape, block)
+        read_targets(target, start, n_rows, shape.n_outputs, targets)
         first = load(block, 0)
         of_label = first  # plus how far the mean raw output is from it: targets may not quite sum
         for j in range(shape.n_outputs):  # to one
             of_label = of_label + load(targets, j * n) * (load(block, j * n) - first)
-        highest, total = _exponentials(block, shape.n_outputs)
+        highest, total = exponentials(block, shape.n_outputs)
         factor = scale / total
         for j in range(shape.n_outputs):
             slope = load(block, j * n) * factor - load(targets, j * n) * scale
             store(block, j * n, where(scale == 0.0, 0.0, slope))
         loss = where(scale == 0.0, 0.0, log(total) - (of_label - highest))
         store_first(value, start, n_rows, widened(scale) * widened(loss))
-        _write(block, start, n_rows, shape, delta)
+        write_outputs(block, start, n_rows, shape, delta)
     free_array(block)
     free_array(targets)
 
@@ -274,114 +254,16 @@ def _evaluate_classes(parameter, rows):
         n_rows = min(n, shape.n_rows - start)
         scale = load_first(weight, start, n_rows, 0.0)
         label = load_first(target, start, n_rows, 0.0)
-        _read(raw, start, n_rows, shape, block)
+        read_outputs(raw, start, n_rows, shape, block)
         of_label = load(block, 0)
         for j in range(1, shape.n_outputs):
             of_label = where(label == j, load(block, j * n), of_label)
-        highest, total = _exponentials(block, shape.n_outputs)
+        highest, total = exponentials(block, shape.n_outputs)
         factor = scale / total
         for j in range(shape.n_outputs):
             slope = load(block, j * n) * factor - where(label == j, scale, 0.0)
             store(block, j * n, where(scale == 0.0, 0.0, slope))
         loss = where(scale == 0.0, 0.0, clipped(log(total) - (of_label - highest), parameter))
         store_first(value, start, n_rows, widened(scale) * widened(loss))
-        _write(block, start, n_rows, shape, delta)
-    free_array(block)
-
-
-@inlined
-def _exponentials(block, n_outputs):
-    """Replace raw outputs by exp(raw - maximum of the row); return the maxima and the sums."""
-    n = count(block)
-    highest = load(block, 0)
-    for j in range(1, n_outputs):
-        x = load(block, j * n)
-        highest = where(x > highest, x, highest)
-    total = highest * 0.0
-    for j in range(n_outputs):
-        x = exp_below_zero(load(block, j * n) - highest)
-        store(block, j * n, x)
-        total = total + x
-    return highest, total
-
-
-@outlined
-def _read(raw, start, n_rows, shape, block):
-    """Write the raw outputs of ``n_rows`` rows into ``block``: vector j holds output j."""
-    n, at = count(raw), start * shape.lead
-    if shape.n_outputs == 1:
-        transpose_inlined(Strided(raw, at, shape.lead, n_rows), Strided(block, 0, n, 1))
-        return
-    for j in range(0, shape.n_outputs, n):
-        transpose(Strided(raw, at + j, shape.lead, n_rows), Strided(block, j * n, n, n))
-
-
-@outlined
-def _read_targets(target, start, n_rows, n_outputs, block):
-    """Write the targets of ``n_rows`` rows into ``block``: vector j holds those of output j."""
-    n, at = count(target), start * n_outputs
-    if n_outputs == 1:
-        store(block, 0, load_first(target, at, n_rows, 1.0))
-        return
-    for j in range(0, n_outputs, n):
-        source = Strided(target, at + j, n_outputs, n_rows)
-        out = Strided(block, j * n, n, min(n, n_outputs - j))
-        if source.start + (n_rows - 1) * n_outputs + n <= target.size:
-            transpose(source, out)
-        else:  # whole vectors would reach beyond the last target
-            transpose_numbers(source, out)
-
-
-@outlined
-def _write(block, start, n_rows, shape, out):
-    """Write the vectors of ``block``, one of each output, into rows padded with zeros."""
-    n, at, first = count(out), start * shape.lead, 0
-    if shape.n_outputs == 1:
-        transpose_inlined(Strided(block, 0, n, 1), Strided(out, at, shape.lead, n_rows))
-        first = n
-    for j in range(first, shape.width, n):
-        source = Strided(block, j * n, n, shape.n_outputs - j)
-        transpose(source, Strided(out, at + j, shape.lead, n_rows))
-
-
-@inlined
-def _link(link, x):
-    return exp(x) if link == LINK_EXP else logistic(x)
-
-
-@jit
-def apply_link(link, raw, shape):
-    """Turn raw outputs into predictions, in place.
-
-    Parameters
-    ----------
-    link : int
-        One of the values of ``LINK_CODES``.
-    raw : array of shape (>= n_rows * lead,)
-        Raw outputs; overwritten by means or probabilities.
-    shape : OutputShape
-        Numbers of rows and columns.
-    """
-    if link == LINK_IDENTITY:
-        return
-    if link == LINK_SOFTMAX:
-        _apply_softmax(raw, shape)
-        return
-    for i in range(shape.n_rows):
-        for j in range(i * shape.lead, i * shape.lead + shape.width, count(raw)):
-            store(raw, j, _link(link, load(raw, j)))
-
-
-@inlined
-def _apply_softmax(raw, shape):
-    """Turn raw outputs into the probabilities of classes, in place."""
-    n = count(raw)
-    block = heap_array(raw, shape.width * n)
-    for start in range(0, shape.n_rows, n):
-        n_rows = min(n, shape.n_rows - start)
-        _read(raw, start, n_rows, shape, block)
-        _, total = _exponentials(block, shape.n_outputs)
-        for j in range(shape.n_outputs):
-            store(block, j * n, load(block, j * n) / total)
-        _write(block, start, n_rows, shape, raw)
+        write_outputs(block, start, n_rows, shape, delta)
     free_array(block)

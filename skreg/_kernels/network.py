@@ -48,7 +48,8 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.lanes import load, load_first, store_first
-from skreg._kernels.losses import OutputRows, OutputShape, apply_link, evaluate_loss, evaluate_soft
+from skreg._kernels.links import apply_link
+from skreg._kernels.losses import OutputRows, evaluate_loss, evaluate_soft
 from skreg._kernels.matmul import (
     ADD,
     MULTIPLY,
@@ -60,6 +61,7 @@ from skreg._kernels.matmul import (
     product,
     whole_tiles,
 )
+from skreg._kernels.outputs import OutputShape
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.skipping import (
     BACKWARD,

@@ -9,10 +9,10 @@ from skreg._architecture import initial_parameters, views
 from skreg._engine import Engine
 from skreg._job import NO_ROWS, Network, Rows
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
+from skreg._kernels.links import LINK_IDENTITY
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
     GAMMA,
-    LINK_IDENTITY,
     LOG_LOSS,
     LOSSES,
     POISSON,

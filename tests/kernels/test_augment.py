@@ -17,7 +17,8 @@ from skreg._kernels.augment import (
     program_for,
     quantile,
 )
-from skreg._kernels.losses import LINK_IDENTITY, SQUARED_ERROR
+from skreg._kernels.links import LINK_IDENTITY
+from skreg._kernels.losses import SQUARED_ERROR
 from skreg._kernels.noise import half_of
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.team import new_team

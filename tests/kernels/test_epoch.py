@@ -8,7 +8,8 @@ import pytest
 from skreg import _job
 from skreg._architecture import views
 from skreg._kernels.job import STEPS
-from skreg._kernels.losses import LINK_SOFTMAX, LOG_LOSS, SQUARED_ERROR
+from skreg._kernels.links import LINK_SOFTMAX
+from skreg._kernels.losses import LOG_LOSS, SQUARED_ERROR
 from skreg._kernels.solvers import ADAM
 from tests.kernels.engines import (
     CONTAINERS,

@@ -16,19 +16,18 @@ from sklearn._loss import (
 from sklearn.neural_network._base import binary_log_loss
 from sklearn.neural_network._base import log_loss as their_log_loss
 
+from skreg._kernels.links import LINK_CODES
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
-    LINK_CODES,
     LINKS,
     LOG_LOSS,
     LOSSES,
     SOFT_LOG_LOSS,
     OutputRows,
-    OutputShape,
-    apply_link,
     evaluate_loss,
     evaluate_soft,
 )
+from skreg._kernels.outputs import OutputShape
 
 DTYPES = (np.float32, np.float64)
 CODES = {**LOSSES, "binary_log_loss": BINARY_LOG_LOSS, "log_loss": LOG_LOSS,
@@ -325,32 +324,3 @@ def test_soft_targets_of_binary_log_loss():
     value, delta = evaluate("binary_log_loss", z, np.full_like(z, 0.25))
     np.testing.assert_allclose(delta[:, 0], expit(z[:, 0]) - 0.25, atol=1e-15)
     np.testing.assert_allclose(value, np.logaddexp(0, z[:, 0]) - 0.25 * z[:, 0], atol=1e-14)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_outputs", [1, 10, 27])
-@pytest.mark.parametrize("link", LINK_CODES)
-def test_links(link, n_outputs, dtype):
-    z, _, _ = problem("squared_error", n_outputs, dtype)
-    raw = np.full((len(z), WIDTH + 16), 7, dtype)
-    raw[:, :n_outputs] = z
-    apply_link(
-        LINK_CODES[link], raw.reshape(-1), OutputShape(len(z), n_outputs, raw.shape[1], WIDTH)
-    )
-    wide = z.astype(np.float64)
-    inverse = {
-        "identity": lambda: wide,
-        "exp": lambda: np.exp(wide),
-        "logistic": lambda: expit(wide),
-        "softmax": lambda: softmax(wide, axis=1),
-    }
-    np.testing.assert_allclose(raw[:, :n_outputs], inverse[link](), **tolerance(dtype))
-    np.testing.assert_array_equal(raw[:, WIDTH:], 7)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_softmax_of_extreme_outputs(dtype):
-    raw = np.full((2, WIDTH), np.nan, dtype)
-    raw[:, :3] = [[1e30, 0, -1e30], [-1e30, -1e30, -1e30]]
-    apply_link(LINK_CODES["softmax"], raw.reshape(-1), OutputShape(2, 3, WIDTH, WIDTH))
-    np.testing.assert_allclose(raw[:, :3], [[1, 0, 0], [1 / 3] * 3], rtol=1e-6)
