@@ -22,8 +22,8 @@ from skreg._kernels.matmul import (
     product,
 )
 from skreg._kernels.scratch import free_array, heap_array
-from skreg._kernels.simd import multiply_add, row_tile_1, row_tile_4
 from skreg._kernels.sparse import multiply_entries
+from skreg._kernels.tiles import multiply_add, row_tile_1, row_tile_4
 
 PACKED_AT_ONCE = 6  # panels: two wide tiles
 
@@ -108,13 +108,14 @@ def _multiply(a, b, c, shape):
     product(task)
     n_panels = count_panels(task)
     for i in range(tiled, n_rows):
-        a_i, c_i = a.start + i * a.row, c.start + i * c.row
+        left, c_i = Numbers(a.values, a.start + i * a.row, 0, a.column), c.start + i * c.row
         p = 0
-        while p + 4 <= n_panels:
-            row_tile_4(a.values, a_i, 0, a.column, b.values, b.start + p * b.panel, b.row, b.panel,
-                       depth, c.values, c_i + p * c.panel, 0, c.panel, mode)  # fmt: skip
-            p += 4
         while p < n_panels:
-            row_tile_1(a.values, a_i, 0, a.column, b.values, b.start + p * b.panel, b.row, b.panel,
-                       depth, c.values, c_i + p * c.panel, 0, c.panel, mode)  # fmt: skip
-            p += 1
+            right = Panels(b.values, b.start + p * b.panel, b.row, b.panel)
+            out = Panels(c.values, c_i + p * c.panel, 0, c.panel)
+            if p + 4 <= n_panels:
+                row_tile_4(left, right, depth, out, mode)
+                p += 4
+            else:
+                row_tile_1(left, right, depth, out, mode)
+                p += 1

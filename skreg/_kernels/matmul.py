@@ -11,9 +11,10 @@ import numba
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels import simd
+from skreg._kernels import tiles
 from skreg._kernels.lanes import count, prefetch_to_write
-from skreg._kernels.simd import (
+from skreg._kernels.simd import VECTOR_BYTES, lanes
+from skreg._kernels.tiles import (
     ADD,
     HALVES,
     MULTIPLY,
@@ -22,31 +23,14 @@ from skreg._kernels.simd import (
     ROWS_OF_WIDE_TILE,
     STORE,
     TILE_ROWS,
-    VECTOR_BYTES,
+    Numbers,
+    Panels,
 )
 
 __all__ = [
     "ADD", "MULTIPLY", "PLUS", "TILE_ROWS", "STORE", "Multiplication", "Numbers", "Panels",
     "count_panels", "fetch_to_update", "pack", "product", "tiled", "unpack", "whole_tiles",
 ]  # fmt: skip
-
-
-class Numbers(NamedTuple):
-    """A matrix read number by number: element (i, k) is ``values[start + i*row + k*column]``."""
-
-    values: np.ndarray
-    start: int
-    row: int
-    column: int
-
-
-class Panels(NamedTuple):
-    """A matrix read by vectors: ``values[start + k*row + p*panel :][:V]`` is vector (k, p)."""
-
-    values: np.ndarray
-    start: int
-    row: int
-    panel: int
 
 
 class Multiplication(NamedTuple):
@@ -119,22 +103,19 @@ def _product(task):
     while p < n_panels:
         group = _group(n_panels - p, half)
         step = ROWS_OF_WIDE_TILE if group > 1 else TILE_ROWS
-        b_at, c_at = b.start + p * b.panel, c.start + p * c.panel
+        right, c_at = Panels(b.values, b.start + p * b.panel, b.row, b.panel), c.start + p * c.panel
         for i in range(0, n_rows, step):
-            a_i, c_i = a.start + i * a.row, c_at + i * c.row
+            left = Numbers(a.values, a.start + i * a.row, a.row, a.column)
+            out = Panels(c.values, c_at + i * c.row, c.row, c.panel)
             fetch_to_update(task, (i, i + step), (p, p + max(group, 1)))
             if group == 3:
-                simd.tile_3(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
-                            c.values, c_i, c.row, c.panel, mode)  # fmt: skip
+                tiles.tile_3(left, right, depth, out, mode)
             elif group == 2:
-                simd.tile_2(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
-                            c.values, c_i, c.row, c.panel, mode)  # fmt: skip
+                tiles.tile_2(left, right, depth, out, mode)
             elif group == 1:
-                simd.tile_1(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel, depth,
-                            c.values, c_i, c.row, c.panel, mode)  # fmt: skip
+                tiles.tile_1(left, right, depth, out, mode)
             else:
-                simd.tile_half(a.values, a_i, a.row, a.column, b.values, b_at, b.row, b.panel,
-                               depth, c.values, c_i, c.row, c.panel, mode)  # fmt: skip
+                tiles.tile_half(left, right, depth, out, mode)
         p += max(group, 1)
 
 
@@ -195,7 +176,7 @@ def _panels(matrix, packed, start, n_rows):
 
     They are of shape (n_panels, fan_in, n_columns): all whole panels, and a last one in part.
     """
-    width = simd.lanes(packed.dtype)
+    width = lanes(packed.dtype)
     fan_in, fan_out = matrix.shape
     n_whole, rest = divmod(fan_out, width)
     panels = packed[start:][: -(-fan_out // width) * n_rows * width].reshape(-1, n_rows, width)

@@ -1,13 +1,6 @@
-"""The tiles of products, of dense rows and of sparse ones, written as LLVM vector code.
+"""The hardware vectors of this processor: their width, and LLVM code that works on them.
 
-A *tile* is a block of a matrix product that stays in registers while k runs:
-``C[i, p, :] = sum_k A[i, k] * B[k, p, :]`` for a few rows i and a few panels p, where
-``B[k, p, :]`` is one hardware vector. Every element is summed over k in increasing order, one
-(fused) multiply-add after the other, whatever the tile's shape: products therefore have the same
-bits however rows and panels are divided among tiles and threads, and skipping a zero of A changes
-nothing, so dense and sparse input agree to the bit.
-
-Width and shapes come from the features that LLVM reports to Numba for this CPU (or that
+Width and number come from the features that LLVM reports to Numba for this CPU (or that
 ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` claim).
 """
 
@@ -17,11 +10,6 @@ import numba
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.codegen import get_host_cpu_features
-from numba.extending import intrinsic
-
-# What a tile does with the C it finds: nothing, start its sums from it, multiply them by it, or
-# add it to them when they are complete.
-STORE, ADD, MULTIPLY, PLUS = range(4)
 
 
 def _features():
@@ -42,13 +30,6 @@ FEATURES = _features()
 VECTOR_BYTES = _vector_bytes(FEATURES)
 CACHE_LINE = 64  # bytes
 MANY_REGISTERS = VECTOR_BYTES == 64 or platform.machine().lower() in ("arm64", "aarch64")
-
-# Rows of fan-in and of a batch are padded to this count, so that no tile is ever ragged.
-TILE_ROWS = 8
-# 8 x 3 accumulators + 3 vectors of B + 1 broadcast fit into 32 registers, 4 x 3 + 4 into 16. A
-# single panel takes 8 rows everywhere: fewer chains could not hide the latency of the FMA.
-PANELS_OF_WIDE_TILE = 3
-ROWS_OF_WIDE_TILE = 8 if MANY_REGISTERS else 4
 
 
 def lanes(dtype):
@@ -107,53 +88,6 @@ class Vectors:
         return self.builder.call(self._fma, [a, b, c])
 
 
-class Corner:
-    """The block of C under one tile: where its vectors are, how they begin and how they end.
-
-    ``panels`` are the `Vectors` of each of its panels.
-    """
-
-    def __init__(self, builder, panels, data, n_rows, steps):
-        self.builder, self.vectors, self.data = builder, panels * n_rows, data
-        start, row, panel = steps
-        self.at = [
-            builder.add(start, builder.add(times(builder, row, i), times(builder, panel, p)))
-            for i in range(n_rows)
-            for p in range(len(panels))
-        ]
-
-    def begin(self, mode):
-        """Return the first value of every accumulator: what C holds under ADD, zero otherwise."""
-        builder = self.builder
-        before = builder.block
-        with builder.if_then(equals(builder, mode, ADD)):
-            found = self._load()
-            loaded = builder.block
-        zeros = [vectors.zero for vectors in self.vectors]
-        pairs = zip(zeros, found, strict=True)
-        return [_join(builder, zero, before, v, loaded) for zero, v in pairs]
-
-    def end(self, sums, mode):
-        """Write the accumulators; under MULTIPLY, times what C holds, under PLUS, added to it."""
-        for code, operation in ((MULTIPLY, self.builder.fmul), (PLUS, self.builder.fadd)):
-            sums = self._combine(sums, equals(self.builder, mode, code), operation)
-        for vectors, result, at in zip(self.vectors, sums, self.at, strict=True):
-            vectors.store(result, self.data, at)
-
-    def _load(self):
-        return [v.load(self.data, at) for v, at in zip(self.vectors, self.at, strict=True)]
-
-    def _combine(self, sums, condition, operation):
-        """Return the accumulators, or on a condition what an operation makes of them and C."""
-        before = self.builder.block
-        with self.builder.if_then(condition):
-            found = self._load()
-            results = [operation(s, v) for s, v in zip(sums, found, strict=True)]
-            after = self.builder.block
-        pairs = zip(sums, results, strict=True)
-        return [_join(self.builder, s, before, result, after) for s, result in pairs]
-
-
 def prefetch(builder, data, index, is_written=False):
     """Emit a request for a cache line that is read, or written, later; it need not exist."""
     number, address = ir.IntType(32), builder.gep(data, [index])
@@ -169,17 +103,6 @@ def times(builder, step, count):
 
 def equals(builder, mode, code):
     return builder.icmp_signed("==", mode, ir.Constant(mode.type, code))
-
-
-def _join(builder, value, block, other, other_block):
-    phi = builder.phi(value.type)
-    phi.add_incoming(value, block)
-    phi.add_incoming(other, other_block)
-    return phi
-
-
-def _data(context, builder, array_type, array):
-    return context.make_array(array_type)(context, builder, array).data
 
 
 def loop(builder, count, cursors, sums, body):
@@ -210,18 +133,40 @@ def loop(builder, count, cursors, sums, body):
     return totals
 
 
-def emit_call(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTES):
+def _plain(context, builder, kinds, values):
+    """Yield numbers, and where arrays begin: of the arguments, those in records one by one."""
+    for kind, value in zip(kinds, values, strict=True):
+        if isinstance(kind, types.BaseTuple):
+            yield from _plain(context, builder, kind, cgutils.unpack_tuple(builder, value))
+        elif isinstance(kind, types.Array):
+            yield context.make_array(kind)(context, builder, value).data
+        else:
+            yield value
+
+
+def _records(kinds, plain):
+    """Yield arguments with their records put together again, from an iterator of plain ones."""
+    for kind in kinds:
+        if isinstance(kind, types.BaseNamedTuple):
+            yield kind.instance_class(*_records(kind, plain))
+        elif isinstance(kind, types.BaseTuple):
+            yield tuple(_records(kind, plain))
+        else:
+            yield next(plain)
+
+
+def emit_call(context, builder, kinds, values, name, emit, n_bytes=VECTOR_BYTES):
     """Emit a call of the function ``name`` of this module, whose body ``emit`` writes once.
+
+    The body is given the arguments, of these Numba types, with arrays as addresses; the first is a
+    record that begins with an array of the numbers to compute with, or is that array.
 
     A function of its own gives the loop all registers, and ``optsize`` keeps LLVM from unrolling
     it: unrolled, it hoists the loads of several rounds and spills accumulators (40 % slower).
     """
-    arrays = [i for i, kind in enumerate(signature.args) if isinstance(kind, types.Array)]
-    plain = list(args)
-    for i in arrays:
-        plain[i] = _data(context, builder, signature.args[i], args[i])
-    kind = signature.args[arrays[0]]
-    name = f"skreg.{name}.{kind.dtype}"
+    first = kinds[0] if isinstance(kinds[0], types.Array) else kinds[0][0]
+    plain = list(_plain(context, builder, kinds, values))
+    name = f"skreg.{name}.{first.dtype}"
     function_type = ir.FunctionType(ir.VoidType(), [value.type for value in plain])
     function = cgutils.get_or_insert_function(builder.module, function_type, name)
     if function.is_declaration:
@@ -229,136 +174,8 @@ def emit_call(context, builder, signature, args, name, emit, n_bytes=VECTOR_BYTE
         function.attributes.add("noinline")
         function.attributes.add("optsize")
         inner = ir.IRBuilder(function.append_basic_block("entry"))
-        emit(inner, Vectors(context, inner, kind, n_bytes), function.args)
+        arguments = _records(kinds, iter(function.args))
+        emit(inner, Vectors(context, inner, first, n_bytes), *arguments)
         inner.ret_void()
     builder.call(function, plain)
     return context.get_dummy_value()
-
-
-def _multiple(builder, multiples, i):
-    """Return a step times ``i``, from its odd multiples, which arguments of the function hold.
-
-    So the address of a row is that of the first plus a register times 1, 2, 4 or 8, and costs
-    nothing. If LLVM saw that all are multiples of one step, it would find each row by an addition
-    to the last one (products of dense rows take up to a sixth longer).
-    """
-    if i == 0:
-        return ir.Constant(multiples[1].type, 0)
-    shift = (i & -i).bit_length() - 1
-    return builder.shl(multiples[i >> shift], ir.Constant(multiples[1].type, shift))
-
-
-def _make_tile(n_rows, n_panels, n_bytes=VECTOR_BYTES):
-    """Return the intrinsic for a tile of ``n_rows`` x ``n_panels`` vectors of ``n_bytes``."""
-    odd = range(3, n_rows, 2)
-
-    def emit(builder, vectors, args):
-        a, a_at, a_row, a_k, b, b_at, b_k, b_panel, depth, c, c_at, c_row, c_panel, mode = args[:14]
-        corner = Corner(builder, [vectors] * n_panels, c, n_rows, (c_at, c_row, c_panel))
-        multiples = {1: a_row, **dict(zip(odd, args[14:], strict=True))}
-        rows = [_multiple(builder, multiples, i) for i in range(n_rows)]
-        panels = [times(builder, b_panel, p) for p in range(n_panels)]
-
-        def body(k, cursors, sums):
-            a_k_at, b_k_at = cursors
-            right = [vectors.load(b, builder.add(b_k_at, p)) for p in panels]
-            new = []
-            for i, row in enumerate(rows):
-                left = vectors.spread_from(a, builder.add(a_k_at, row))
-                mine = sums[i * n_panels : (i + 1) * n_panels]
-                new += [vectors.fma(left, r, s) for r, s in zip(right, mine, strict=True)]
-            return new
-
-        sums = loop(builder, depth, [(a_at, a_k), (b_at, b_k)], corner.begin(mode), body)
-        corner.end(sums, mode)
-
-    @intrinsic
-    def tile(typingctx, a, a_at, a_row, a_k, b, b_at, b_k, b_panel, depth, c, c_at, c_row, c_panel,
-             mode):  # fmt: skip
-        index = types.intp
-        signature = types.void(
-            a, index, index, index, b, index, index, index, index, c, index, index, index, index
-        )
-
-        def codegen(context, builder, signature, args):
-            name = f"tile_{n_rows}_{n_panels}_{n_bytes}"
-            args = [*args, *(times(builder, args[2], i) for i in odd)]
-            return emit_call(context, builder, signature, args, name, emit, n_bytes)
-
-        return signature, codegen
-
-    return tile
-
-
-def _make_sparse_tile(n_panels):
-    """Return the intrinsic for one row of C from nonzeros: ``a`` times rows ``places`` of B."""
-
-    def emit(builder, vectors, args):
-        a, places, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel, mode = args
-        corner = Corner(builder, [vectors] * n_panels, c, 1, (c_at, c_panel, c_panel))
-
-        def body(k, cursors, sums):
-            (at,) = cursors
-            place = builder.load(builder.gep(places, [at]))
-            row = builder.add(b_at, builder.mul(builder.sext(place, b_k.type), b_k))
-            left = vectors.spread_from(a, at)
-            panels = [builder.add(row, times(builder, b_panel, p)) for p in range(n_panels)]
-            right = [vectors.load(b, p) for p in panels]
-            return [vectors.fma(left, r, s) for r, s in zip(right, sums, strict=True)]
-
-        one = ir.Constant(a_at.type, 1)
-        sums = loop(builder, count, [(a_at, one)], corner.begin(mode), body)
-        corner.end(sums, mode)
-
-    @intrinsic
-    def sparse_tile(typingctx, a, places, a_at, count, b, b_at, b_k, b_panel, c, c_at, c_panel,
-                    mode):  # fmt: skip
-        index = types.intp
-        signature = types.void(
-            a, places, index, index, b, index, index, index, c, index, index, index
-        )
-
-        def codegen(context, builder, signature, args):
-            name = f"sparse_tile_{n_panels}"
-            return emit_call(context, builder, signature, args, name, emit)
-
-        return signature, codegen
-
-    return sparse_tile
-
-
-# A last panel that is at most half full: where 512 bits pass through 256-bit units twice (Zen 4),
-# half a vector costs half the time.
-HALVES = VECTOR_BYTES == 64
-
-tile_half = _make_tile(TILE_ROWS, 1, VECTOR_BYTES // 2)
-tile_1 = _make_tile(TILE_ROWS, 1)
-tile_2 = _make_tile(ROWS_OF_WIDE_TILE, 2)
-tile_3 = _make_tile(ROWS_OF_WIDE_TILE, 3)
-row_tile_1 = _make_tile(1, 1)
-row_tile_4 = _make_tile(1, 4)
-sparse_tile_1 = _make_sparse_tile(1)
-sparse_tile_2 = _make_sparse_tile(2)
-sparse_tile_4 = _make_sparse_tile(4)
-sparse_tile_8 = _make_sparse_tile(8)
-
-
-@intrinsic
-def multiply_add(typingctx, a, b, c):
-    """Return ``a * b + c`` for numbers of one type, fused exactly where the tiles fuse."""
-    signature = a(a, a, a)
-
-    def codegen(context, builder, signature, args):
-        kind = f"llvm.fmuladd.f{signature.args[0].bitwidth}"
-        function_type = ir.FunctionType(args[0].type, [args[0].type] * 3)
-        function = cgutils.get_or_insert_function(builder.module, function_type, kind)
-        return builder.call(function, args)
-
-    return signature, codegen
-
-
-if numba.config.DISABLE_JIT:
-
-    def multiply_add(a, b, c):
-        """Return ``a * b + c``."""
-        return a * b + c

@@ -3,10 +3,11 @@
 Which numbers of A are not zero is noted beforehand, as bits of *words*: bit j of a word says
 whether number j of 64 consecutive ones differs from zero. A tile walks the bits that are set;
 its vectors of B must lie in the first-level cache, since each is loaded for a single
-multiply-add. See `skreg._kernels.simd` for the tiles that take all numbers.
+multiply-add. See `skreg._kernels.tiles` for the tiles that take all numbers.
 """
 
 from itertools import product
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -15,6 +16,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from skreg._kernels import simd
+from skreg._kernels.tiles import HALVES, Corner
 
 WORD = 64  # numbers whose zeros one word notes
 FEWEST_PANELS, MOST_PANELS = 3, 7  # of B and C in one tile
@@ -23,6 +25,26 @@ FORWARD, BACKWARD, WEIGHT_GRADIENT = range(3)  # the products of a network
 
 _BIT = ir.IntType(1)
 _WORD = ir.IntType(WORD)
+
+
+class Notes(NamedTuple):
+    """Which numbers of a matrix are not zero, a bit for each of 64 columns in a word.
+
+    The word of row i and of columns ``64 b`` and following is ``start + i * row + b * block``.
+    """
+
+    words: np.ndarray
+    start: int
+    row: int
+    block: int
+
+
+class TileShape(NamedTuple):
+    """The size of a block of C: the last ``n_halves`` of its panels are half a vector wide."""
+
+    n_rows: int
+    n_panels: int
+    n_halves: int  # 0 or 1
 
 
 @intrinsic
@@ -127,14 +149,11 @@ def _bits(builder, word, sums, body):
     return totals
 
 
-def _emit_rows(builder, args, kinds):
+def _emit_rows(builder, kinds, n_rows, a, notes, b, sums):
     """Emit the loop over the rows of a block of C, whose panels are of these ``kinds``."""
-    a, _, _, a_at, a_row, a_k, words, w_at, w_row, b, b_at, b_k, b_panel, n_rows = args[:14]
-    found, found_steps, begin = args[14], args[15:18], args[18]
-    out, out_steps, end = args[19], args[20:23], args[23]
-    panels = [simd.times(builder, b_panel, p) for p in range(len(kinds))]
-    cursors = [(a_at, a_row), (w_at, w_row)]
-    cursors += [(at, row) for at, row, _ in (found_steps, out_steps)]
+    (found, begin), (out, end) = sums
+    panels = [simd.times(builder, b.panel, p) for p in range(len(kinds))]
+    cursors = [(part.start, part.row) for part in (a, notes, found, out)]
 
     def prefetch_next_block(i):
         """Ask for a row of B in the next block of columns of A, while this one is multiplied.
@@ -143,56 +162,50 @@ def _emit_rows(builder, args, kinds):
         """
         row = builder.and_(i, ir.Constant(i.type, WORD - 1))
         row = builder.add(row, ir.Constant(i.type, WORD))
-        at = builder.add(b_at, builder.mul(row, b_k))
+        at = builder.add(b.start, builder.mul(row, b.row))
         for p in panels:
-            simd.prefetch(builder, b, builder.add(at, p))
+            simd.prefetch(builder, b.values, builder.add(at, p))
 
     def body(i, cursors, __):
-        a_at, w_at, found_at, out_at = cursors
+        a_at, word_at, found_at, out_at = cursors
         prefetch_next_block(i)
-        old = simd.Corner(builder, kinds, found, 1, (found_at, *found_steps[1:]))
-        new = simd.Corner(builder, kinds, out, 1, (out_at, *out_steps[1:]))
+        before = Corner(builder, kinds, found._replace(start=found_at), 1)
+        after = Corner(builder, kinds, out._replace(start=out_at), 1)
 
         def add(k, sums):
-            row = builder.add(b_at, builder.mul(k, b_k))
-            left = kinds[0].spread_from(a, builder.add(a_at, builder.mul(k, a_k)))
+            row = builder.add(b.start, builder.mul(k, b.row))
+            left = kinds[0].spread_from(a.values, builder.add(a_at, builder.mul(k, a.column)))
             return [
-                kind.fma(kind.first_of(left), kind.load(b, builder.add(row, p)), s)
+                kind.fma(kind.first_of(left), kind.load(b.values, builder.add(row, p)), s)
                 for kind, p, s in zip(kinds, panels, sums, strict=True)
             ]
 
-        word = builder.load(builder.gep(words, [w_at]))
-        new.end(_bits(builder, word, old.begin(begin), add), end)
+        word = builder.load(builder.gep(notes.words, [word_at]))
+        after.end(_bits(builder, word, before.begin(begin), add), end)
         return []
 
     simd.loop(builder, n_rows, cursors, [], body)
 
 
 @intrinsic
-def skipping_tiles(typingctx, a, n_panels, n_halves, a_at, a_row, a_k, words, w_at, w_row, b, b_at,
-                   b_k, b_panel, n_rows, found, found_at, found_row, found_panel, begin,
-                   out, out_at, out_row, out_panel, end):  # fmt: skip
+def skipping_tiles(typingctx, a, notes, b, sums, shape):
     """Add up to ``WORD`` products to each vector of a block of C, without those with a zero.
 
-    C has ``n_panels``; the last ``n_halves`` of them, 0 or 1, are half a vector wide. Row i of A
-    has its word at ``w_at + i * w_row``. Sums begin with what ``found`` holds where ``begin`` is
-    ADD, and are written to ``out`` as ``end`` says: STORE, MULTIPLY or PLUS.
+    A is `Numbers`, whose zeros the `Notes` tell, and B is `Panels`; ``shape`` is a `TileShape`.
+    ``sums`` are two pairs of `Panels` and a mode. They begin with what the first ones hold where
+    the mode is ADD, and are written to the second ones: STORE, MULTIPLY or PLUS.
     """
-    n = types.intp
-    signature = types.void(
-        a, n, n, n, n, n, words, n, n, b, n, n, n, n, found, n, n, n, n, out, n, n, n, n
-    )
 
-    def emit(builder, vectors, args):
+    def emit(builder, vectors, a, notes, b, sums, shape):
         sizes = range(FEWEST_PANELS, MOST_PANELS + 1)
-        for size, n_halves in product(sizes, range(1 + simd.HALVES)):
-            is_size = simd.equals(builder, args[1], size)
-            has_halves = simd.equals(builder, args[2], n_halves)
+        for size, n_halves in product(sizes, range(1 + HALVES)):
+            is_size = simd.equals(builder, shape.n_panels, size)
+            has_halves = simd.equals(builder, shape.n_halves, n_halves)
             with builder.if_then(builder.and_(is_size, has_halves)):
                 kinds = [vectors] * (size - n_halves) + [vectors.half()] * n_halves
-                _emit_rows(builder, args, kinds)
+                _emit_rows(builder, kinds, shape.n_rows, a, notes, b, sums)
 
     def codegen(context, builder, signature, args):
-        return simd.emit_call(context, builder, signature, args, "skipping_tiles", emit)
+        return simd.emit_call(context, builder, signature.args, args, "skipping_tiles", emit)
 
-    return signature, codegen
+    return types.void(a, notes, b, sums, shape), codegen

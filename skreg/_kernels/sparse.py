@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from skreg._jit import jit
-from skreg._kernels import simd
+from skreg._kernels import tiles
 from skreg._kernels.job import (
     BATCH_ROWS,
     BY_COLUMN,
@@ -37,6 +37,8 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.matmul import STORE, Panels
 from skreg._kernels.random import bits, halves, mix
+from skreg._kernels.simd import lanes
+from skreg._kernels.tiles import Nonzeros
 
 
 class Entries(NamedTuple):
@@ -92,32 +94,29 @@ def _multiply_entries(entries, b, c, n_panels, mode):
     """
     values, places, at, ends = entries
     for i in range(ends.size):
-        count = ends[i] - at
-        p = 0 if count > 0 or mode == STORE else n_panels
+        row = Nonzeros(values, places, at, ends[i] - at)
+        p = 0 if row.count > 0 or mode == STORE else n_panels
         while p < n_panels:
-            b_at, c_at = b.start + p * b.panel, c.start + i * c.row + p * c.panel
+            right = Panels(b.values, b.start + p * b.panel, b.row, b.panel)
+            out = Panels(c.values, c.start + i * c.row + p * c.panel, c.row, c.panel)
             if n_panels - p >= 8:
-                simd.sparse_tile_8(values, places, at, count, b.values, b_at, b.row, b.panel,
-                                   c.values, c_at, c.panel, mode)  # fmt: skip
+                tiles.sparse_tile_8(row, right, out, mode)
                 p += 8
             elif n_panels - p >= 4:
-                simd.sparse_tile_4(values, places, at, count, b.values, b_at, b.row, b.panel,
-                                   c.values, c_at, c.panel, mode)  # fmt: skip
+                tiles.sparse_tile_4(row, right, out, mode)
                 p += 4
             elif n_panels - p >= 2:
-                simd.sparse_tile_2(values, places, at, count, b.values, b_at, b.row, b.panel,
-                                   c.values, c_at, c.panel, mode)  # fmt: skip
+                tiles.sparse_tile_2(row, right, out, mode)
                 p += 2
             else:
-                simd.sparse_tile_1(values, places, at, count, b.values, b_at, b.row, b.panel,
-                                   c.values, c_at, c.panel, mode)  # fmt: skip
+                tiles.sparse_tile_1(row, right, out, mode)
                 p += 1
         at = ends[i]
 
 
 def multiply_entries_reference(entries, b, c, n_panels, mode):
     """Compute what `multiply_entries` computes, entry by entry with NumPy; PLUS is ADD here."""
-    width = simd.lanes(c.values.dtype)
+    width = lanes(c.values.dtype)
     values, places, start, ends = entries
     for i, end in enumerate(ends):
         for p in range(n_panels):

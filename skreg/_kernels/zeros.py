@@ -12,8 +12,6 @@ rows, so its notes are those of the rows, transposed. Whether a level has zeros 
 anew after each epoch.
 """
 
-from typing import NamedTuple
-
 import numba
 import numpy as np
 
@@ -61,6 +59,8 @@ from skreg._kernels.skipping import (
     MOST_PANELS,
     WEIGHT_GRADIENT,
     WORD,
+    Notes,
+    TileShape,
     count_bits,
     nonzero_bits,
     skipping_tiles,
@@ -72,18 +72,6 @@ from skreg._kernels.team import share
 # above the second, weighed with what skipping costs, those of a block, or of all rows, are
 # multiplied.
 MOST_DENSITY, MOST_WORK = 0.75, 0.85
-
-
-class Notes(NamedTuple):
-    """Which numbers of a matrix are not zero, a bit for each of 64 columns in a word.
-
-    The word of row i and of columns ``64 b`` and following is ``start + i * row + b * block``.
-    """
-
-    words: np.ndarray
-    start: int
-    row: int
-    block: int
 
 
 @jit
@@ -206,14 +194,11 @@ def _skipping_product(task, notes, partial):
             fetched = n_rows * block // n_blocks, n_rows * stop // n_blocks
             fetch_to_update(task, fetched, (p, last))
             if many == 0:
-                here = notes.start + block * notes.block
-                skipping_tiles(
-                    left.values, last - p, n_halves, left.start, left.row, left.column,
-                    notes.words, here, notes.row,
-                    right.values, right.start, right.row, right.panel, n_rows,
-                    old.values, old.start, old.row, old.panel, np.int64(begin),
-                    new.values, new.start, new.row, new.panel, np.int64(end),
-                )  # fmt: skip
+                at = notes.start + block * notes.block
+                here = Notes(notes.words, at, notes.row, notes.block)
+                shape = TileShape(n_rows, last - p, n_halves)
+                sums = (old, np.int64(begin)), (new, np.int64(end))
+                skipping_tiles(left, here, right, sums, shape)
             else:
                 sizes = (
                     n_rows,

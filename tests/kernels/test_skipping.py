@@ -5,15 +5,18 @@ import pytest
 
 from skreg._jit import jit
 from skreg._kernels.scratch import stack_array
-from skreg._kernels.simd import ADD, HALVES, MULTIPLY, PLUS, STORE, lanes
+from skreg._kernels.simd import lanes
 from skreg._kernels.skipping import (
     FEWEST_PANELS,
     MOST_PANELS,
     WORD,
+    Notes,
+    TileShape,
     nonzero_bits,
     skipping_tiles,
     transpose_bits,
 )
+from skreg._kernels.tiles import ADD, HALVES, MULTIPLY, PLUS, STORE, Numbers, Panels
 from tests.kernels.engines import needs_compiler
 
 DTYPES = (np.float32, np.float64)
@@ -39,10 +42,10 @@ def _tiles(a, b, steps, words, found, out, modes):
     n_columns, n_panels, n_halves, size = steps
     row = n_columns + 1
     n_rows, width = out.size // row, b.size // size
-    skipping_tiles(
-        a, n_panels, n_halves, 1, WORD + 2, 1, words, 0, 1, b, 0, width, WORD * width, n_rows,
-        found, 0, row, width, modes[0], out, 0, row, width, modes[1],
-    )  # fmt: skip
+    left, right = Numbers(a, 1, WORD + 2, 1), Panels(b, 0, width, WORD * width)
+    sums = (Panels(found, 0, row, width), modes[0]), (Panels(out, 0, row, width), modes[1])
+    shape = TileShape(n_rows, n_panels, n_halves)
+    skipping_tiles(left, Notes(words, 0, 1, 1), right, sums, shape)
 
 
 def words_of(matrix):
