@@ -4,7 +4,7 @@ import copy
 import inspect
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from numbers import Integral, Number
 
@@ -21,7 +21,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
-from skreg._folds import Data, Fold, Trial, path_trials
+from skreg._folds import Data, Trial, divide, path_trials
 from skreg._halving import Sweep, rungs
 from skreg._inputs import check_data, check_validation, check_weight, encode_rows
 from skreg._kernels.solvers import SOLVERS
@@ -109,14 +109,13 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         if isinstance(sample_weight, Number):  # the weight of every row
             sample_weight = np.full(checked_X.shape[0], sample_weight, dtype=np.float64)
         split_keywords, score_weight = self._routed(network, sample_weight, groups, params)
-        # Scores of a frame or a list of targets differ from those of an array by bits.
-        is_other = hasattr(y, "columns") or isinstance(y, list | tuple)
-        shown = indexable(X, y) if callable(self.scoring) or is_other else ()
-        data = Data(checked_X, checked_y, weight, score_weight, *shown)
+        data = Data(checked_X, checked_y, weight, score_weight, *self._shown(X, y))
         axes = self._axes(network, (X, y, sample_weight))
         data = data._replace(target=self._refuse_unfit(network, axes, data, validation))
         candidates = list(ParameterGrid(axes))
-        folds = self._folds((X, y), checked_X.shape[0], split_keywords, validation)
+        folds = divide(
+            self.cv, checked_X.shape[0], (X, y), split_keywords, validation, is_classifier(self)
+        )
         ledger = Ledger(candidates, len(folds))
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         watch = Watch(self, self._n_tasks(ledger), X=X, y=y, metadata=metadata)
@@ -208,48 +207,11 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             refuse_solver(self.solver, name, getattr(self, f"{name}s"), searched)
         return target
 
-    def _folds(self, shown, n_rows, keywords, validation):
-        """Return the folds of the splitter."""
-        X, y = indexable(*shown)
-        cv = check_cv(self._checked_cv(), y, classifier=is_classifier(self))
-        rows = np.arange(n_rows)
-        folds = []
-        for number, (train, test) in enumerate(cv.split(X, y, **keywords)):
-            try:
-                folds.append(Fold(number, rows[train], rows[test], validation))
-            except IndexError as error:
-                kinds = {np.asarray(part).dtype.kind for part in (train, test)}
-                what = (
-                    f"rows for fold {number} that X, which has {n_rows}, does not have"
-                    if kinds <= set("biu")
-                    else f"for fold {number} what are no numbers of rows"
-                )
-                raise ValueError(
-                    f"cv yields {what} ({error}); give integers from 0 to {n_rows - 1}."
-                ) from None
-        if not folds:
-            raise ValueError(
-                f"cv={self.cv!r} yields no split; give a number of folds, or a list of what a "
-                "generator yields, which can be read only once."
-            )
-        return folds
-
-    def _checked_cv(self):
-        """Return ``cv``, a list of folds if it is an iterable of any kind."""
-        cv = self.cv
-        if isinstance(cv, type):
-            name = cv.__name__
-            raise ValueError(f"cv={name} is a class; give an object of it, such as {name}().")
-        if hasattr(cv, "split") or not isinstance(cv, Iterable):
-            return cv
-        cv = list(cv)
-        for number, fold in enumerate(cv):
-            if not np.iterable(fold) or len(fold) != 2:
-                raise ValueError(
-                    f"cv yields {fold!r} for fold {number}; give pairs of arrays of row numbers, "
-                    "those to train on and those to score."
-                )
-        return cv
+    def _shown(self, X, y):
+        """Return X and y for scorers that see them as they were given, or nothing."""
+        # Scores of a frame or a list of targets differ from those of an array by bits.
+        is_other = hasattr(y, "columns") or isinstance(y, list | tuple)
+        return indexable(X, y) if callable(self.scoring) or is_other else ()
 
     def _trials(self, network, folds, candidates):
         """Return what is fitted in one go: a candidate on a fold, or a path of them."""

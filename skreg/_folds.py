@@ -3,11 +3,14 @@
 import copy
 import threading
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import ClassifierMixin
+from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
 
 from skreg._architecture import scattered
 from skreg._callbacks import Watch
@@ -118,6 +121,64 @@ class Fold:
             return data.X[self.test], data.y[self.test], keywords
         X, y = safe_indexing(data.shown, self.test), safe_indexing(data.shown_y, self.test)
         return X, y, keywords
+
+
+def divide(cv, n_rows, shown, keywords, validation, has_classes):
+    """Return the folds of a splitter.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable of pairs of arrays
+        As the user has given it.
+    n_rows : int
+    shown : tuple
+        X and y as the user has given them.
+    keywords : dict
+        What else the splitter wants, such as groups.
+    validation : tuple
+        As of `Fold`.
+    has_classes : bool
+        Whether a number of folds stands for stratified ones.
+    """
+    X, y = indexable(*shown)
+    numbers, folds = np.arange(n_rows), []
+    splits = check_cv(_splitter_of(cv), y, classifier=has_classes).split(X, y, **keywords)
+    for number, (train, test) in enumerate(splits):
+        try:
+            folds.append(Fold(number, numbers[train], numbers[test], validation))
+        except IndexError as error:
+            kinds = {np.asarray(part).dtype.kind for part in (train, test)}
+            what = (
+                f"rows for fold {number} that X, which has {n_rows}, does not have"
+                if kinds <= set("biu")
+                else f"for fold {number} what are no numbers of rows"
+            )
+            raise ValueError(
+                f"cv yields {what} ({error}); give integers from 0 to {n_rows - 1}."
+            ) from None
+    if not folds:
+        raise ValueError(
+            f"cv={cv!r} yields no split; give a number of folds, or a list of what a generator "
+            "yields, which can be read only once."
+        )
+    return folds
+
+
+def _splitter_of(cv):
+    """Return ``cv``, a list of folds if it is an iterable of any kind."""
+    if isinstance(cv, type):
+        name = cv.__name__
+        raise ValueError(f"cv={name} is a class; give an object of it, such as {name}().")
+    if hasattr(cv, "split") or not isinstance(cv, Iterable):
+        return cv
+    cv = list(cv)
+    for number, fold in enumerate(cv):
+        if not np.iterable(fold) or len(fold) != 2:
+            raise ValueError(
+                f"cv yields {fold!r} for fold {number}; give pairs of arrays of row numbers, those "
+                "to train on and those to score."
+            )
+    return cv
 
 
 class Baton:
