@@ -4,7 +4,8 @@ import numpy as np
 
 from skreg._kernels import job as slots
 from skreg._kernels import sparse
-from skreg._kernels.augment import perturb, program_for
+from skreg._kernels.adversary import perturb
+from skreg._kernels.augment import program_for
 from skreg._kernels.clipping import clip
 from skreg._kernels.dropout import drop_inputs, drop_units
 from skreg._kernels.gather import gather_soft_labels

@@ -23,7 +23,7 @@ from skreg._augmenting import (
     sample_adversary,
 )
 from skreg._image_transforms import CutOut, ImageTransform
-from skreg._kernels import augment, batch
+from skreg._kernels import adversary, augment, batch
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.noise import N_GAPS
 from skreg._sklearn import Interval
@@ -230,7 +230,7 @@ class Adversarial(Transform):
         return self.epsilon == 0
 
     def _enter(self, plan):
-        return {0: batch.ADVERSARIAL, augment.SCALE: self.epsilon}
+        return {0: batch.ADVERSARIAL, adversary.EPSILON: self.epsilon}
 
     def sample(self, X, y=None, random_state=0, *, estimator=None):
         """Move rows against the loss of a fitted network, without dropout.
