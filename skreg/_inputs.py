@@ -13,7 +13,7 @@ from skreg._validation import Validation
 SMALL_WEIGHT, LARGE_WEIGHT = 2.0**-30, 2.0**30  # the largest is between them, or all are scaled
 
 
-def compute_dtype(estimator, first_pass):
+def compute_dtypes(estimator, first_pass):
     """Return the dtypes that X may have; the first is what others are converted to.
 
     A network that was trained in float64 goes on in it.
@@ -54,7 +54,7 @@ def check_rows(estimator, rows, first_pass, incremental):
 
 def check_data(estimator, X, y, first_pass):
     """Validate X and y; return X in the dtype of all computations, sparse X by rows."""
-    dtypes = compute_dtype(estimator, first_pass)
+    dtypes = compute_dtypes(estimator, first_pass)
     if not estimator._y_numeric:
         refuse_missing("y", y)
     X, y = validate_data(

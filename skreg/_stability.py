@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from skreg._grids import strength_grid
-from skreg._inputs import as_rows
+from skreg._inputs import as_rows, compute_dtypes
 from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake, check_n_jobs, run_all
 from skreg._parameters import column_groups, is_integer
@@ -287,7 +287,7 @@ def _check_data(model, X, y, sample_weight):
     """Convert X once; return X, y and one weight per row."""
     names = getattr(X, "columns", None)
     groups = model.feature_groups
-    dtypes = [np.float64, np.float32] if model.dtype is None else [np.dtype(model.dtype)]
+    dtypes = compute_dtypes(model, first_pass=True)
     X = as_rows(check_array(X, accept_sparse=["csr"], dtype=dtypes, input_name="X"), dtypes)
     if groups is not None and names is not None:  # the array has lost the names
         model.set_params(

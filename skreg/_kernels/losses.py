@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import inlined, jit
-from skreg._kernels.elementary import constants, exp, exp_below_zero, log, log1p
+from skreg._kernels.elementary import SINGLE, constants, exp, exp_below_zero, log, log1p
 from skreg._kernels.lanes import count, load, load_first, store, store_first, where, widened
 from skreg._kernels.links import exponentials
 from skreg._kernels.outputs import OutputShape, read_outputs, read_targets, write_outputs
@@ -40,7 +40,7 @@ LOSSES = {
 }
 
 LN2 = 0.6931471805599453
-SINGLE_MANTISSA = 23
+SINGLE_MANTISSA = SINGLE.mantissa
 
 LINKS = {
     SQUARED_ERROR: "identity",
