@@ -18,7 +18,7 @@ from skreg._parallel import Brake
 from skreg._parameters import is_integer
 from skreg._regressor import MLPRegressor
 from skreg._regularization import refuse_solver
-from skreg._scores import as_number
+from skreg._scores import as_number, takes_weights
 from skreg._walk import walk
 from skreg._warnings import warn
 
@@ -310,6 +310,16 @@ def _check_validation(model, rows, validation):
         dtype = X.dtype
         encode_rows(probe, y, None, dtype, True, False)
     check_validation(probe, tuple(validation.values()), dtype)
+    has_weight = validation["sample_weight_val"] is not None
+    if has_weight and model.scoring != "loss" and not takes_weights(_scorer(model)):
+        warn(
+            f"scoring={model.scoring!r} does not accept sample_weight: validation scores are "
+            "without weights. Choose a scorer that accepts weights."
+        )
+
+
+def _scorer(model):
+    return check_scoring(model, scoring=model.scoring)
 
 
 def _validation_score(model, validation):
@@ -323,6 +333,6 @@ def _validation_score(model, validation):
         return -plain.penalty_breakdown(X, y, weight)["loss"]
     if isinstance(weight, numbers.Number):  # the weight of every row
         weight = np.full(len(y), weight)
-    keywords = {} if weight is None else {"sample_weight": weight}
-    score = check_scoring(model, scoring=model.scoring)(model, X, y, **keywords)
-    return as_number(score, f"scoring={model.scoring!r}")
+    scorer = _scorer(model)
+    keywords = {"sample_weight": weight} if weight is not None and takes_weights(scorer) else {}
+    return as_number(scorer(model, X, y, **keywords), f"scoring={model.scoring!r}")

@@ -366,6 +366,18 @@ def test_the_loss_of_validation_rows_is_that_of_their_labels(given):
         assert score == pytest.approx(-log_loss(y[:30], network.predict_proba(X[:30])), rel=1e-12)
 
 
+def test_weights_of_validation_rows_go_to_scorers_that_take_them():
+    X, y = curved(60)
+    own = {"X_val": X[:9], "y_val": y[:9], "sample_weight_val": np.arange(9.0)}
+    network = MLPRegressor((4,), max_iter=3, random_state=0, scoring="neg_max_error")
+    with pytest.warns(UserWarning, match="'neg_max_error' does not accept sample_weight"):
+        path = mlp_path(X, y, l2s=[0.01], estimator=network, **own)
+    plain = network.set_params(l2=0.01).fit(X, y)
+    assert path.validation_score[0] == -abs(plain.predict(X[:9]) - y[:9]).max()
+    path = mlp_path(X, y, l2s=[0.01], estimator=network.set_params(scoring="r2"), **own)
+    assert path.validation_score[0] == pytest.approx(plain.score(X[:9], y[:9], np.arange(9.0)))
+
+
 @pytest.mark.parametrize("axis", ["l1s", "group_l1s"])
 def test_a_linear_path_in_single_precision_is_empty_from_the_top_on_and_not_before(axis):
     rng = np.random.default_rng(0)
