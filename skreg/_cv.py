@@ -109,7 +109,8 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         if isinstance(sample_weight, Number):  # the weight of every row
             sample_weight = np.full(checked_X.shape[0], sample_weight, dtype=np.float64)
         split_keywords, score_weight = self._routed(network, sample_weight, groups, params)
-        data = Data(checked_X, checked_y, weight, score_weight, *self._shown(X, y))
+        shown = self._shown(X, y, checked_y.dtype)
+        data = Data(checked_X, checked_y, weight, score_weight, *shown)
         axes = self._axes(network, (X, y, sample_weight))
         data = data._replace(target=self._refuse_unfit(network, axes, data, validation))
         candidates = list(ParameterGrid(axes))
@@ -207,10 +208,12 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             refuse_solver(self.solver, name, getattr(self, f"{name}s"), searched)
         return target
 
-    def _shown(self, X, y):
+    def _shown(self, X, y, checked_dtype):
         """Return X and y for scorers that see them as they were given, or nothing."""
-        # Scores of a frame or a list of targets differ from those of an array by bits.
+        # Scores of a frame or a list of targets, or of converted ones, differ by bits.
         is_other = hasattr(y, "columns") or isinstance(y, list | tuple)
+        if not is_classifier(self):
+            is_other |= getattr(y, "dtype", None) != checked_dtype
         return indexable(X, y) if callable(self.scoring) or is_other else ()
 
     def _trials(self, network, folds, candidates):

@@ -183,7 +183,15 @@ def test_a_frame_of_targets_without_attributes_of_arrays(halving):
     assert frame.best_score_ == plain.best_score_
 
 
-@pytest.mark.parametrize("form", [list, tuple, np.array])
+def of_objects(values):
+    return np.array(values, dtype=object)
+
+
+def nullable(values):
+    return pytest.importorskip("pandas").Series(np.rint(values), dtype="Int64")
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.array, of_objects, nullable])
 def test_targets_of_any_form_have_the_scores_of_a_grid_search(form):
     # In single precision scikit-learn's R2 of a list is computed in another way than of an array.
     x, y = X.astype(np.float32), form([*(X[:, 0] - X[:, 1])])
