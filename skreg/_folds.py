@@ -320,7 +320,8 @@ def rate(trial, number, network, data, fit_time):
         score = (trial.scoring or default_score)(probe, X, y, **keywords)
         score = as_number(score, "scoring")
     except Exception as error:  # whatever it is, the search goes on
-        return failure(trial, number, error, start)._replace(fit_time=fit_time)
+        failed = failure(trial, number, error, start)
+        return failed._replace(fit_time=fit_time, n_epochs=network.n_iter_)
     error = ""
     if not np.isfinite(score):
         error = (

@@ -87,9 +87,10 @@ class Ledger:
         self.errors = {}
 
     def book(self, outcome):
-        """Take an outcome; times of several rounds add up."""
+        """Take an outcome; times of several rounds add up, and a failure takes no epochs back."""
         place = outcome.candidate, outcome.fold
-        self.score[place], self.n_epochs[place] = outcome.score, outcome.n_epochs
+        self.score[place] = outcome.score
+        self.n_epochs[place] = max(self.n_epochs[place], outcome.n_epochs)
         self.fit_time[place] += outcome.fit_time
         self.score_time[place] += outcome.score_time
         self.errors.pop(place, None)

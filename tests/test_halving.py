@@ -163,6 +163,19 @@ def test_candidates_that_diverge_do_not_survive():
     assert search.cv_results_["rank_test_score"][[0, 3]].tolist() == [3, 3]
 
 
+def test_a_candidate_that_fails_late_keeps_its_epochs():
+    def scorer(network, X, y):
+        if network.l1 == L1S[1] and network.n_iter_ > 2:
+            raise ValueError("too late")
+        return -network.l1
+
+    search = MLPClassifierCV(**GIVEN, l1s=L1S, cv=FOLDS, halving=True, scoring=scorer, refit=False)
+    with pytest.warns(FitFailedWarning, match="too late"):
+        table = search.fit(X, Y).cv_results_
+    assert table["n_epochs"].tolist() == [18, 6, 6, 2, 2, 2, 2, 2, 2]
+    assert np.isnan(table["mean_test_score"][1])
+
+
 def test_an_interrupted_round_leaves_the_last_one(monkeypatch):
     original, epochs = skreg._engine.Engine.train_epochs, []
 
