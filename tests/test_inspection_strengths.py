@@ -319,17 +319,21 @@ def test_probabilities_of_a_class_from_a_frame():
     np.testing.assert_allclose(other.draws, 1 - display.draws, atol=1e-6)
 
 
-def test_other_columns_of_a_frame_keep_their_kind():
-    pd = pytest.importorskip("pandas")
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame({"size": rng.normal(size=90), 3: np.arange(90), "kind": list("aab") * 30})
-    X = X.rename(columns={3: "count"}).astype({"kind": "category"})
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_other_columns_of_a_frame_keep_their_kind(library):
+    frames = pytest.importorskip(library)
+    columns = {"count": np.arange(90), "kind": list("aab") * 30}
+    X = frames.DataFrame({"size": np.random.default_rng(0).normal(size=90)} | columns)
+    if library == "pandas":
+        X = X.astype({"kind": "category"})
+    else:
+        X = X.with_columns(frames.col("kind").cast(frames.Enum(["b", "a"])))
     encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
     network = MLPRegressor((5,), dropout=0.2, max_iter=3, random_state=0)
     model = make_pipeline(encode, network).fit(X, X["size"])
     display = UncertaintyDisplay.from_estimator(model, X, feature="size", n_draws=5,
                                                 grid=[0.0, 1.0], random_state=0)  # fmt: skip
-    rows = pd.DataFrame({"size": [0.0, 1.0], "count": [44.5, 44.5], "kind": ["a", "a"]})
+    rows = frames.DataFrame({"size": [0.0, 1.0], "count": [44.5, 44.5], "kind": ["a", "a"]})
     expected = model[-1].sample_predictions(encode.transform(rows), 5, random_state=0)
     np.testing.assert_array_equal(display.draws, expected[..., 0])
 

@@ -212,9 +212,10 @@ def _feature(X, feature):
     """Return rows of two dimensions, the place of a feature and its name."""
     if sp.issparse(X):
         raise ValueError("X is sparse; give dense rows, X.toarray() for example.")
-    if hasattr(X, "iloc"):
-        names = list(X.columns) if X.ndim == 2 else [X.name]
-        X = X if X.ndim == 2 else X.to_frame()
+    if hasattr(X, "to_frame"):  # a series
+        X = X.to_frame()
+    if hasattr(X, "columns"):
+        names = list(X.columns)
     else:
         X = np.asarray(X)
         X = X.reshape(-1, 1) if X.ndim == 1 else X
@@ -259,10 +260,12 @@ def _grid(values, given):
 
 def _rows_along(X, place, grid):
     """Return typical rows that differ in one feature, of the kind that X is."""
-    if not hasattr(X, "iloc"):
+    if not hasattr(X, "columns"):
         rows = np.tile(_medians(X), (len(grid), 1))
         rows[:, place] = grid
         return rows
+    if not hasattr(X, "iloc"):
+        return _polars_rows(X, place, grid)
     first = np.zeros(len(grid), dtype=int)
     rows = X.iloc[first].reset_index(drop=True)
     for name, column in X.items():
@@ -270,6 +273,17 @@ def _rows_along(X, place, grid):
         rows[name] = column.median() if is_number else column.mode().iloc[first].array
     rows[X.columns[place]] = grid
     return rows
+
+
+def _polars_rows(X, place, grid):
+    """Do what `_rows_along` does for a frame of polars."""
+    rows = {}
+    for column in X.iter_columns():
+        is_number = column.dtype.is_numeric()
+        value = column.median() if is_number else column.drop_nulls().mode().sort()[0]
+        kind = None if is_number else column.dtype
+        rows[column.name] = type(column)([value] * len(grid), dtype=kind)
+    return type(X)(rows | {X.columns[place]: grid})
 
 
 def _medians(X):
