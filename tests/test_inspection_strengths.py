@@ -109,6 +109,9 @@ def test_scores_of_a_search_along_one_axis(search):
     np.testing.assert_array_equal(other.strengths, [0.0, 0.1])
     piped = RegularizationPathDisplay.from_estimator(make_pipeline(StandardScaler(), search))
     np.testing.assert_array_equal(piped.scores, display.scores)
+    scaled = TransformedTargetRegressor(search, transformer=StandardScaler())
+    scaled = RegularizationPathDisplay.from_estimator(scaled.fit(*diabetes()))
+    np.testing.assert_allclose(scaled.scores, display.scores, atol=0.01)
 
 
 def test_scores_of_a_grid_search_over_a_pipeline():

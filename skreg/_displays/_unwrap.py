@@ -53,6 +53,17 @@ def unwrap(estimator, attribute, display):
     return Inside(network, transformers, target_transformers)
 
 
+def search_inside(estimator):
+    """Return the fitted search at the end of pipelines and behind transformed targets."""
+    while True:
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, TransformedTargetRegressor) and hasattr(estimator, "regressor_"):
+            estimator = estimator.regressor_
+        else:
+            return estimator
+
+
 def _refuse(network, attribute, display):
     """Say why there is nothing to draw."""
     kind = type(network).__name__

@@ -1,7 +1,6 @@
 """What happens along the strengths of a regularizer: weights and scores."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._displays._axes import (
@@ -17,6 +16,7 @@ from skreg._displays._axes import (
     through,
 )
 from skreg._displays._searches import along_axis
+from skreg._displays._unwrap import search_inside
 from skreg._path import MLPPath
 from skreg._search import standard_error
 
@@ -150,10 +150,10 @@ class RegularizationPathDisplay:
         Parameters
         ----------
         search : MLPClassifierCV or MLPRegressorCV
-            Fitted, or a fitted pipeline that ends with it. Another search with ``cv_results_`` and
-            ``best_params_`` will do as well, such as `sklearn.model_selection.GridSearchCV`. Where
-            it halves, candidates that were dropped have the score of fewer epochs or rows, which
-            is written below the axis.
+            Fitted, or a fitted pipeline that ends with it, or a regressor with transformed targets
+            around it. Another search with ``cv_results_`` and ``best_params_`` will do as well,
+            such as `sklearn.model_selection.GridSearchCV`. Where it halves, candidates that were
+            dropped have the score of fewer epochs or rows, which is written below the axis.
         axis : str, default=None
             The parameter whose strength changes, "l1" for example; the others are held at their
             chosen values. None takes the one that has most numbers for values.
@@ -171,8 +171,7 @@ class RegularizationPathDisplay:
                 f"{cls.__name__}.from_estimator draws a fitted search, but got an MLPPath; what "
                 "mlp_path returns goes to from_path."
             )
-        while isinstance(search, Pipeline):
-            search = search.steps[-1][1]
+        search = search_inside(search)
         if not hasattr(search, "cv_results_"):
             check_is_fitted(search)
             raise ValueError(
