@@ -304,6 +304,12 @@ def test_names_of_lines_that_end_together_do_not_overlap():
         assert all(box.x1 <= axes.x1 for box in boxes)
 
 
+@pytest.mark.parametrize("share", [True, False])
+def test_a_network_without_weights_is_drawn(share):
+    display = SparsityDisplay(n_nonzero=[[0, 0], [0, 0]], n_weights=[8, 2]).plot(share=share)
+    assert display.ax_.get_ylim() == (0, 1.04)
+
+
 def test_shares_of_a_compressed_network_are_refused():
     X, y = diabetes()
     grouped = MLPRegressor((20,), group_l1=0.02, learning_rate_init=0.01, random_state=0)

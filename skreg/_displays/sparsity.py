@@ -101,7 +101,7 @@ class SparsityDisplay:
             ax.plot(np.arange(1, n_epochs + 1), column, through(n_epochs), color=ink)[0]
             for column, ink in zip(heights.T, inks, strict=True)
         ]
-        ax.set(xlabel="epoch", ylabel="nonzero weights", ylim=(0, 1.04 * max(heights.max(), share)))
+        ax.set(xlabel="epoch", ylabel="nonzero weights", ylim=(0, 1.04 * max(heights.max(), 1)))
         if share:
             ax.yaxis.set_major_formatter(lambda value, place: f"{value:.0%}")
         ticks = [tick for tick in ax.get_xticks() if 0 <= tick <= n_epochs]
