@@ -304,6 +304,14 @@ def test_names_of_lines_that_end_together_do_not_overlap():
         assert all(box.x1 <= axes.x1 for box in boxes)
 
 
+def test_there_are_no_ticks_between_epochs():
+    sparsity = SparsityDisplay(n_nonzero=[[8, 2], [4, 2], [4, 1]], n_weights=[8, 2])
+    for display in (sparsity, LossCurveDisplay(loss=[3.0, 2.0, 1.0])):
+        ticks = display.plot().ax_.get_xticks()
+        assert {1, 2, 3} <= {*ticks} and all(tick == round(tick) for tick in ticks)
+        display.plot(display.ax_)  # where ticks may be fixed
+
+
 @pytest.mark.parametrize("share", [True, False])
 def test_a_network_without_weights_is_drawn(share):
     display = SparsityDisplay(n_nonzero=[[0, 0], [0, 0]], n_weights=[8, 2]).plot(share=share)

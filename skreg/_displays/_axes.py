@@ -100,6 +100,15 @@ def scale_strengths(ax, values):
         ax.set_xscale("log")
 
 
+def scale_epochs(ax):
+    """Scale the x axis to epochs: no ticks between whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.set_xlabel("epoch")
+    if isinstance(ax.xaxis.get_major_locator(), MaxNLocator):  # not one of the user's own
+        ax.locator_params("x", integer=True)
+
+
 def name_places(ax, places, names):
     """Write names below the axis, slanted where they would run into one another."""
     from matplotlib import rcParams

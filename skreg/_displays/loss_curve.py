@@ -9,6 +9,7 @@ from skreg._displays._axes import (
     draw_legend,
     mark,
     open_axes,
+    scale_epochs,
     through,
 )
 from skreg._displays._unwrap import unwrap
@@ -117,7 +118,8 @@ class LossCurveDisplay:
         self._check_scale(log_scale)
         ax = open_axes(self, ax)
         epochs = np.arange(1, loss.size + 1)
-        ax.set(xlabel="epoch", ylabel="loss")
+        scale_epochs(ax)
+        ax.set_ylabel("loss")
         ax.set_yscale("log" if log_scale else "linear")
         style = through(loss.size)
         (self.line_,) = ax.plot(epochs, loss, style, color=colour(0), label="training loss")

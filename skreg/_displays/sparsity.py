@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from skreg._displays._axes import check_matplotlib, colour, label_ends, open_axes, through
+from skreg._displays._axes import (
+    check_matplotlib,
+    colour,
+    label_ends,
+    open_axes,
+    scale_epochs,
+    through,
+)
 from skreg._displays._unwrap import unwrap
 from skreg._displays.loss_curve import best_epoch, mark_best
 
@@ -101,7 +108,8 @@ class SparsityDisplay:
             ax.plot(np.arange(1, n_epochs + 1), column, through(n_epochs), color=ink)[0]
             for column, ink in zip(heights.T, inks, strict=True)
         ]
-        ax.set(xlabel="epoch", ylabel="nonzero weights", ylim=(0, 1.04 * max(heights.max(), 1)))
+        scale_epochs(ax)
+        ax.set(ylabel="nonzero weights", ylim=(0, 1.04 * max(heights.max(), 1)))
         if share:
             ax.yaxis.set_major_formatter(lambda value, place: f"{value:.0%}")
         ticks = [tick for tick in ax.get_xticks() if 0 <= tick <= n_epochs]
