@@ -75,6 +75,18 @@ def test_intercepts_minimize_the_loss(loss):
     assert abs(ones.gradient).max() < 1e-12
 
 
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_intercepts_of_smoothed_labels_are_those_of_smoothed_frequencies(n_classes):
+    X, s = draw()[0], weights()
+    y = np.arange(120) % 7 % n_classes
+    null = null_model(MLPClassifier(label_smoothing=0.2), X, y, s)
+    frequencies = 0.8 * np.bincount(y, s) / s.sum() + 0.2 / n_classes
+    expected = np.log(frequencies)
+    if n_classes == 2:
+        expected = [expected[1] - expected[0]]
+    np.testing.assert_allclose(null.intercept, expected, rtol=1e-12)
+
+
 def test_class_weights_count():
     X, y = load_breast_cancer(return_X_y=True)
     balanced = null_model(MLPClassifier(class_weight="balanced"), X, y)

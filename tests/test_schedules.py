@@ -4,6 +4,7 @@ from math import cos, pi
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
@@ -130,6 +131,18 @@ def test_planned_schedules_run_to_their_end_unless_validation_stops_them(data, n
     assert network.n_iter_ == 40
     stopped = MLPClassifier((3,), early_stopping=True, random_state=0, **parameters).fit(X, y > 0)
     assert stopped.n_iter_ == 4
+
+
+@pytest.mark.filterwarnings("error:Stochastic Optimizer")
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_only_a_schedule_that_is_not_planned_warns_at_its_end(data, name):
+    network = MLPRegressor((3,), learning_rate=name, max_iter=5, random_state=0)
+    if name in PLANNED:
+        network.fit(*data)
+    else:
+        with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(5\) reached"):
+            network.fit(*data)
+    network.partial_fit(*data)
 
 
 @pytest.mark.parametrize("name", PLANNED)

@@ -33,11 +33,13 @@ def test_accuracy_of_signs(n_labels, weighted):
 
 @pytest.mark.parametrize("weighted", ["none", "weighted"])
 @pytest.mark.parametrize("n_outputs", [1, 3])
-def test_coefficient_of_determination(n_outputs, weighted):
+@pytest.mark.parametrize("n_rows", [2, 40])
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_coefficient_of_determination(scale, n_rows, n_outputs, weighted):
     rng = np.random.default_rng(2)
-    target = rng.normal(size=(40, n_outputs))
-    prediction = target + rng.normal(size=target.shape)
-    weight = weights(weighted)
+    target = scale * rng.normal(size=(n_rows, n_outputs))
+    prediction = target + scale * rng.normal(size=target.shape)
+    weight = weights(weighted, n_rows)
     expected = r2_score(target, prediction, sample_weight=weight)
     assert r2(prediction, target, weight) == pytest.approx(expected, rel=1e-12)
 
