@@ -6,7 +6,8 @@ import scipy.sparse as sp
 from sklearn.datasets import make_regression
 
 from skreg import MLPRegressor
-from skreg._coordinates import Plain, Standardized, moments, power_of_two
+from skreg._coordinates import Plain, Standardized, curvature_of, moments, power_of_two
+from skreg._job import Rows
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
     GAMMA,
@@ -19,6 +20,7 @@ from skreg._lbfgs import coordinates_of
 from skreg._objective import Objective
 from skreg._penalties import make_penalties
 from tests.kernels.engines import features, make_engine, targets
+from tests.kernels.test_losses import FORMULAS
 
 N_ROWS = 30
 SHIFT, SIZE = np.array([300.0, -5.0, 0.0, 2.0]), np.array([8.0, 0.01, 1.0, 50.0])
@@ -157,3 +159,23 @@ def test_dense_and_sparse_rows_have_the_same_bits():
 def test_powers_of_two():
     found = power_of_two(np.array([1.0, 1.4, 1.5, 3e-5, 1e10]))
     np.testing.assert_array_equal(found, [1.0, 1.0, 2.0, 2.0**-15, 2.0**33])
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "link"),
+    [
+        ("squared_error", SQUARED_ERROR, lambda mean: mean),
+        ("poisson", POISSON, np.log),
+        ("gamma", GAMMA, np.log),
+        ("binary_log_loss", BINARY_LOG_LOSS, lambda mean: np.log(mean / (1 - mean))),
+    ],
+)
+def test_curvature_and_size_are_those_of_the_loss_without_weights(name, loss, link):
+    y = np.exp(np.random.default_rng(0).normal(size=(200, 1)))
+    y = (y > np.median(y)).astype(float) if name == "binary_log_loss" else 3 * y
+    index, h = np.arange(100, 200), 1e-3
+    mean = y[index].mean()
+    below, here, above = (FORMULAS[name](link(mean) + step, y[index]).mean() for step in (-h, 0, h))
+    curvature, size = curvature_of(loss, Rows(np.empty((200, 1)), y), index)
+    assert curvature == pytest.approx((above - 2 * here + below) / h**2, rel=0.05)
+    assert 0.1 * size < here < 2 * size
