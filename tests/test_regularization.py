@@ -105,18 +105,6 @@ def test_regularizers_change_what_is_learned(regularizer):
     assert abs(learned(network.fit(X, Y)) - learned(plain)).max() > 1e-3
 
 
-GRIDS = {
-    "group_l1": [0.0, 0.1, [0.0, 0.1]],
-    "feature_groups": [None, [[0, 1], [2, 3]], [["a", "d"]]],
-    "feature_penalty": [None, [1, 2, 0, np.inf], np.ones(4)],
-    "max_norm": [None, 0.5, [None, 1.0]],
-    "label_smoothing": [0.0, 0.2],
-    "weight_averaging": [0.0, 0.9],
-    "l2_anchor": [0.0, 0.5, (0.5, 0.0)],
-    "frozen_layers": [None, [0], (-1,)],
-}
-
-
 def test_decay_that_would_turn_weights_around_is_refused():
     network = make(weight_decay=3e2, learning_rate_init=1e-2)
     with pytest.raises(ValueError, match="weight_decay=300.0 times learning_rate_init=0.01 is"):
@@ -148,6 +136,18 @@ def test_smoothed_losses_are_not_clipped(labels):
     last = network.penalty_breakdown(IRIS, labels)["loss"]
     np.testing.assert_allclose(last, expected, rtol=1e-10)
     assert expected > 1e2
+
+
+GRIDS = {
+    "group_l1": [0.0, 0.1, [0.0, 0.1]],
+    "feature_groups": [None, [[0, 1], [2, 3]], [["a", "d"]]],
+    "feature_penalty": [None, [1, 2, 0, np.inf], np.ones(4)],
+    "max_norm": [None, 0.5, [None, 1.0]],
+    "label_smoothing": [0.0, 0.2],
+    "weight_averaging": [0.0, 0.9],
+    "l2_anchor": [0.0, 0.5, (0.5, 0.0)],
+    "frozen_layers": [None, [0], (-1,)],
+}
 
 
 @pytest.mark.parametrize("name", GRIDS)
