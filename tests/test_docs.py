@@ -10,6 +10,7 @@ import skreg
 import skreg.augmentation
 import skreg.inspection
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV
+from skreg._cv_docs import INSTEAD
 from skreg._docs import attribute_text, documented
 
 ESTIMATORS = (MLPClassifier, MLPRegressor)
@@ -61,6 +62,14 @@ def test_what_a_search_hands_on_says_what_it_is(Estimator):
     assert [name for name, text in texts.items() if not text] == []
     assert texts["coefs_"] == "Weight matrices, layer by layer."
     assert texts["stopped_early_"].endswith("it tells a loop over blocks of rows to end.")
+
+
+@pytest.mark.parametrize("Estimator", (MLPClassifierCV, MLPRegressorCV))
+def test_searches_say_what_is_different_with_them(Estimator):
+    lines = [line.strip() for line in inspect.getdoc(Estimator).splitlines()]
+    for of_networks, of_searches in INSTEAD.items():
+        assert of_searches in lines and of_networks not in lines
+        assert of_networks in inspect.getdoc(Estimator._plain)
 
 
 def public_functions():
