@@ -200,9 +200,11 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
                 engine.train_epochs(_rates(engine, plan, progress, epoch, n), draws)
             for row in logbook.take():
                 diverged = not (math.isfinite(row["loss"]) or engine.is_finite())
-                if not diverged:
-                    _judge(engine, plan, progress, row, logbook.n_epochs + 1, validation)
-                logbook.write(row)
+                try:
+                    if not diverged:
+                        _judge(engine, plan, progress, row, logbook.n_epochs + 1, validation)
+                finally:  # an interrupted score is unknown, but the epoch is over and observed
+                    logbook.write(row)
             asked = watch.end()
             exhausted = progress.patience.exhausted and not _is_planned(plan)
             if diverged or asked or (exhausted and _stops(plan, progress, engine.n_seen)):

@@ -279,6 +279,18 @@ def test_an_epoch_counts_though_its_score_was_interrupted(diabetes):
     np.testing.assert_array_equal(network.coefs_[0], same.coefs_[0])
 
 
+def test_an_epoch_that_improved_is_not_idle_because_its_score_was_interrupted(diabetes):
+    def scorer(network, X, y):
+        raise KeyboardInterrupt
+
+    X, y = diabetes
+    network = MLPRegressor((4,), scoring=scorer, random_state=0)
+    with pytest.warns(UserWarning, match="interrupted"):
+        network.fit(X, y, X_val=X, y_val=y)
+    assert network._progress_state["count"] == 0
+    assert network.best_loss_ == network.loss_curve_[0]
+
+
 # Epochs in a row.
 
 
