@@ -126,6 +126,19 @@ def test_going_on_never_makes_a_run_worse():
     assert quick.n_iter_ + 3 < network.n_iter_ < quick.n_iter_ + 100
 
 
+def test_a_run_that_is_back_on_a_slope_when_its_iterations_are_over_warns():
+    """On the way to a smaller slope than tol there are larger ones, J far from its minimum."""
+    rng = np.random.default_rng(9)
+    X, weight = rng.normal(size=(30, 20)), 10.0 ** rng.uniform(-6, 6, 30)
+    rng.normal(size=30)
+    y = rng.poisson(np.exp(X[:, :2].sum(axis=1)))
+    given = {"loss": "poisson", "solver": "lbfgs", "l1": 1e-3, "l2": 0.0, "random_state": 0}
+    with pytest.warns(ConvergenceWarning, match="LIMIT"):
+        short = MLPRegressor((), **given).fit(X, y, weight)
+    whole = MLPRegressor((), **given, max_iter=20_000).fit(X, y, weight)
+    assert short.n_iter_ == 200 and short.loss_ > 1.5 * whole.loss_
+
+
 def test_lbfgs_ends_where_the_callback_says_so():
     seen = []
     with make_engine(UNITS, features(11, 5), targets(0, 11, 3)) as engine:
