@@ -15,6 +15,7 @@ from skreg._kernels.losses import (
     ABSOLUTE_ERROR,
     BINARY_LOG_LOSS,
     HUBER,
+    LINKS,
     LOG_LOSS,
     POISSON,
     QUANTILE,
@@ -76,6 +77,7 @@ class Standardized:
         if (factors := objective.penalties.factors) is not None:
             mean = np.where(np.isinf(factors), 0.0, mean)  # what is excluded stays at zero
         curvature, self.unit = curvature_of(task.network.loss, rows, index)
+        self._bias = bias_of(task.network, rows, index)
         squares = terms.curvature.copy()
         coefs, intercepts = views(squares, self._units)
         coefs[0] += variance[:, None] * curvature
@@ -114,11 +116,11 @@ class Standardized:
             coef -= self._mean * (intercept * of_intercept) / scale
         return value / self.unit, gradient
 
-    def of_bias_alone(self, flat):
-        """Return the variables that stand for flat parameters without their weights."""
-        flat = flat.copy()
-        self._layer(flat)[0][:] = 0
-        return self.of(flat)
+    def of_bias_alone(self):
+        """Return the variables of the model that predicts the mean target, without weights."""
+        x = np.zeros(self._scale.size)
+        self._layer(x)[1][:] = self._bias
+        return x * self._scale
 
 
 def power_of_two(numbers):
@@ -177,3 +179,25 @@ def curvature_of(loss, rows, index):
     is_of_location = loss in (SQUARED_ERROR, HUBER, ABSOLUTE_ERROR, QUANTILE)
     size = float(variance.mean()) if is_of_location else 1.0
     return 1.0, size if size > 0 else 1.0
+
+
+def bias_of(network, rows, index):
+    """Return the biases with which a model without weights predicts the mean target.
+
+    Far above it, where exp or logistic of a bias falls steeply, a step may go so far below that
+    nothing leads back. For a mean that no bias predicts they are zero.
+    """
+    link = LINKS[network.loss]
+    if link == "softmax":  # targets are numbers of classes
+        codes = rows.target[index, 0].astype(np.intp)
+        weight = None if rows.weight is None else rows.weight[index]
+        odds = np.bincount(codes, weight, network.units[-1])
+        odds = odds / odds.sum()
+    else:
+        odds, variance = moments(rows.target, rows.weight, index)
+    if link == "identity":
+        return odds
+    if link == "logistic":
+        is_both = variance > 0
+        odds = np.where(is_both, odds, 0.0) / np.where(is_both, 1.0 - odds, 1.0)
+    return np.log(np.where(odds > 0, odds, 1.0))

@@ -196,7 +196,7 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
 
     start = coordinates.of(flat)
     if isinstance(coordinates, Standardized):  # J is convex: it may begin where it is lower
-        bare = coordinates.of_bias_alone(flat)
+        bare = coordinates.of_bias_alone()
         values = [value_and_gradient(split.divide(x))[0] for x in (start, bare)]
         start = start if values[0] <= values[1] else bare
     result = _run_to_the_minimum(run, start, split, options)

@@ -90,12 +90,26 @@ def test_what_is_excluded_does_not_move():
         assert not gradient[:2].any() and gradient[2:].all()
 
 
-def test_weights_and_zero_weights_have_their_shift_from_the_same_centre():
-    engine, objective = objective_of(SQUARED_ERROR, l2=0.3)
+@pytest.mark.parametrize("loss", [SQUARED_ERROR, BINARY_LOG_LOSS, LOG_LOSS, POISSON, GAMMA])
+def test_without_weights_the_biases_are_the_best(loss):
+    weight = np.random.default_rng(3).uniform(0.5, 2.0, N_ROWS)
+    engine, objective = objective_of(loss, weight=weight, l2=0.3)
     with engine:
-        coordinates, flat = Standardized(objective), small(2)
-        bare = coordinates.flat(coordinates.of_bias_alone(flat))
-        np.testing.assert_allclose(bare, [0] * 8 + list(flat[8:]), atol=1e-12)
+        coordinates = Standardized(objective)
+        bare = coordinates.flat(coordinates.of_bias_alone())
+        n = engine.network.units[-1]
+        np.testing.assert_array_equal(bare[: 4 * n], 0)
+        np.testing.assert_allclose(objective.smooth(bare)[1][4 * n :], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss, target", [(BINARY_LOG_LOSS, 1.0), (LOG_LOSS, 1.0), (POISSON, 0.0)])
+def test_targets_that_are_constant_leave_biases_finite(loss, target):
+    n_outputs = 1 if loss == BINARY_LOG_LOSS else 2
+    rows = features(N_ROWS, 4), np.full_like(targets(loss, N_ROWS, n_outputs), target)
+    penalties = make_penalties(1, l2=0.1)
+    with make_engine((4, n_outputs), *rows, loss=loss, penalties=penalties) as engine:
+        coordinates = Standardized(Objective(engine, penalties))
+        np.testing.assert_array_equal(coordinates.of_bias_alone(), 0)
 
 
 def test_only_penalized_linear_models_have_other_variables():

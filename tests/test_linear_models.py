@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
@@ -403,3 +404,25 @@ def test_huber_regression():
     ).fit(X, y)
     np.testing.assert_allclose(network.coefs_[0][:, 0], peer.coef_, atol=1e-4)
     np.testing.assert_allclose(network.intercepts_[0], peer.intercept_, atol=1e-4)
+
+
+@pytest.mark.parametrize("strength", [{"l1": 0.0, "l2": 0.01}, {"l1": 1e-6, "l2": 0.0}])
+def test_a_rare_event_beside_a_frequent_one(strength):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(10_000, 4))
+    frequent, rare = rng.poisson(1e4, 10_000), np.arange(10_000) == 0
+    network = MLPRegressor((), loss="poisson", solver="lbfgs", random_state=0, **strength)
+    alone = clone(network).fit(X, rare)
+    network.fit(X, np.column_stack([frequent, rare]))
+    np.testing.assert_allclose(network.intercepts_[0][1], alone.intercepts_[0][0], rtol=0.02)
+    assert network.loss_ < 0.51 + alone.loss_
+
+
+@pytest.mark.parametrize("n", [60, 400])
+def test_a_constant_column_does_not_send_the_bias_of_a_rare_class_away(n):
+    rng = np.random.default_rng(0)
+    X, y = np.column_stack([np.full(n, 1e5), rng.normal(size=(n, 3))]), np.arange(n) > 0
+    for seed in range(10):
+        network = MLPClassifier((), solver="lbfgs", l1=0.1, l2=0, random_state=seed).fit(X, y)
+        assert not network.coefs_[0].any()
+        assert network.intercepts_[0][0] == pytest.approx(np.log(n - 1), rel=1e-4)
