@@ -12,13 +12,12 @@ from sklearn.utils import gen_batches
 from skreg._architecture import views
 from skreg._entries import canonical
 from skreg._kernels.losses import (
-    ABSOLUTE_ERROR,
     BINARY_LOG_LOSS,
+    GAMMA,
     HUBER,
     LINKS,
     LOG_LOSS,
     POISSON,
-    QUANTILE,
     SOFT_LOG_LOSS,
     SQUARED_ERROR,
 )
@@ -76,7 +75,7 @@ class Standardized:
         mean, variance = moments(rows.X, rows.weight, index)
         if (factors := objective.penalties.factors) is not None:
             mean = np.where(np.isinf(factors), 0.0, mean)  # what is excluded stays at zero
-        curvature, self.unit = curvature_of(task.network.loss, rows, index)
+        curvature, self.unit = curvature_of(task.network, rows, index)
         self._bias = bias_of(task.network, rows, index)
         squares = terms.curvature.copy()
         coefs, intercepts = views(squares, self._units)
@@ -165,20 +164,29 @@ def of_entries(X, share, index):
     return mean, variance + of_zeros * mean**2
 
 
-def curvature_of(loss, rows, index):
+def curvature_of(network, rows, index):
     """Return how much a loss bends on average, per output, and the size of its values.
 
     Both of the model without weights: at most for log losses, roughly for losses with kinks.
     """
+    loss = network.loss
     if loss in (BINARY_LOG_LOSS, LOG_LOSS, SOFT_LOG_LOSS):
         return 0.25, 1.0
+    if loss == GAMMA:
+        return 1.0, 1.0
     mean, variance = moments(rows.target, rows.weight, index)
     if loss == POISSON:
         curvature = np.where(mean > 0, mean, 1.0)
         return curvature, float(curvature.mean())
-    is_of_location = loss in (SQUARED_ERROR, HUBER, ABSOLUTE_ERROR, QUANTILE)
-    size = float(variance.mean()) if is_of_location else 1.0
-    return 1.0, size if size > 0 else 1.0
+    typical = variance.mean() if variance.any() else 1.0
+    spread = np.sqrt(np.where(variance > 0, variance, typical))
+    if loss == SQUARED_ERROR:
+        curvature = np.ones_like(spread)
+    elif loss == HUBER:
+        curvature = np.minimum(1.0, network.parameter / spread)
+    else:  # lines, whose slope changes by about 1 over the spread
+        curvature = 1.0 / spread
+    return curvature, float((curvature * spread**2).mean())
 
 
 def bias_of(network, rows, index):

@@ -426,3 +426,32 @@ def test_a_constant_column_does_not_send_the_bias_of_a_rare_class_away(n):
         network = MLPClassifier((), solver="lbfgs", l1=0.1, l2=0, random_state=seed).fit(X, y)
         assert not network.coefs_[0].any()
         assert network.intercepts_[0][0] == pytest.approx(np.log(n - 1), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile", "squared_error"])
+def test_the_unit_of_the_targets_does_not_matter(loss):
+    X, y = wide()
+    y = y + 5.0
+    given = {"loss": loss, "solver": "lbfgs", "l2": 0.0, "random_state": 0}
+    expected = MLPRegressor((), **given, l1=0.02).fit(X, y).coefs_[0]
+    is_of_lines = loss in ("absolute_error", "quantile")
+    for unit in (1024.0, 1 / 1024):
+        l1 = 0.02 if is_of_lines else 0.02 * unit
+        network = MLPRegressor((), **given, l1=l1, huber_delta=unit).fit(X, unit * y)
+        np.testing.assert_array_equal(network.coefs_[0], unit * expected)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize("q", [0.1, 0.5, 0.9])
+def test_quantile_regression_in_any_unit(unit, q):
+    X, y = wide()
+    peer = QuantileRegressor(alpha=0.02, quantile=q).fit(X, unit * y)
+    network = MLPRegressor((), loss="quantile", quantile=q, l1=0.02, l2=0.0, solver="lbfgs",
+                           random_state=0).fit(X, unit * y)  # fmt: skip
+
+    def objective(prediction, coef):
+        r = unit * y - prediction
+        return np.mean(np.maximum(q * r, (q - 1) * r)) + 0.02 * abs(coef).sum()
+
+    best = objective(peer.predict(X), peer.coef_)
+    assert objective(network.predict(X), network.coefs_[0]) <= best * 1.001
