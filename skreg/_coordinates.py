@@ -24,6 +24,9 @@ from skreg._kernels.losses import (
 
 ENTRIES_AT_A_TIME = 2**18  # that are converted to double precision
 NEGLIGIBLE = 1e-10  # of variables whose usual size is 1
+# Of the mean of a Poisson distribution, relative to the largest one beside it: a step of 1 in these
+# variables takes a raw output at most 100 further. Where its exp overflows, L-BFGS-B gives up.
+LEAST_CURVATURE = 1e-4
 LEAST_SPREAD = 1e-10  # of a column, relative to its size: below, it is constant but for rounding
 
 
@@ -177,6 +180,7 @@ def curvature_of(network, rows, index):
     mean, variance = moments(rows.target, rows.weight, index)
     if loss == POISSON:
         curvature = np.where(mean > 0, mean, 1.0)
+        curvature = np.maximum(curvature, LEAST_CURVATURE * curvature.max())
         return curvature, float(curvature.mean())
     typical = variance.mean() if variance.any() else 1.0
     spread = np.sqrt(np.where(variance > 0, variance, typical))
