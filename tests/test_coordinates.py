@@ -190,6 +190,7 @@ def test_curvature_and_size_are_those_of_the_loss_without_weights(name, loss, li
     index, h = np.arange(100, 200), 1e-3
     mean = y[index].mean()
     below, here, above = (FORMULAS[name](link(mean) + step, y[index]).mean() for step in (-h, 0, h))
-    curvature, size = curvature_of(loss, Rows(np.empty((200, 1)), y), index)
+    network = objective_of(loss)[0].network
+    curvature, size = curvature_of(network, Rows(np.empty((200, 1)), y), index)
     assert curvature == pytest.approx((above - 2 * here + below) / h**2, rel=0.05)
     assert 0.1 * size < here < 2 * size
