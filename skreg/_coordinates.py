@@ -114,7 +114,7 @@ class Standardized:
         gradient = gradient / (self._scale * self.unit)
         coef, intercept = self._layer(gradient)
         scale, of_intercept = self._layer(self._scale)
-        with np.errstate(invalid="ignore"):  # where a step has gone so far that J overflows
+        with np.errstate(over="ignore", invalid="ignore"):  # where J overflows as well
             coef -= self._mean * (intercept * of_intercept) / scale
         return value / self.unit, gradient
 
@@ -130,6 +130,7 @@ def power_of_two(numbers):
     return np.ldexp(1.0, np.rint(np.log2(numbers)).astype(int))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of numbers for which J overflows as well
 def moments(X, weight, index):
     """Return the mean and variance of every column of X[index], each row with its weight or with 1.
 

@@ -178,10 +178,11 @@ def test_lbfgs_under_l1_ends_where_rounding_hides_what_is_left(tol):
 
 @pytest.mark.parametrize("dtype, size", [("float64", 1e200), ("float32", 1e30)])
 @pytest.mark.parametrize("l1", [0.0, 0.1])
-def test_lbfgs_that_has_nowhere_to_go_is_an_error(dtype, size, l1):
-    network = MLPRegressor((4,), solver="lbfgs", dtype=dtype, l1=l1, random_state=0)
+@pytest.mark.parametrize("hidden", [(4,), ()])
+def test_lbfgs_that_has_nowhere_to_go_is_an_error(hidden, dtype, size, l1):
+    network = MLPRegressor(hidden, solver="lbfgs", dtype=dtype, l1=l1, random_state=0)
     with pytest.raises(ValueError, match="The loss is not finite at the starting weights"):
-        network.fit(features(20, 5) * size, np.ones(20) * size)
+        network.fit(features(20, 5) * size, np.linspace(1, 2, 20) * size)
     assert not hasattr(network, "coefs_")
 
 
