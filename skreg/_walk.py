@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skreg._grids import top_strength
 from skreg._kernels.solvers import SOLVERS
-from skreg._parameters import is_integer, spread
+from skreg._parameters import frozen_matrices, is_integer, spread
 from skreg._schedules import PLANNED
 from skreg._warnings import warn
 
@@ -185,7 +185,8 @@ class EmptyNetwork(NamedTuple):
 
 def empty_network(model, axis, rows, null):
     """Return the network without weights, or None where it can't be better than a solution."""
-    if model.frozen_layers or np.any(model.l2_anchor):
+    frozen = frozen_matrices("frozen_layers", model.frozen_layers, len(model.coefs_))
+    if frozen.any() or np.any(model.l2_anchor):
         return None
     top = np.inf
     if len(model.coefs_) == 1:

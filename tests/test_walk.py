@@ -79,6 +79,17 @@ def test_strength_zero_never_gives_way():
     assert path.n_nonzero.tolist() == [56] and path.n_epochs.tolist() == [60]
 
 
+@pytest.mark.parametrize("frozen", [[0], (0,), np.array([0]), np.array([0, 1])])
+def test_frozen_layers_never_give_way(frozen):
+    X, y = curved()
+    given = SHORT | {"hidden_layer_sizes": (4, 3), "solver": "sgd", "l2": 1.0}
+    start = MLPRegressor(**given, frozen_layers=[0]).fit(X, 20 * y).coefs_[0]
+    network = MLPRegressor(**given, frozen_layers=frozen)
+    path = mlp_path(X, 20 * y, l1s=[1e-3, 0.1, 1.0], estimator=network)
+    for coefs in path.coefs:
+        np.testing.assert_array_equal(coefs[0], start)
+
+
 # Strengths that are patterns.
 
 
