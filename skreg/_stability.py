@@ -17,6 +17,7 @@ from skreg._random_state import LARGEST_SEED
 from skreg._regularization import refuse_solver
 from skreg._walk import walk
 from skreg._warnings import warn
+from skreg.augmentation import as_list
 
 
 class StabilitySelection(NamedTuple):
@@ -286,13 +287,10 @@ def _seeded(model, seed):
 def _check_data(model, X, y, sample_weight):
     """Convert X once; return X, y and one weight per row."""
     names = getattr(X, "columns", None)
-    groups = model.feature_groups
     dtypes = compute_dtypes(model, first_pass=True)
     X = as_rows(check_array(X, accept_sparse=["csr"], dtype=dtypes, input_name="X"), dtypes)
-    if groups is not None and names is not None:  # the array has lost the names
-        model.set_params(
-            feature_groups=column_groups("feature_groups", groups, X.shape[1], list(names))
-        )
+    if names is not None:  # the array has lost them
+        _number_groups(model, X.shape[1], list(names))
     y = y if hasattr(y, "shape") else np.asarray(y)
     if isinstance(sample_weight, numbers.Number):  # the weight of every row
         sample_weight = np.full(X.shape[0], sample_weight)
@@ -306,6 +304,16 @@ def _check_data(model, X, y, sample_weight):
             f"{weight.max():g}; no weight may be negative, and not every row may have weight zero."
         )
     return X, y, weight
+
+
+def _number_groups(model, n_features, names):
+    """Let the groups of the model, and of its transforms, call columns by their indices."""
+    model.set_params(augmentation=clone(model.augmentation, safe=False))  # the user's stay
+    for owner in (model, *as_list(model.augmentation)):
+        groups = getattr(owner, "feature_groups", None)
+        if groups is not None:
+            groups = column_groups("feature_groups", groups, n_features, names)
+            owner.set_params(feature_groups=groups)
 
 
 def _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs):

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 from skreg import MLPRegressor, mlp_path, stability_selection
 from skreg._stability import _subsamples, error_bound
+from skreg.augmentation import FeatureSwap
 
 # Older releases of scikit-learn call newer ones of SciPy in a way that these announce to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:DeprecationWarning")
@@ -189,6 +190,20 @@ def test_frames_and_groups_by_name():
     probabilities = selection.probabilities[0]
     assert probabilities[2] == probabilities[5] > probabilities[6]
     assert network.feature_groups == [["x2", "x5"]]
+
+
+def test_frames_and_groups_of_a_transform_by_name():
+    pd = pytest.importorskip("pandas")
+    X, y = draw()
+    frame = pd.DataFrame(X[:, :8], columns=[f"x{i}" for i in range(8)])
+    named, numbered = FeatureSwap(0.5, [["x2", "x5"]]), FeatureSwap(0.5, [[2, 5]])
+    given = {"l1s": [0.1], "max_iter": 5, "n_subsamples": 2, "random_state": 0}
+    found, expected = (
+        stability_selection(rows, y, augmentation=transforms, learning_rate_init=0.05, **given)
+        for rows, transforms in [(frame, [named]), (X[:, :8], [numbered])]
+    )
+    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+    assert named.feature_groups == [["x2", "x5"]]
 
 
 def test_large_fractions_have_no_bound():
