@@ -271,7 +271,7 @@ class Adversarial(Transform):
         plan = plan_augmentation(self, X.shape[1])
         if plan is not None:
             columns = slice(None) if estimator._columns is None else estimator._columns
-            target = estimator._encode_validation(np.asarray(y), name="y")
+            target = estimator._encode_validation(y, name="y")
             X[:, columns] = sample_adversary(plan, X[:, columns], target, estimator)
         return X, y
 

@@ -336,6 +336,15 @@ def test_adversarial_rows_climb_the_loss_of_a_classifier(dtype):
         np.testing.assert_array_equal(np.sign(high - low)[clear], np.sign(moved - X)[clear, j])
 
 
+def test_adversarial_samples_take_labels_as_the_network_does():
+    X, y = rows_of()
+    labels = np.stack([y > 0, y > 1], axis=1).astype(int)
+    network = MLPClassifier((3,), "tanh", max_iter=2, random_state=0).fit(X, labels)
+    expected, _ = Adversarial().sample(X, labels, estimator=network)
+    for same in (sp.csr_array(labels), labels.tolist()):
+        np.testing.assert_array_equal(Adversarial().sample(X, same, estimator=network)[0], expected)
+
+
 def test_adversarial_samples_need_a_network_and_targets():
     X, y = rows_of()
     network = MLPRegressor((3,), "tanh", max_iter=2, random_state=0).fit(X, y)
