@@ -44,6 +44,7 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
     _columns = None  # those that a compressed network reads; None reads all
     _history_room = None  # arrays of which those of `history_` are the beginning
     _brake = None  # a `Brake` where one of several fits in a row may be cut short
+    _keeps_anchor = False  # whether fits in a row are pulled to where the first one has begun
     _checked = None  # values of the parameters, in their order, when they were checked last
 
     # What the two kinds of estimators answer differently.
@@ -259,10 +260,11 @@ class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, AB
 
     def _anchor_of(self, flat, penalties, incremental):
         """Return the weights that ``l2_anchor`` pulls to, those of the first `partial_fit`."""
+        state = self._solver_state
+        goes_on = self._keeps_anchor or (incremental and state and state["incremental"])
         if not penalties.l2_anchor.any():
             self._anchor = None
-        elif not (incremental and self._solver_state and self._solver_state["incremental"]
-                  and self._anchor is not None):  # fmt: skip
+        elif self._anchor is None or not goes_on:
             self._anchor = flat.copy()
         elif penalties.factors is not None:
             self._anchor = self._anchor.copy()

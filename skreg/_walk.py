@@ -124,11 +124,14 @@ class StrengthFit:
 
     def fit(self):
         """Fit, and add the epochs."""
+        self._model._keeps_anchor = True  # or the pull would fade from strength to strength
         try:
             self._model.fit(*self._rows, **self._keywords)
         except ValueError as error:
             error.add_note(f"(on the path, at {self._axis}={self._strength:g})")
             raise
+        finally:
+            del self._model._keeps_anchor
         self.n_epochs += self._model.n_iter_
         self.terms = measure(self._model, self._rows)
 

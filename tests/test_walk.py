@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import skreg._engine
 import skreg._training
-from skreg import MLPRegressor, mlp_path, stability_selection
+from skreg import MLPRegressor, MLPRegressorCV, mlp_path, stability_selection
 from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake
 from skreg._walk import walk
@@ -88,6 +88,29 @@ def test_frozen_layers_never_give_way(frozen):
     path = mlp_path(X, 20 * y, l1s=[1e-3, 0.1, 1.0], estimator=network)
     for coefs in path.coefs:
         np.testing.assert_array_equal(coefs[0], start)
+
+
+# What is pulled to the start.
+
+
+def test_all_of_a_path_is_pulled_to_where_it_has_begun():
+    X, y = curved()
+    network = MLPRegressor((), solver="lbfgs", l2=0.0, l2_anchor=5.0, tol=1e-9, random_state=0)
+    path = mlp_path(X, y, estimator=network, l1s=np.linspace(1e-4, 1e-3, 10))
+    alone = network.set_params(l1=1e-3).fit(X, y)
+    np.testing.assert_allclose(path.coefs[-1][0], alone.coefs_[0], atol=1e-6)
+    assert path.penalty[-1] == pytest.approx(sum(alone.penalty_breakdown().values()), rel=1e-5)
+
+
+def test_the_network_chosen_along_a_path_has_its_next_start_for_an_anchor():
+    X, y = curved()
+    given = {"solver": "lbfgs", "l2_anchor": 5.0, "random_state": 0}
+    search = MLPRegressorCV((), l1s=[1e-4, 1e-3], cv=2, warm_path=True, **given).fit(X, y)
+    chosen = search.best_estimator_
+    before = [coef.copy() for coef in chosen.coefs_]
+    chosen.set_params(warm_start=True).fit(X, y)
+    moved = sum(((old - new) ** 2).sum() for old, new in zip(before, chosen.coefs_, strict=True))
+    assert chosen.penalty_breakdown()["l2_anchor"] == pytest.approx(2.5 * moved, rel=1e-9)
 
 
 # Strengths that are patterns.
