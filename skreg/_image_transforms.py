@@ -165,5 +165,5 @@ class CutOut(OfImages):
             0: batch.CUT_OUT,
             images.HEIGHT: shape.height,
             images.CHANNELS: shape.channels,
-            images.SIZE: self.size,
+            images.SIZE: min(self.size, 2 * max(shape)),  # which covers all, and is no huge number
         }

@@ -146,6 +146,11 @@ def test_image_transforms_do_what_they_say():
     assert by_image.min() >= 1 and by_image.max() > 90
 
 
+@pytest.mark.parametrize("size", [7, 8, 10**18, 10**30])
+def test_squares_larger_than_an_image_leave_nothing(size):
+    assert not CutOut((3, 4), size).sample(np.ones((50, 12))).any()
+
+
 def test_what_is_turned_off_changes_nothing():
     X, y = rows_of()
     off = (GaussianNoise(0), Mixup(0), FeatureSwap(0), CutOut((3, 4), 0), ImageTransform((3, 4)))
