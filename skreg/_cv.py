@@ -338,6 +338,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             visited = [self.cv_results_["params"][number] for number in numbers[: last + 1]]
         start, given = time.perf_counter(), copy.copy(best)
         brake = best._brake = Brake()
+        best._keeps_anchor = True  # as along the paths on the folds
         for params in visited:
             best.set_params(**spread(given, params), warm_start=True,
                             random_state=copy.deepcopy(given.random_state))  # fmt: skip
@@ -350,6 +351,6 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             if brake.pulled:  # the user has had enough, wherever the path is
                 best.set_params(**spread(given, self.best_params_))
                 break
-        del best._brake
+        del best._brake, best._keeps_anchor
         self.refit_time_ = time.perf_counter() - start
         self.best_estimator_ = best.set_params(warm_start=self.warm_start)

@@ -301,6 +301,7 @@ def begin(trial, params, data, earlier=None):
     vars(network).update(
         spread(original, params), random_state=copy.deepcopy(original.random_state)
     )
+    network._keeps_anchor = trial.is_warm
     refuse_combinations(network, sp.issparse(data.X))
     check_scoring_name(network.scoring)
     if network.verbose:

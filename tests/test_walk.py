@@ -102,6 +102,20 @@ def test_all_of_a_path_is_pulled_to_where_it_has_begun():
     assert path.penalty[-1] == pytest.approx(sum(alone.penalty_breakdown().values()), rel=1e-5)
 
 
+def test_all_of_a_warm_path_is_pulled_to_where_it_has_begun():
+    X, y = curved()
+    given = {"solver": "lbfgs", "l2": 0.0, "l2_anchor": 5.0, "tol": 1e-9, "random_state": 0}
+    fits = [
+        MLPRegressorCV((), l1s=l1s, cv=2, warm_path=True, **given).fit(X, y)
+        for l1s in ([1e-3], np.linspace(1e-4, 1e-3, 10))
+    ]
+    scores = [fitted.cv_results_["mean_test_score"][-1] for fitted in fits]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+    chosen = fits[1]
+    alone = MLPRegressor((), l1=chosen.l1_, **given).fit(X, y)
+    np.testing.assert_allclose(chosen.coefs_[0], alone.coefs_[0], atol=1e-6)
+
+
 def test_the_network_chosen_along_a_path_has_its_next_start_for_an_anchor():
     X, y = curved()
     given = {"solver": "lbfgs", "l2_anchor": 5.0, "random_state": 0}
