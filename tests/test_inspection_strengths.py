@@ -331,7 +331,8 @@ def test_other_columns_of_a_frame_keep_their_kind(library):
         X = X.astype({"kind": "category"})
     else:
         X = X.with_columns(frames.col("kind").cast(frames.Enum(["b", "a"])))
-    encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    kinds = OneHotEncoder(sparse_output=False), ["kind"]
+    encode = make_column_transformer(kinds, remainder="passthrough")
     network = MLPRegressor((5,), dropout=0.2, max_iter=3, random_state=0)
     model = make_pipeline(encode, network).fit(X, X["size"])
     display = UncertaintyDisplay.from_estimator(model, X, feature="size", n_draws=5,
