@@ -11,6 +11,7 @@ from sklearn.utils import gen_batches
 
 from skreg._architecture import views
 from skreg._entries import canonical
+from skreg._kernels.links import raw_outputs
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
     GAMMA,
@@ -198,19 +199,12 @@ def bias_of(network, rows, index):
     """Return the biases with which a model without weights predicts the mean target.
 
     Far above it, where exp or logistic of a bias falls steeply, a step may go so far below that
-    nothing leads back. For a mean that no bias predicts they are zero.
+    nothing leads back.
     """
     link = LINKS[network.loss]
     if link == "softmax":  # targets are numbers of classes
         codes = rows.target[index, 0].astype(np.intp)
         weight = None if rows.weight is None else rows.weight[index]
-        odds = np.bincount(codes, weight, network.units[-1])
-        odds = odds / odds.sum()
-    else:
-        odds, variance = moments(rows.target, rows.weight, index)
-    if link == "identity":
-        return odds
-    if link == "logistic":
-        is_both = variance > 0
-        odds = np.where(is_both, odds, 0.0) / np.where(is_both, 1.0 - odds, 1.0)
-    return np.log(np.where(odds > 0, odds, 1.0))
+        counts = np.bincount(codes, weight, network.units[-1])
+        return raw_outputs(link, counts / counts.sum())
+    return raw_outputs(link, moments(rows.target, rows.weight, index)[0])

@@ -202,7 +202,7 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
     result = _run_to_the_minimum(run, start, split, options)
     slope = slope_beyond(objective, coordinates.bends, options.tol)
     if slope < options.tol:
-        result = _go_on(run, split, options._replace(tol=slope), options.tol, result)
+        result = _go_on(run, split, options, slope, result)
     result.slope = split.slope(result.x, result.jac)
     x, overlap = split.join(result.x), split.overlap(result.x)
     result.x, result.value = coordinates.flat(x), (result.fun - overlap) * coordinates.unit
@@ -238,16 +238,16 @@ def _run_to_the_minimum(run, flat, split, options):
     return result
 
 
-def _go_on(run, split, options, tol, earlier):
-    """Go on from where a run has ended well: it still has where the slope is what was asked for.
+def _go_on(run, split, options, slope, earlier):
+    """Go on to a smaller slope from where a run has ended well.
 
-    On the way to a smaller slope there may be larger ones.
+    On the way there may be larger ones: it ends well where the slope is what was asked for.
     """
-    left = options.less(earlier.nit, earlier.nfev)
+    left = options.less(earlier.nit, earlier.nfev)._replace(tol=slope)
     if earlier.status != 0 or left.max_iter <= 0 or left.max_fun <= 0:
         return earlier
     result = _run_to_the_minimum(run, split.join(earlier.x), split, left)
     result.nit, result.nfev = result.nit + earlier.nit, result.nfev + earlier.nfev
-    if split.slope(result.x, result.jac) <= tol:
+    if split.slope(result.x, result.jac) <= options.tol:
         result.status = 0
     return result

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from sklearn.utils import gen_batches
 
 from skreg._inputs import check_rows
+from skreg._kernels.links import raw_outputs
 from skreg._kernels.losses import (
     ABSOLUTE_ERROR,
     BINARY_LOG_LOSS,
@@ -26,7 +27,6 @@ from skreg._penalties import Penalties
 from skreg._regularization import network_penalties
 from skreg._threads import OneBlasThread
 
-TINY = np.finfo(np.float32).tiny  # frequencies below are those of classes without weight
 ROWS_AT_A_TIME = 4096  # that are converted to double precision
 
 
@@ -121,24 +121,19 @@ def _cross_product(X, delta):
 # mean is that minimum, of all outputs at once; otherwise of one of them.
 
 
-def _squared(y, share, parameter):
-    mean = share @ y
-    return mean, mean - y
+def _at_the_mean(link):
+    """Return the function of a loss with the link that is natural for it."""
 
+    def fit(y, share, parameter):
+        mean = share @ y
+        return raw_outputs(link, mean), mean - y
 
-def _poisson(y, share, parameter):
-    mean = share @ y
-    return np.log(np.maximum(mean, TINY)), mean - y
+    return fit
 
 
 def _gamma(y, share, parameter):
     mean = share @ y
-    return np.log(mean), 1.0 - y / mean
-
-
-def _logistic(y, share, parameter):
-    mean = share @ y
-    return np.log(np.maximum(mean, TINY)) - np.log(np.maximum(1.0 - mean, TINY)), mean - y
+    return raw_outputs("exp", mean), 1.0 - y / mean
 
 
 def _quantile(y, share, q):
@@ -178,13 +173,13 @@ def _each(fit):
 
 
 INTERCEPTS = {
-    SQUARED_ERROR: _squared,
+    SQUARED_ERROR: _at_the_mean("identity"),
     ABSOLUTE_ERROR: _each(_absolute),
     HUBER: _each(_huber),
     QUANTILE: _each(_quantile),
-    POISSON: _poisson,
+    POISSON: _at_the_mean("exp"),
     GAMMA: _gamma,
-    BINARY_LOG_LOSS: _logistic,
-    LOG_LOSS: _poisson,  # logarithms of frequencies
-    SOFT_LOG_LOSS: _poisson,
+    BINARY_LOG_LOSS: _at_the_mean("logistic"),
+    LOG_LOSS: _at_the_mean("softmax"),
+    SOFT_LOG_LOSS: _at_the_mean("softmax"),
 }

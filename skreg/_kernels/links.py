@@ -1,4 +1,6 @@
-"""Links: codes, and the functions that turn raw outputs into means or probabilities."""
+"""Links: codes, and the functions that turn raw outputs into means or probabilities, and back."""
+
+import numpy as np
 
 from skreg._jit import inlined, jit
 from skreg._kernels.elementary import exp, exp_below_zero, logistic
@@ -14,6 +16,16 @@ LINK_CODES = {
     "logistic": LINK_LOGISTIC,
     "softmax": LINK_SOFTMAX,
 }
+
+TINY = float(np.finfo(np.float32).tiny)  # stands for means of zero, which no raw output has
+
+
+def raw_outputs(link, mean):
+    """Return the raw outputs that a link, one of ``LINK_CODES``, turns into means: its inverse."""
+    if link == "identity":
+        return mean
+    raw = np.log(np.where(mean > 0, mean, TINY))
+    return raw - np.log(np.where(mean < 1, 1.0 - mean, TINY)) if link == "logistic" else raw
 
 
 @inlined

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from skreg._jit import inlined, jit, outlined
@@ -51,30 +51,30 @@ def _swap_blocks(builder, rows):
 
 
 @intrinsic
-def _transpose(typingctx, source, start, step, count, out, out_start, out_step, out_count):
-    number = source.dtype
+def _transpose(typingctx, source, out):
+    number = source[0].dtype
     n, size = VECTOR_BYTES * 8 // number.bitwidth, number.bitwidth // 8
 
     def codegen(context, builder, signature, args):
         vector = ir.VectorType(context.get_value_type(number), n)
 
-        def places(kind, array, start, step, count):
-            data = context.make_array(kind)(context, builder, array).data
+        def places(strided, value):
+            array, start, step, count = cgutils.unpack_tuple(builder, value)
+            data = context.make_array(strided[0])(context, builder, array).data
             for place, exists in _places(builder, start, step, count, n):
                 yield builder.bitcast(builder.gep(data, [place]), vector.as_pointer()), exists
 
         rows = [
             builder.select(exists, builder.load(place, align=size), ir.Constant(vector, None))
-            for place, exists in places(source, *args[:4])
+            for place, exists in places(source, args[0])
         ]
         _swap_blocks(builder, rows)
         # From the last to the first: what a missing row leaves at the last one is overwritten.
-        for row, (place, _) in reversed(list(zip(rows, places(out, *args[4:]), strict=True))):
+        for row, (place, _) in reversed(list(zip(rows, places(out, args[1]), strict=True))):
             builder.store(row, place, align=size)
         return context.get_dummy_value()
 
-    index = types.intp
-    return types.void(source, index, index, index, out, index, index, index), codegen
+    return types.void(source, out), codegen
 
 
 def _transpose_registers(source, out):
@@ -87,8 +87,7 @@ def _transpose_registers(source, out):
     out : Strided
         At least one row; gets as many of the results. May be the same memory as ``source``.
     """
-    _transpose(source.array, source.start, source.step, source.count,
-               out.array, out.start, out.step, out.count)  # fmt: skip
+    _transpose(source, out)
 
 
 def transpose_reference(source, out):
