@@ -3,7 +3,10 @@
 import sys
 import warnings
 
-LIBRARIES = {"skreg", "sklearn", "joblib", "concurrent", "contextlib", "threading"}
+LIBRARIES = {
+    "skreg", "sklearn", "joblib", "concurrent", "contextlib", "multiprocessing", "runpy",
+    "threading",
+}  # fmt: skip
 
 
 def warn(message, category=UserWarning):
@@ -15,4 +18,7 @@ def warn(message, category=UserWarning):
 
 
 def _package(frame):
-    return frame.f_globals.get("__name__", "").partition(".")[0]
+    names = frame.f_globals
+    # What runs as __main__, as a worker of joblib's does, has its own name in the specification.
+    name = getattr(names.get("__spec__"), "name", None) or names.get("__name__", "")
+    return name.partition(".")[0]

@@ -1,9 +1,12 @@
 """Warnings point at the line that called, whatever of scikit-learn and joblib lies between."""
 
+import subprocess
+import sys
 import threading
 import warnings
 
 import pytest
+from joblib import parallel_config
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -12,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPClassifierCV
 from skreg._warnings import warn
+from tests.copies import PACKAGE
 
 X, y = load_iris(return_X_y=True)
 SHORT = {"hidden_layer_sizes": (4,), "random_state": 0}
@@ -60,3 +64,29 @@ def test_a_worker_without_a_frame_of_the_user_warns_too():
         thread.join()
     assert [str(one.message) for one in caught] == ["Slow."]
     assert caught[0].category is ConvergenceWarning
+
+
+IN_WORKERS = """
+import joblib
+from sklearn.datasets import load_iris
+from skreg import MLPClassifier
+X, y = load_iris(return_X_y=True)
+fit = joblib.delayed(MLPClassifier((4,), max_iter=2, random_state=0).fit)
+joblib.Parallel(2, backend="loky")(fit(X, y) for _ in range(2))
+"""
+
+
+def test_a_worker_process_points_at_us_and_not_at_what_started_it():
+    done = subprocess.run([sys.executable, "-c", IN_WORKERS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    warned = [line for line in done.stderr.splitlines() if "ConvergenceWarning: " in line]
+    assert len(warned) == 2
+    assert all(line.startswith(str(PACKAGE)) for line in warned)
+
+
+def test_a_worker_thread_of_joblib_points_at_us_and_not_at_its_pool():
+    with parallel_config("threading", n_jobs=2), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search()
+    assert caught
+    assert all(one.filename.startswith(str(PACKAGE)) for one in caught[:-1])  # but the refit
