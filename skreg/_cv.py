@@ -23,7 +23,7 @@ from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
 from skreg._folds import Data, Trial, divide, path_trials
 from skreg._halving import Sweep, rungs
-from skreg._inputs import check_data, check_validation, check_weight, encode_rows
+from skreg._inputs import check_data, check_validation, check_weight, encode_rows, one_column
 from skreg._kernels.solvers import SOLVERS
 from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake, check_n_jobs
@@ -104,14 +104,15 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         """
         self._check_settings()
         network, validation = self._plain_estimator(), (X_val, y_val, sample_weight_val)
-        checked_X, checked_y = check_data(network, X, y, True)
+        flat = one_column(y)  # splitters, and scorers of the user's own, see y as it is
+        checked_X, checked_y = check_data(network, X, flat, True)
         weight = check_weight("sample_weight", sample_weight, checked_X)
         if isinstance(sample_weight, Number):  # the weight of every row
             sample_weight = np.full(checked_X.shape[0], sample_weight, dtype=np.float64)
         split_keywords, score_weight = self._routed(network, sample_weight, groups, params)
         shown = self._shown(X, y, checked_y.dtype)
         data = Data(checked_X, checked_y, weight, score_weight, *shown)
-        axes = self._axes(network, (X, y, sample_weight))
+        axes = self._axes(network, (X, flat, sample_weight))
         data = data._replace(target=self._refuse_unfit(network, axes, data, validation))
         candidates = list(ParameterGrid(axes))
         folds = divide(
@@ -132,7 +133,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             fitted["feature_names_in_"] = network.feature_names_in_
         self._keep(ledger, fitted)
         if self.refit:
-            self._refit((X, y, sample_weight, *validation))
+            self._refit((X, flat, sample_weight, *validation))
             watch.done("refit")
             watch.show(lambda: vars(self))
         watch.close()

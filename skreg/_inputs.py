@@ -2,13 +2,15 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import validate_data
 
 from skreg._architecture import weights_dtype
 from skreg._job import Rows
 from skreg._labels import refuse_missing
-from skreg._sklearn import check_sample_weight
+from skreg._sklearn import check_sample_weight, safe_indexing
 from skreg._validation import Validation
+from skreg._warnings import warn
 
 SMALL_WEIGHT, LARGE_WEIGHT = 2.0**-30, 2.0**30  # the largest is between them, or all are scaled
 
@@ -68,6 +70,21 @@ def check_data(estimator, X, y, first_pass):
     if first_pass:
         estimator._columns = None
     return X, y
+
+
+def one_column(y):
+    """Return the only column of y as a vector, with a warning; other targets as they are.
+
+    What fits many networks warns once, where every fit would.
+    """
+    if sp.issparse(y) or getattr(y, "shape", ())[1:] != (1,):
+        return y
+    warn(  # scikit-learn's words
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y "
+        "to (n_samples, ), for example using ravel().",
+        DataConversionWarning,
+    )
+    return safe_indexing(y, 0, axis=1)
 
 
 def check_numbers(name, y):

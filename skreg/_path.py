@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import type_of_target
 from skreg._base import BaseMLP
 from skreg._classifier import MLPClassifier
 from skreg._grids import strength_grid
-from skreg._inputs import check_data, check_validation, encode_rows
+from skreg._inputs import check_data, check_validation, encode_rows, one_column
 from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake
 from skreg._parameters import is_integer
@@ -176,6 +176,7 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
     """
     axes = {"l1": l1s, "l2": l2s, "group_l1": group_l1s, "dropout": dropouts}
     axis, value = choose_axis(axes, n_strengths)
+    y = one_column(y)
     model = path_estimator(estimator, axis, y, parameters)
     rows = X, y, sample_weight
     null = NullOnDemand(model, rows)

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from skreg._grids import strength_grid
-from skreg._inputs import as_rows, compute_dtypes
+from skreg._inputs import as_rows, compute_dtypes, one_column
 from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake, check_n_jobs, run_all
 from skreg._parameters import column_groups, is_integer
@@ -173,6 +173,7 @@ def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_str
     _check_numbers(n_subsamples, sample_fraction, threshold, complementary_pairs)
     threshold = float(threshold)
     axis, value = choose_axis({"l1": l1s, "group_l1": group_l1s}, n_strengths)
+    y = one_column(y)
     model = path_estimator(estimator, axis, y, parameters)
     X, y, weight = _check_data(model, X, y, sample_weight)
     null = NullOnDemand(model, (X, y, sample_weight))

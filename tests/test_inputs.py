@@ -11,10 +11,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import DataConversionWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import (
+    MLPClassifier,
+    MLPClassifierCV,
+    MLPRegressor,
+    MLPRegressorCV,
+    mlp_path,
+    stability_selection,
+)
 from skreg._inputs import lift
 
 X, LABELS = (part[::2] for part in load_iris(return_X_y=True))
@@ -339,6 +347,39 @@ def test_rows_whose_class_weight_is_lost_beside_others_are_none():
     for a, b in zip(found.coefs_, expected.coefs_, strict=True):
         assert_array_equal(a, b)
     assert found.validation_scores_ == expected.validation_scores_
+
+
+def classes_of_a_search(y):
+    search = make(MLPClassifierCV, l1s=2, cv=3).fit(X, y)
+    return [*search.cv_results_["mean_test_score"], search.coefs_[0]]
+
+
+def numbers_of_a_search(y):
+    search = make(MLPRegressorCV, l1s=2, cv=3, scoring="neg_mean_squared_error").fit(X, y)
+    return [*search.cv_results_["mean_test_score"], search.coefs_[0]]
+
+
+def path(y):
+    return mlp_path(X, y, estimator=make(MLPClassifier), l1s=2).coefs[1]
+
+
+def stability(y):
+    linear = {"hidden_layer_sizes": (), "n_subsamples": 3, "random_state": 0}
+    return stability_selection(X, y, l1s=[0.01, 0.1], **linear).probabilities
+
+
+@pytest.mark.parametrize("container", ("array", "frame"))
+@pytest.mark.parametrize("fit", (classes_of_a_search, numbers_of_a_search, path, stability))
+def test_what_fits_many_networks_warns_once_of_a_column(fit, container):
+    y = LABELS if fit in (classes_of_a_search, path) else Y
+    column = y[:, None]
+    if container == "frame":
+        column = pytest.importorskip("pandas").DataFrame({"y": y})
+    with pytest.warns(DataConversionWarning, match="column-vector") as caught:
+        found = fit(column)
+    assert [one.filename for one in caught if one.category is DataConversionWarning] == [__file__]
+    for a, b in zip(found, fit(y), strict=True):
+        assert_allclose(a, b, rtol=1e-12)
 
 
 def test_weights_of_ordinary_size_are_the_callers_array():
