@@ -110,6 +110,40 @@ class FittedMixin:
             return values
         return scattered(values, self._columns, self.n_features_in_)
 
+    # Epochs: made where they are asked for, since a stream of blocks would copy them each time.
+
+    @property
+    def loss_curve_(self):
+        """Objective of every epoch since the weights were initialized.
+
+        Returns
+        -------
+        curve : list of float
+        """
+        check_is_fitted(self, "coefs_")
+        return (self.history_["loss"] + self.history_["penalty"]).tolist()
+
+    @loss_curve_.setter
+    def loss_curve_(self, curve):
+        """Take what scikit-learn's network may be given by hand, and go by ``history_``."""
+
+    @property
+    def validation_scores_(self):
+        """Validation score of every epoch; None without early stopping.
+
+        Returns
+        -------
+        scores : list of float or None
+        """
+        check_is_fitted(self, "coefs_")
+        if self.best_validation_score_ is None:
+            return None
+        return self.history_["validation_score"].tolist()
+
+    @validation_scores_.setter
+    def validation_scores_(self, scores):
+        """Take what scikit-learn's network may be given by hand, and go by ``history_``."""
+
     # Monte-Carlo dropout.
 
     def sample_predictions(self, X, n_draws=100, random_state=None):

@@ -67,7 +67,7 @@ class History:
             for key in history_keys(n_layers)
         }
         self._columns = {key: Column(array, array.size) for key, array in arrays.items()}
-        self._rows, self._given, self._curve = [], None, []
+        self._rows, self._given = [], None
 
     @classmethod
     def of(cls, estimator, n_layers):
@@ -82,8 +82,6 @@ class History:
         history = cls(n_layers)
         for key, column in history._columns.items():
             column.room, column.size = room["columns"][key], room["size"]
-        if len(estimator.loss_curve_) == room["size"]:
-            history._curve = estimator.loss_curve_
         return history
 
     def room(self):
@@ -106,12 +104,6 @@ class History:
         self._rows = []
         self._given = {key: column.numbers() for key, column in self._columns.items()}
         return self._given
-
-    def loss_curve(self):
-        """Return loss and penalty together, epoch by epoch, of the last `as_arrays`."""
-        loss, penalty = (self._given[key][len(self._curve) :] for key in ("loss", "penalty"))
-        self._curve = [*self._curve, *(loss + penalty).tolist()]
-        return self._curve
 
 
 def _array(key, numbers):

@@ -163,12 +163,10 @@ class Run:
     def _write(self, estimator, flat, n_epochs, patience):
         estimator.coefs_, estimator.intercepts_ = views(flat, self.network.units)
         history = estimator.history_ = self.history.as_arrays()
-        estimator.loss_curve_ = self.history.loss_curve()
-        estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else np.inf
+        latest = history["loss"][-1:] + history["penalty"][-1:]
+        estimator.loss_ = float(latest[0]) if latest.size else np.inf
         estimator.n_iter_ = n_epochs
         estimator.n_layers_ = len(self.network.units)
         estimator.n_outputs_ = self.network.units[-1]
-        scores = history["validation_score"].tolist()
         estimator.best_loss_ = None if self.stops_early else patience.best
         estimator.best_validation_score_ = patience.best if self.stops_early else None
-        estimator.validation_scores_ = scores if self.stops_early else None

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -68,6 +69,23 @@ def test_each_call_of_partial_fit_adds_one_epoch_to_arrays_that_stay(diabetes):
         for key, column in history.items():
             np.testing.assert_array_equal(column, whole.history_[key][:n])
     assert all(np.shares_memory(histories[-1][key], histories[-2][key]) for key in history)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_call_of_partial_fit_takes_no_copy_of_the_epochs_before(diabetes, early_stopping):
+    X, y = diabetes
+    rows = {"X": X, "y": y, "X_val": X, "y_val": y}
+    network = MLPRegressor((3,), early_stopping=early_stopping, random_state=0).partial_fit(**rows)
+    n_epochs = 100_000
+    network.history_ = {key: np.resize(col, n_epochs) for key, col in network.history_.items()}
+    network.partial_fit(**rows)  # which takes a room for as many again
+    tracemalloc.start()
+    network.partial_fit(**rows)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < network.history_["loss"].nbytes
+    assert len(network.loss_curve_) == n_epochs + 2
+    assert network.loss_ == network.loss_curve_[-1]
 
 
 def with_the_same_attributes(network):
