@@ -127,8 +127,10 @@ class StochasticRun(Run):
         estimator = self.estimator
         # scikit-learn's squared error of several outputs is their mean, not their sum.
         n_summed = self.network.units[-1] if self.network.loss == SQUARED_ERROR else 1
+        # A scorer of the user's own may be another object since a pickle.
+        watched = self.stops_early and (callable(estimator.scoring) or estimator.scoring)
         progress = Progress(
-            Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change, n_summed)
+            Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change, n_summed), watched
         )
         if incremental and estimator._progress_state is not None:
             progress.restore(estimator._progress_state)

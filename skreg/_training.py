@@ -34,10 +34,12 @@ class Progress:
     Parameters
     ----------
     patience : Patience
+    watched : object, optional
+        What the patience is told of: what one call has seen is no measure for anything else.
     """
 
-    def __init__(self, patience):
-        self.patience = patience
+    def __init__(self, patience, watched=None):
+        self.patience, self.watched = patience, watched
         self.divisions = 0  # of the adaptive learning rate
         self.n_calls = 0  # of `partial_fit` in a row, which are one run to a planned schedule
         self.best = None  # flat parameters of the best validation score
@@ -48,6 +50,7 @@ class Progress:
     def as_dict(self):
         """Return the progress as numbers and arrays."""
         return {
+            "watched": self.watched,
             "score": self.patience.best,
             "count": self.patience.count,
             "divisions": self.divisions,
@@ -57,9 +60,10 @@ class Progress:
 
     def restore(self, state):
         """Take what `as_dict` has returned."""
-        self.patience.best, self.patience.count = state["score"], state["count"]
         self.divisions, self.n_calls = state["divisions"], state["calls"]
-        self.best = state["best"]
+        if state["watched"] == self.watched:
+            self.patience.best, self.patience.count = state["score"], state["count"]
+            self.best = state["best"]
 
 
 class Pace:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import log_loss
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor, _training
@@ -246,6 +246,40 @@ def test_partial_fit_restores_the_best_weights_when_patience_ends(classes):
         if calls > 4 and (scores[-4:] < scores[:-4].max() + 1e-4).all():
             break
     assert network.score(X[:50], y[:50]) == network.best_validation_score_ == scores.max()
+
+
+def test_weights_that_early_stopping_kept_do_not_come_back_once_it_is_off(classes):
+    X, y = classes
+    rows = {"X": X[50:], "y": y[50:], "X_val": X[:50], "y_val": y[:50]}
+    network = MLPClassifier((8,), early_stopping=True, n_iter_no_change=2, random_state=0)
+    kept = network.partial_fit(**rows, classes=[0, 1, 2]).coefs_[0].copy()
+    network.set_params(early_stopping=False)
+    for _ in range(6):
+        network.partial_fit(**rows)
+        assert not np.array_equal(network.coefs_[0], kept)
+    assert network.best_loss_ == min(network.loss_curve_[1:])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"early_stopping": True, "scoring": "loss"}),
+        ({"early_stopping": True}, {"scoring": "loss"}),
+        ({"early_stopping": True}, {"scoring": get_scorer("neg_log_loss")}),
+    ],
+    ids=["training loss", "accuracy", "accuracy, then a scorer"],
+)
+def test_a_score_is_no_measure_for_scores_of_another_kind(classes, before, after):
+    X, y = classes
+    rows = {"X": X[50:], "y": y[50:], "X_val": X[:50], "y_val": y[:50]}
+    network = MLPClassifier((8,), n_iter_no_change=2, random_state=0, **before)
+    for _ in range(3):
+        network.partial_fit(**rows, classes=[0, 1, 2])
+    network.set_params(**after)
+    for n_calls in range(1, 6):  # the loss falls all the time
+        network.partial_fit(**rows)
+        assert network.best_validation_score_ == max(network.validation_scores_[-n_calls:]) < 0
+        assert not network.stopped_early_
 
 
 def test_each_exhausted_patience_is_told_once(classes):
