@@ -85,7 +85,7 @@ def check_classes(classes):
 
 def refuse_missing(name, y):
     """Refuse a frame or series that lacks labels: pandas' NA can't be compared."""
-    if hasattr(y, "isna") and np.any(y.isna()):
+    if hasattr(y, "isna") and np.asarray(y.isna()).any():  # Dask's own any() is not computed
         raise _missing(name)
 
 
