@@ -1,5 +1,7 @@
 """What the user hands to `fit`, validated: training rows, their weights, a validation set."""
 
+from numbers import Integral
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
@@ -185,9 +187,10 @@ def _check_sum(name, given, weight):
 
 
 def _with_shape(y_val):
-    """Return the targets as they are if they have a shape, else as an array."""
+    """Return the targets as they are if they have a shape of numbers, else as an array."""
+    has_shape = all(isinstance(size, Integral) for size in getattr(y_val, "shape", [None]))
     try:
-        return y_val if hasattr(y_val, "shape") else np.asarray(y_val)
+        return y_val if has_shape else np.asarray(y_val)
     except ValueError as error:  # rows of unequal lengths
         raise ValueError(f"y_val: {error}") from error
 

@@ -318,15 +318,20 @@ def test_workers_load_what_is_compiled(digits):
     assert {misses for misses, _ in counts} == {0}
 
 
+@pytest.mark.parametrize("Network", [MLPClassifier, MLPRegressor])
 @pytest.mark.filterwarnings("ignore")  # those of Dask
-def test_labels_of_a_dask_series_are_those_of_pandas():
+def test_targets_of_a_dask_series_are_those_of_pandas(Network):
     pd, dd = pytest.importorskip("pandas"), pytest.importorskip("dask.dataframe")
     X, y = load_iris(return_X_y=True)
     X, y = pd.DataFrame(X, columns=list("abcd")), pd.Series(y)
-    expected = MLPClassifier((4,), max_iter=3, random_state=0).fit(X, y)
     lazy = dd.from_pandas(X, npartitions=2), dd.from_pandas(y, npartitions=2)
-    found = MLPClassifier((4,), max_iter=3, random_state=0).fit(*lazy)
+    expected, found = (
+        Network((4,), max_iter=3, random_state=0).fit(*rows, X_val=rows[0], y_val=rows[1])
+        for rows in ((X, y), lazy)
+    )
     np.testing.assert_array_equal(found.coefs_[0], expected.coefs_[0])
+    scores = (network.history_["validation_score"] for network in (expected, found))
+    np.testing.assert_array_equal(*scores)
     with pytest.raises(ValueError, match="Input y contains NaN"):
         found.fit(lazy[0], dd.from_pandas(y.where(y > 0), npartitions=2))
 
