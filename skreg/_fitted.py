@@ -125,7 +125,7 @@ class FittedMixin:
 
     @loss_curve_.setter
     def loss_curve_(self, curve):
-        """Take what scikit-learn's network may be given by hand, and go by ``history_``."""
+        """Ignore it: the curve is that of ``history_``. scikit-learn's may be set by hand."""
 
     @property
     def validation_scores_(self):
@@ -139,10 +139,6 @@ class FittedMixin:
         if self.best_validation_score_ is None:
             return None
         return self.history_["validation_score"].tolist()
-
-    @validation_scores_.setter
-    def validation_scores_(self, scores):
-        """Take what scikit-learn's network may be given by hand, and go by ``history_``."""
 
     # Monte-Carlo dropout.
 
