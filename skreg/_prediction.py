@@ -22,11 +22,10 @@ from skreg._threads import VECTORS_PER_THREAD, Threads
 BLOCK_ROWS = 1024  # at a time: their activations stay small, and packing weights for them pays
 # Operations on whole vectors, in all, for which a further thread is started.
 VECTORS_PER_START = 3e6
-# An engine, which packs all weights once and passes over zeros, pays for more rows than these on
-# each thread of a network whose weights are more than these bytes. Behind sparse rows they may not
-# be more than these: an entry then finds every panel of its weights in a page of its own.
+# An engine, which packs all weights once and passes over zeros, pays for more dense rows than these
+# on each thread of a network whose weights are more than these bytes. The entries of sparse rows
+# meet the weights in place as fast as packed ones.
 NOT_MANY_ROWS, SMALL_NETWORK = 2048, 131_072
-LARGE_BEHIND_SPARSE = 8_000_000
 
 
 def predict_outputs(network, parameters, X, n_jobs):
@@ -61,10 +60,10 @@ def _flops(X, network):
 
 
 def _needs_engine(network, X, n_threads):
-    n_bytes = n_parameters(network.units) * X.dtype.itemsize
-    pays = n_bytes > SMALL_NETWORK and not (sp.issparse(X) and n_bytes > LARGE_BEHIND_SPARSE)
+    is_small = n_parameters(network.units) * X.dtype.itemsize <= SMALL_NETWORK
     has_many = X.shape[0] > NOT_MANY_ROWS * n_threads
-    return numba.config.DISABLE_JIT or (has_many and pays)
+    pays = has_many and not is_small and not sp.issparse(X)
+    return numba.config.DISABLE_JIT or pays
 
 
 def _outputs_of_engine(network, parameters, X, n_threads):

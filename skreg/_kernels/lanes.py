@@ -156,10 +156,10 @@ def _type_abs(context):
 
 
 def _call_llvm(context, builder, name, kind, arguments):
-    """Emit a call of LLVM's function of one vector."""
+    """Emit a call of LLVM's function of vectors."""
     vector = context.get_value_type(kind)
     name = f"llvm.{name}.v{kind.count}f{kind.dtype.bitwidth}"
-    signature = ir.FunctionType(vector, [vector])
+    signature = ir.FunctionType(vector, [vector] * len(arguments))
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
 
 
@@ -214,6 +214,10 @@ if numba.config.DISABLE_JIT:
     def widened(x):
         """Return the same numbers in float64."""
         return x.astype(np.float64)
+
+    def multiply_add(number, x, y):
+        """Return ``number * x + y``."""
+        return number * x + y
 
     def square_root(x):
         """Return the square root of every lane."""
@@ -333,6 +337,17 @@ else:
             return builder.fpext(arguments[0], context.get_value_type(kind))
 
         return kind(x), generate
+
+    @intrinsic
+    def multiply_add(context, number, x, y):
+        """Return ``number * x + y``, fused exactly where the tiles fuse."""
+
+        def generate(context, builder, signature, arguments):
+            value, *vectors = arguments
+            factor = spread(context, builder, y, number, value)
+            return _call_llvm(context, builder, "fmuladd", y, [factor, *vectors])
+
+        return y(number, x, y), generate
 
     @intrinsic
     def square_root(context, x):

@@ -11,7 +11,7 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.activations import activate_values
 from skreg._kernels.job import part
-from skreg._kernels.lanes import count, load_first, store
+from skreg._kernels.lanes import count, load_first, multiply_add, store
 from skreg._kernels.matmul import (
     STORE,
     TILE_ROWS,
@@ -23,7 +23,7 @@ from skreg._kernels.matmul import (
 )
 from skreg._kernels.scratch import free_array, heap_array
 from skreg._kernels.sparse import multiply_entries
-from skreg._kernels.tiles import multiply_add, row_tile_1, row_tile_4
+from skreg._kernels.tiles import row_tile_1, row_tile_4
 
 PACKED_AT_ONCE = 6  # panels: two wide tiles
 
@@ -73,16 +73,24 @@ def sparse_layer(entries, coef, bias, code, out):
     whole = fan_out // width
     b, c = Panels(weights, 0, fan_out, width), Panels(out, 0, stride, width)
     multiply_entries(entries, b, c, whole, np.int64(STORE))
+    last = whole * width
+    if last < fan_out:
+        b, c = Panels(weights, last, fan_out, width), Panels(out, last, stride, width)
+        _multiply_last(entries, b, c, fan_out - last)
+    activate_values(code, out, bias, stride, entries.ends.size)
+
+
+@jit
+def _multiply_last(entries, b, c, n_columns):
+    """Multiply rows by the last columns of B, which are no whole vector; those of C are."""
     values, places, at, ends = entries
-    for i in range(ends.size):  # the last columns are not a whole vector
-        for j in range(whole * width, fan_out):
-            out[i * stride + j] = 0
+    for i in range(ends.size):
+        total = load_first(b.values, 0, 0, 0.0)
         for k in range(at, ends[i]):
-            for j in range(whole * width, fan_out):
-                weight, so_far = weights[places[k] * fan_out + j], out[i * stride + j]
-                out[i * stride + j] = multiply_add(values[k], weight, so_far)
+            weights = load_first(b.values, b.start + places[k] * b.row, n_columns, 0.0)
+            total = multiply_add(values[k], weights, total)
+        store(c.values, c.start + i * c.row, total)
         at = ends[i]
-    activate_values(code, out, bias, stride, ends.size)
 
 
 @jit

@@ -12,10 +12,9 @@ Shapes follow from the width and the number of the processor's vectors, see `skr
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 from skreg._kernels.simd import (
@@ -217,24 +216,3 @@ sparse_tile_1 = _make_sparse_tile(1)
 sparse_tile_2 = _make_sparse_tile(2)
 sparse_tile_4 = _make_sparse_tile(4)
 sparse_tile_8 = _make_sparse_tile(8)
-
-
-@intrinsic
-def multiply_add(typingctx, a, b, c):
-    """Return ``a * b + c`` for numbers of one type, fused exactly where the tiles fuse."""
-    signature = a(a, a, a)
-
-    def codegen(context, builder, signature, args):
-        kind = f"llvm.fmuladd.f{signature.args[0].bitwidth}"
-        function_type = ir.FunctionType(args[0].type, [args[0].type] * 3)
-        function = cgutils.get_or_insert_function(builder.module, function_type, kind)
-        return builder.call(function, args)
-
-    return signature, codegen
-
-
-if numba.config.DISABLE_JIT:
-
-    def multiply_add(a, b, c):
-        """Return ``a * b + c``."""
-        return a * b + c

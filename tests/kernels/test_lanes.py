@@ -8,6 +8,7 @@ from skreg._kernels.lanes import (
     count,
     load,
     load_first,
+    multiply_add,
     square_root,
     store,
     store_first,
@@ -66,6 +67,12 @@ def _squares_in_double(x, out):
 def _square_roots(x, out):
     for i in range(0, x.size, count(x)):
         store(out, i, square_root(load(x, i)))
+
+
+@jit
+def _fused(number, x, y, out):
+    for i in range(0, x.size, count(x)):
+        store(out, i, multiply_add(number, load(x, i), load(y, i)))
 
 
 @jit
@@ -133,6 +140,14 @@ def test_widened_numbers_are_computed_with_in_double(dtype):
     out = np.empty(SIZE)
     _squares_in_double(x, out)
     np.testing.assert_array_equal(out, x.astype(np.float64) ** 2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_multiply_add_is_that_of_numpy(dtype):
+    x, y = pair(dtype)
+    out = np.empty(SIZE, dtype)
+    _fused(dtype(0.3), x, y, out)
+    np.testing.assert_allclose(out, dtype(0.3) * x + y, atol=4 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
