@@ -18,6 +18,7 @@ from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
+from skreg._augmenting import AugmentationMixin
 from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
@@ -36,6 +37,7 @@ from skreg._regularization import (
     refuse_solver,
 )
 from skreg._routing import refuse_extra, route
+from skreg._runs import begin_schedule_anew
 from skreg._scores import takes_weights
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
@@ -56,7 +58,7 @@ SEARCH_CONSTRAINTS = {
 }  # fmt: skip
 
 
-class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
+class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstimator, ABC):
     """Base of the cross-validated perceptrons; not to be used directly."""
 
     _parameter_constraints: dict = CONSTRAINTS | SEARCH_CONSTRAINTS
@@ -133,7 +135,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             fitted["feature_names_in_"] = network.feature_names_in_
         self._keep(ledger, fitted)
         if self.refit:
-            self._refit((X, flat, sample_weight, *validation))
+            self._refit(network, (X, flat, sample_weight, *validation))
             watch.done("refit")
             watch.show(lambda: vars(self))
         watch.close()
@@ -324,10 +326,14 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
             setattr(self, f"{name}_", self.best_params_.get(name, getattr(self, name)))
         vars(self).update(fitted)
 
-    def _refit(self, rows):
-        """Fit the chosen network on all rows, along the path if there is one."""
+    def _refit(self, network, rows):
+        """Fit the chosen network on all rows, along the path if there is one.
+
+        It is the ``network`` that was fitted on the folds, with its random state: the splitter
+        may have drawn from the user's since.
+        """
         X, y, sample_weight, X_val, y_val, sample_weight_val = rows
-        best = self._plain_estimator().set_params(n_jobs=self.n_jobs)
+        best = clone(network).set_params(n_jobs=self.n_jobs)
         visited = [self.best_params_]
         if self.warm_path:
             numbers = next(
@@ -343,6 +349,7 @@ class BaseMLPCV(CallbackSupportMixin, DocLinkMixin, BaseEstimator, ABC):
         for params in visited:
             best.set_params(**spread(given, params), warm_start=True,
                             random_state=copy.deepcopy(given.random_state))  # fmt: skip
+            begin_schedule_anew(best)
             try:
                 best.fit(X, y, sample_weight, X_val=X_val, y_val=y_val,
                          sample_weight_val=sample_weight_val)  # fmt: skip

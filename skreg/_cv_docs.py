@@ -32,8 +32,9 @@ selection : {"best", "one_se"}, default="best"
     their axes, from 0 (the smallest) to 1 (the largest), are added up.
 warm_path : bool, default=False
     Whether the strengths of one axis (the first searched of l1, group_l1, l2, dropout and
-    input_dropout) are visited from weak to strong, each starting from the weights and the
-    solver's moments of the last, on every fold and when refitting.
+    input_dropout) are visited from weak to strong, each starting from the weights of the last,
+    on every fold and when refitting; with ``learning_rate="constant"`` the solver's moments go
+    on, too.
 halving : bool, default=False
     Whether candidates train in rounds: after each, the best third goes on, exactly from where it
     stood, for three times the epochs, up to ``max_iter`` [13]_ [14]_. What "one_se" would choose

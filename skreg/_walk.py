@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg._grids import top_strength
 from skreg._kernels.solvers import SOLVERS
 from skreg._parameters import frozen_matrices, is_integer, spread
+from skreg._runs import begin_schedule_anew
 from skreg._schedules import PLANNED
 from skreg._warnings import warn
 
@@ -74,7 +75,7 @@ def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None
             step.terms = empty.loss, 0.0
         elif empty is not None and step.ends_above(empty) and not has_warned:
             has_warned = True
-            _warn_unfinished(f"{axis}={strength:g}", step.objective, empty.loss)
+            _warn_unfinished(f"{axis}={strength:g}", step.objective, empty.loss, model)
         yield *step.terms, step.n_epochs
         if axis in WITH_ZEROS and model.n_nonzero_ == 0:
             break
@@ -119,6 +120,7 @@ class StrengthFit:
 
     def to(self, strength):
         """Go on to a strength; its history begins anew."""
+        begin_schedule_anew(self._model)
         self._model.set_params(**spread(self._given, {self._axis: float(strength)}))
         self._model.history_, self._strength, self.n_epochs = None, strength, 0
 
@@ -209,12 +211,13 @@ def can_be_emptied(axis, null):
     return (factors is None or (factors > 0).all()) and (pattern is None or pattern[0] > 0)
 
 
-def _warn_unfinished(where, objective, without_weights):
+def _warn_unfinished(where, objective, without_weights, model):
+    of_targets = "y (TransformedTargetRegressor, StandardScaler)"
+    scaled = of_targets if model._y_numeric else "X (StandardScaler)"
     warn(
         f"At {where} training has ended at an objective of {objective:.3g}, above the "
-        f"{without_weights:.3g} of the network without weights: it is far from its end. Scale y "
-        "(TransformedTargetRegressor, StandardScaler), or raise max_iter, warm_max_iter or "
-        "learning_rate_init.",
+        f"{without_weights:.3g} of the network without weights: it is far from its end. Scale "
+        f"{scaled}, or raise max_iter, warm_max_iter or learning_rate_init.",
         ConvergenceWarning,
     )
 

@@ -370,3 +370,16 @@ def test_verbose_says_which_candidate_and_fold_is_trained(capsys):
     search.fit(X, X[:, 0])
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Fold")]
     assert said == ["Fold 0: l1=0.1", "Fold 1: l1=0.1", "Fold 0: l1=0.5", "Fold 1: l1=0.5"]
+
+
+def test_a_splitter_that_draws_from_the_same_random_state_leaves_the_seed_of_the_refit():
+    found = []
+    for place in range(2):
+        state = np.random.RandomState(4)
+        cv = KFold(3, shuffle=True, random_state=state)
+        pair = searches(MLPClassifier, {"random_state": state}, cv=cv)
+        found.append(pair[place].fit(IRIS_X, IRIS_Y))
+    ours, theirs = found
+    scores = [search.cv_results_["mean_test_score"] for search in found]
+    np.testing.assert_array_equal(*scores)
+    np.testing.assert_array_equal(ours.coefs_[0], theirs.best_estimator_.coefs_[0])

@@ -233,7 +233,7 @@ def test_an_interrupted_refit_does_not_go_on_along_the_path(monkeypatch):
     monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
     monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
     with pytest.warns(UserWarning, match="interrupted by user"):
-        search._refit((IRIS_X, IRIS_Y, None, None, None, None))
+        search._refit(search._plain_estimator(), (IRIS_X, IRIS_Y, None, None, None, None))
     assert len(epochs) == QUICK["max_iter"] + 3
     assert search.best_estimator_.l1 == 1e-4 and search.n_iter_ == 2
     assert "_brake" not in vars(search.best_estimator_)

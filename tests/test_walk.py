@@ -1,12 +1,17 @@
 """Walks along strengths: unfinished networks, stuck ones, patterns, interrupts."""
 
+import copy
+
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
 
 import skreg._engine
 import skreg._training
-from skreg import MLPRegressor, MLPRegressorCV, mlp_path, stability_selection
+from skreg import MLPClassifier, MLPRegressor, MLPRegressorCV, mlp_path, stability_selection
 from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake
 from skreg._walk import walk
@@ -219,3 +224,47 @@ def test_a_brake_ends_a_walk():
     next(steps)
     model._brake.pulled = True
     assert list(steps) == []
+
+
+# What goes on from strength to strength.
+
+
+def test_objectives_rise_with_the_strength_where_the_network_can_learn_all_rows():
+    X, y = make_classification(
+        500, 100, n_informative=5, n_redundant=5, n_clusters_per_class=8, class_sep=2.0,
+        shuffle=False, random_state=1,
+    )  # fmt: skip
+    given = {"hidden_layer_sizes": (16,), "random_state": 0}
+    path = mlp_path(scale(X), y, l1s=np.geomspace(1e-4, 1e-2, 8), **given)
+    objectives = path.loss + path.penalty
+    assert (np.diff(objectives) > 0).all()
+    assert objectives[2] < 0.06  # with the moments of the strengths before .072, from scratch .073
+
+
+@pytest.mark.parametrize("learning_rate", ["constant", "cosine"])
+def test_moments_go_on_with_a_constant_rate_only(learning_rate):
+    X, y = curved()
+    network = MLPRegressor(
+        (4,), learning_rate=learning_rate, max_iter=5, shuffle=False, random_state=0, tol=0.0
+    )
+    path = mlp_path(X, y, l2s=[1e-3, 2e-3], estimator=network, warm_max_iter=5)
+    first = clone(network).set_params(l2=1e-3).fit(X, y)
+    kept = copy.deepcopy(first).set_params(l2=2e-3, warm_start=True).fit(X, y)
+    start = {"coef_init": first.coefs_, "intercept_init": first.intercepts_}
+    fresh = clone(network).set_params(l2=2e-3).fit(X, y, **start)
+    expected, other = (kept, fresh) if learning_rate == "constant" else (fresh, kept)
+    np.testing.assert_array_equal(path.coefs[1][0], expected.coefs_[0])
+    assert (path.coefs[1][0] != other.coefs_[0]).any()
+    search = MLPRegressorCV(**{**network.get_params(), "l2s": [1e-3, 2e-3], "warm_path": True})
+    search.set_params(cv=[(np.arange(len(y)), np.arange(9))]).fit(X, y)
+    assert search.cv_results_["split0_test_score"][1] == expected.score(X[:9], y[:9])
+    search.best_index_, search.best_params_ = 1, {"l2": 2e-3}
+    search._refit(search._plain_estimator(), (X, y, None, None, None, None))
+    np.testing.assert_array_equal(search.coefs_[0], expected.coefs_[0])
+
+
+def test_an_unfinished_classifier_is_told_to_scale_x():
+    X, y = load_iris(return_X_y=True)
+    network = MLPClassifier((8,), max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="far from its end. Scale X .StandardScaler., or"):
+        mlp_path(X, y, l1s=[0.01], estimator=network)
