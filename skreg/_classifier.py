@@ -1,6 +1,5 @@
 """The multi-layer perceptron classifier."""
 
-import copy
 from numbers import Real
 
 import numpy as np
@@ -28,7 +27,7 @@ from skreg._labels import (
     weighted_by_class,
 )
 from skreg._scores import accuracy
-from skreg._sklearn import Interval, StrOptions, check_partial_fit_first_call, fit_context
+from skreg._sklearn import Interval, StrOptions, fit_context
 from skreg.augmentation import mixes_targets
 
 
@@ -233,9 +232,10 @@ class MLPClassifier(LabelsMixin, BaseMLP):
                 "labels at once; compute the weights with compute_class_weight('balanced', "
                 "classes=classes, y=y) and give them as a dict."
             )
-        probe, learned = copy.copy(self), {}  # this estimator changes only when all has gone well
-        if check_partial_fit_first_call(probe, check_classes(classes)):
-            learned = {"classes_": probe.classes_, "_label_type": None}  # `_encode` sees y checked
+        learned, known = {}, getattr(self, "classes_", None)
+        classes = check_classes(classes, known)
+        if known is None:  # this estimator changes only when all has gone well
+            learned = {"classes_": classes, "_label_type": None}  # `_encode` sees y checked
         rows, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
         return self._partial_fit(rows, validation, learned)
 
@@ -373,6 +373,8 @@ class MLPClassifier(LabelsMixin, BaseMLP):
         return self.classes_.size if self._label_type == MULTICLASS else target.shape[1]
 
     def _default_score(self, raw, target, weight):
+        if self.classes_.size == 1 and self._label_type == BINARY:
+            return 1.0  # there is no other label to predict
         return accuracy(raw, target, weight)
 
     def __sklearn_tags__(self):

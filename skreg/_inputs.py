@@ -12,7 +12,7 @@ from skreg._job import Rows
 from skreg._labels import refuse_missing
 from skreg._sklearn import check_sample_weight, safe_indexing
 from skreg._validation import Validation
-from skreg._warnings import warn
+from skreg._warnings import named, warn
 
 SMALL_WEIGHT, LARGE_WEIGHT = 2.0**-30, 2.0**30  # the largest is between them, or all are scaled
 
@@ -189,10 +189,8 @@ def _check_sum(name, given, weight):
 def _with_shape(y_val):
     """Return the targets as they are if they have a shape of numbers, else as an array."""
     has_shape = all(isinstance(size, Integral) for size in getattr(y_val, "shape", [None]))
-    try:
+    with named("y_val"):  # rows of unequal lengths
         return y_val if has_shape else np.asarray(y_val)
-    except ValueError as error:  # rows of unequal lengths
-        raise ValueError(f"y_val: {error}") from error
 
 
 def check_validation(estimator, validation, dtype):
@@ -208,12 +206,10 @@ def check_validation(estimator, validation, dtype):
     if X_val is None or y_val is None:
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was given without {missing}; give both or neither.")
-    try:
+    with named("X_val"):
         X = validate_data(
             estimator, X_val, accept_sparse=["csr", "csc"], dtype=dtype, reset=False
         )  # fmt: skip
-    except ValueError as error:
-        raise ValueError(f"X_val: {error}") from error
     y_val = _with_shape(y_val)
     if len(y_val.shape) == 0 or X.shape[0] != y_val.shape[0]:
         raise ValueError(

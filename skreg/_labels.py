@@ -4,7 +4,6 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import (
     check_classification_targets,
     type_of_target,
@@ -12,8 +11,10 @@ from sklearn.utils.multiclass import (
 )
 
 from skreg._sklearn import is_pandas_na
+from skreg._warnings import named
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
+TIMES = "mM"  # NumPy's kinds of spans and of dates
 
 
 def check_labels(name, y, warns=True):
@@ -28,20 +29,14 @@ def check_labels(name, y, warns=True):
     warns : bool
         Whether to warn where it is.
     """
-    if sp.issparse(y):
-        y = y.tocsr() if y.shape[1] > 1 else y.toarray()
-    else:
-        y = np.asarray(plain_labels(name, y))
+    y = plain_labels(name, y)
+    y = y.tocsr() if sp.issparse(y) else np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=warns)
-    if _is_plain_column(y):
+    if _is_plain_column(y) or are_objects(y):
         return y
-    try:
+    with named(name):
         check_classification_targets(y)
-    except ValueError as error:
-        if name == "y":  # scikit-learn's words say so
-            raise
-        raise ValueError(f"{name}: {error}") from error
     return y
 
 
@@ -50,10 +45,27 @@ def _is_plain_column(y):
     return y.ndim == 1 and y.dtype.kind in "biuU"
 
 
+def are_objects(y):
+    """Return whether labels are of a type that NumPy has no dtype for: checked, they have an order.
+
+    Strings are not meant, whatever their dtype.
+    """
+    is_column = not sp.issparse(y) and y.ndim == 1 and y.dtype == object
+    return is_column and y.size > 0 and not isinstance(y[0], str)
+
+
 def plain_labels(name, y):
-    """Return labels as they are, those of dtype object that are numbers or bools in their own."""
+    """Return labels as they are, those of dtype object that are numbers or bools in their own.
+
+    Of other types, such as dates or decimals, any will do whose values can be sorted. A sparse
+    column is made dense.
+    """
     refuse_missing(name, y)
-    if sp.issparse(y) or np.asarray(y).dtype != object:
+    if sp.issparse(y):
+        return y.toarray() if y.ndim == 1 or y.shape[1] == 1 else y
+    if np.asarray(y).dtype != object:
+        if np.asarray(y).dtype.kind in TIMES and np.isnat(y).any():
+            raise _missing(name, "NaT")
         return y
     y = np.asarray(y)
     for label in y.flat:
@@ -68,19 +80,48 @@ def plain_labels(name, y):
     kinds = {isinstance(label, str) for label in y.flat}
     if len(kinds) > 1:
         raise TypeError(f"{name} mixes strings with other labels; convert them to one type.")
-    return y if True in kinds else np.array(y.tolist())
+    if True in kinds:
+        return y
+    plain = np.array(y.tolist())
+    if plain.dtype != object:
+        return plain
+    try:
+        np.unique(y)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} has labels that cannot be sorted: {error}; convert them to one type, such as "
+            "strings."
+        ) from None
+    return y
 
 
-def check_classes(classes):
-    """Return the ``classes`` of `partial_fit`, or None; refuse an empty list and missing labels."""
+def check_classes(classes, known=None):
+    """Return the sorted ``classes`` of `partial_fit`, which needs them once.
+
+    The errors are in scikit-learn's words.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,) or None
+        An empty list and missing labels are refused.
+    known : array of shape (n_classes,) or None
+        Those that the estimator has learned; others are refused.
+    """
     if classes is None:
-        return None
+        if known is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return known
     if not np.size(classes):
         raise ValueError("classes is empty; give all labels that any call will see.")
-    classes = plain_labels("classes", classes)
-    if np.asarray(classes).dtype.kind == "f" and np.isnan(classes).any():
+    classes = np.asarray(plain_labels("classes", classes))
+    if classes.dtype.kind == "f" and np.isnan(classes).any():
         raise ValueError("classes contains NaN; leave it out: no row without a label is learned.")
-    return classes
+    found = np.unique(classes) if are_objects(classes) else unique_labels(classes)
+    if known is not None and not np.array_equal(known, found):
+        raise ValueError(
+            f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}"
+        )
+    return found
 
 
 def refuse_missing(name, y):
@@ -89,9 +130,9 @@ def refuse_missing(name, y):
         raise _missing(name)
 
 
-def _missing(name):
+def _missing(name, what="NaN or None"):
     return ValueError(
-        f"Input {name} contains NaN or None; drop these rows or give them a label of their own."
+        f"Input {name} contains {what}; drop these rows or give them a label of their own."
     )
 
 
@@ -100,14 +141,16 @@ def classes_of(y):
     return unique_labels(y) if y.ndim == 2 else np.unique(y)
 
 
-def label_type(y):
+def label_type(y, name="y"):
     """Return the kind of checked labels: binary (up to two classes), multiclass or multilabel."""
+    if are_objects(y):
+        return BINARY if np.unique(y).size <= 2 else MULTICLASS
     kind = type_of_target(y, raise_unknown=True)
     if kind == "multilabel-indicator":
         return MULTILABEL
     if kind not in (BINARY, MULTICLASS):
         raise ValueError(
-            f"Multioutput target data is not supported with label binarization: y is {kind}; "
+            f"Multioutput target data is not supported with label binarization: {name} is {kind}; "
             "use sklearn.multioutput.MultiOutputClassifier."
         )
     return kind
@@ -127,7 +170,7 @@ def check_same_kind(name, y, classes, kind):
     """Refuse labels of another kind than the network was built for."""
     if _is_plain_column(y) and kind != MULTILABEL:
         return
-    found = label_type(y)
+    found = label_type(y, name)
     if (found == MULTILABEL) != (kind == MULTILABEL):
         raise ValueError(
             f"{name} is {found}, but the network was built for {kind} labels {classes}; "
@@ -140,11 +183,19 @@ def check_same_kind(name, y, classes, kind):
         )
 
 
+def _family(labels):
+    """Return what labels must share to be compared: numbers, strings, dates, spans or a type."""
+    kind = labels.dtype.kind
+    if are_objects(labels):
+        return type(labels[0])
+    return kind if kind in TIMES else kind in "OUST"
+
+
 def unseen_labels(y, classes):
     """Return the labels of ``y`` that are not among ``classes``, sorted."""
     found = classes_of(y)
-    if (found.dtype.kind in "OUST") != (np.asarray(classes).dtype.kind in "OUST"):
-        return found  # numbers and strings: nothing in common
+    if _family(found) != _family(np.asarray(classes)):
+        return found  # numbers and strings, for example: nothing in common
     places = np.minimum(np.searchsorted(classes, found), len(classes) - 1)
     return found[classes[places] != found]
 
@@ -201,7 +252,25 @@ class LabelsMixin(ClassifierMixin):
         score : float
             The share of rows whose label, or whose every label, is predicted.
         """
-        return super().score(X, plain_labels("y", y), sample_weight)
+        y = plain_labels("y", y)
+        if are_objects(np.asarray(y)):  # which scikit-learn's metrics do not know
+            return float(np.average(self.predict(X) == y, weights=sample_weight))
+        return super().score(X, y, sample_weight)
+
+
+def _factors_of(class_weight, classes):
+    """Return the number that a dict gives each class: 1 for one it leaves out, if it may be.
+
+    As in scikit-learn, a label that no class has is a mistake where another class has no weight.
+    """
+    labels = list(class_weight)
+    if classes.dtype.kind in TIMES:  # one unit, so that equal dates are found
+        labels = np.array(labels).astype(classes.dtype).tolist()
+    given = dict(zip(labels, class_weight.values(), strict=True))
+    missing = [label for label in classes.tolist() if label not in given]
+    if missing and len(given) + len(missing) != classes.size:
+        raise ValueError(f"The classes, {missing}, are not in class_weight")
+    return np.array([given.get(label, 1.0) for label in classes.tolist()], dtype=np.float64)
 
 
 def weighted_by_class(class_weight, target, weight, classes, kind):
@@ -230,7 +299,7 @@ def weighted_by_class(class_weight, target, weight, classes, kind):
         factors[seen] = counts.sum() / (seen.sum() * counts[seen])
     else:
         try:
-            factors = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+            factors = _factors_of(class_weight, classes)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"class_weight={class_weight!r}, for the classes {classes}: {error}; give a "

@@ -13,6 +13,7 @@ from skreg._base import BaseMLP
 from skreg._classifier import MLPClassifier
 from skreg._grids import strength_grid
 from skreg._inputs import check_data, check_validation, encode_rows, one_column
+from skreg._labels import are_objects, plain_labels
 from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake
 from skreg._parameters import is_integer
@@ -288,8 +289,9 @@ def path_estimator(estimator, axis, y, parameters):
 
 def default_estimator(axis, y, parameters):
     """Return an estimator whose fits end at exact zeros."""
-    kind = type_of_target(y, input_name="y", raise_unknown=True)
-    is_float = np.asarray(y).dtype.kind == "f"  # whole numbers as floats are not labels
+    y = np.asarray(plain_labels("y", y))
+    kind = "" if are_objects(y) else type_of_target(y, input_name="y", raise_unknown=True)
+    is_float = y.dtype.kind == "f"  # whole numbers as floats are not labels
     is_number = kind.startswith("continuous") or (kind.startswith("multiclass") and is_float)
     Estimator = MLPRegressor if is_number else MLPClassifier
     is_linear = not np.size(parameters.get("hidden_layer_sizes", (100,)))

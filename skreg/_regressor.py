@@ -13,6 +13,7 @@ from skreg._docs import documented
 from skreg._kernels.losses import LINKS, LOSSES
 from skreg._scores import r2
 from skreg._sklearn import Interval, StrOptions, fit_context
+from skreg._warnings import named
 
 # Losses that do not take all targets: the lower bound, and whether a target may be equal to it.
 SMALLEST_TARGET = {"poisson": (0.0, True), "gamma": (0.0, False)}
@@ -275,7 +276,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return target
 
     def _encode_validation(self, y_val, dtype=np.float64, name="y_val"):
-        with np.errstate(over="ignore", invalid="ignore"):  # check_array refuses what overflows
+        # check_array refuses what overflows
+        with named(name), np.errstate(over="ignore", invalid="ignore"):
             target = check_array(y_val, ensure_2d=False, dtype=np.float64, input_name=name)
         target = target.reshape(target.shape[0], -1)
         known = "y" if name == "y_val" else "the network"

@@ -4,7 +4,6 @@ from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._missing import is_pandas_na
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight
 
@@ -13,7 +12,6 @@ __all__ = [
     "Options",
     "StrOptions",
     "check_optimize_result",
-    "check_partial_fit_first_call",
     "check_sample_weight",
     "fit_context",
     "is_pandas_na",
@@ -22,6 +20,5 @@ __all__ = [
 
 fit_context = _fit_context
 check_optimize_result = _check_optimize_result
-check_partial_fit_first_call = _check_partial_fit_first_call
 check_sample_weight = _check_sample_weight
 safe_indexing = _safe_indexing

@@ -1,5 +1,9 @@
-"""Warnings that point at the line of the user's code, however deep in libraries they arise."""
+"""Words for the user: warnings that point at a line of their code, errors that name what is wrong.
 
+However deep in libraries they arise.
+"""
+
+import contextlib
 import sys
 import warnings
 
@@ -15,6 +19,18 @@ def warn(message, category=UserWarning):
     while frame is not None and _package(frame) in LIBRARIES:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level if frame is not None else 2)
+
+
+@contextlib.contextmanager
+def named(name):
+    """Put what the user calls a value before an error that does not say which one is meant."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
 
 
 def _package(frame):

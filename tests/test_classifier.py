@@ -79,6 +79,14 @@ def test_one_class_only(solver):
     assert model.score(X, np.full(150, "all")) == 1
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_early_stopping_with_one_class_only(own):
+    y, given = np.zeros(150, dtype=int), {"early_stopping": True, "max_iter": 30}
+    model = make(**given).fit(X, y, **({"X_val": X, "y_val": y} if own else {}))
+    assert set(model.validation_scores_) == {1.0} and model.best_validation_score_ == 1.0
+    assert model.n_iter_ == 12 and model.stopped_early_  # the first score is never beaten
+
+
 @pytest.mark.parametrize(
     "y, n_outputs, activation, shape",
     [

@@ -387,3 +387,24 @@ def test_weights_of_ordinary_size_are_the_callers_array():
         assert lift(weight, np.dtype(np.float32)) is weight
     assert_array_equal(lift(np.array([1.0, 1e-39]), np.dtype(np.float32)), [1, 0])
     assert_array_equal(lift(np.array([1.0, 1e-39]), np.dtype(np.float64)), [1, 1e-39])
+
+
+@pytest.mark.parametrize(
+    "X_val, error",
+    [
+        ({"a": 1}, TypeError),
+        (np.full((9, 2), None), ValueError),
+        (np.zeros(9, [("a", float)]), ValueError),
+    ],
+)
+def test_what_cannot_be_validation_rows_is_named(X_val, error):
+    with pytest.raises(error, match="^X_val: "):
+        make(MLPRegressor).fit(X, Y, X_val=X_val, y_val=Y[:9])
+
+
+def test_what_cannot_be_validation_targets_is_named():
+    with pytest.raises(ValueError, match="^y_val: Found array with dim 3"):
+        make(MLPRegressor).fit(X, Y, X_val=X, y_val=Y[:, None, None])
+    both = np.c_[LABELS + 1, LABELS]
+    with pytest.raises(ValueError, match="y_val is multiclass-multioutput"):
+        make(MLPClassifier).fit(X, LABELS, X_val=X, y_val=both)

@@ -1,12 +1,18 @@
 """Labels of every kind: what is refused, in which words, and class weights."""
 
+import datetime
 import re
+import warnings
+from decimal import Decimal
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import KFold, cross_val_score
 
+from skreg import mlp_path
 from tests.refusals import (
     LABELS,
     STRINGS,
@@ -207,3 +213,69 @@ def test_scorers_know_labels_of_dtype_object():
         for labels in (LABELS, y)
     ]
     assert scores[0] == scores[1]
+
+
+# Labels that NumPy has no dtype for, and dates.
+
+DAYS = [datetime.date(2020, 1, day) for day in (1, 2, 3)]
+DATES = np.array(["2020", "2021", "2023"], dtype="datetime64[Y]")
+
+
+@pytest.mark.parametrize(
+    "named", [DAYS, [Decimal("1.5"), Decimal(2), Decimal(9)], [2**70, 2**71, 2**72]]
+)
+def test_any_labels_that_can_be_sorted(named):
+    y = np.array(named, dtype=object)[LABELS]
+    weights = [2.0, 1.0, 1.0]
+    model = classifier(class_weight=dict(zip(named, weights, strict=True)), early_stopping=True)
+    expected = classifier(class_weight=dict(enumerate(weights)), early_stopping=True)
+    model.fit(X, y, X_val=X, y_val=y)
+    expected.fit(X, LABELS, X_val=X, y_val=LABELS)
+    assert model.classes_.tolist() == named
+    assert_array_equal(model.coefs_[0], expected.coefs_[0])
+    assert model.validation_scores_ == expected.validation_scores_
+    assert model.score(X, y, X[:, 0] ** 2) == expected.score(X, LABELS, X[:, 0] ** 2)
+    stepped = classifier().partial_fit(X, y, classes=named[::-1])
+    assert_array_equal(stepped.partial_fit(X, y, classes=named).classes_, model.classes_)
+    with pytest.raises(ValueError, match="is not the same as on last call"):
+        stepped.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="`y` has classes not in"):
+        stepped.partial_fit(X, LABELS)
+    assert_array_equal(mlp_path(X, y, l1s=[1e-3], max_iter=2).n_epochs, [2])
+
+
+def test_labels_without_an_order():
+    y = np.array([datetime.date(2020, 1, 1), Decimal(1), Decimal(2)], dtype=object)[LABELS]
+    message = "y has labels that cannot be sorted: .*; convert them to one type, such as strings"
+    assert_refused(classifier(), message, X, y, error=TypeError)
+
+
+def test_class_weights_of_dates():
+    expected = classifier(class_weight={0: 2.0}).fit(X, LABELS).coefs_[0]
+    for key in (np.datetime64("2020"), datetime.date(2020, 1, 1), "2020"):
+        model = classifier(class_weight={key: 2.0}).fit(X, DATES[LABELS])
+        assert_array_equal(model.coefs_[0], expected)
+    message = "The classes, .*, are not in class_weight; give a number for each label"
+    assert_refused(classifier(class_weight={np.datetime64("1999"): 2.0}), message, X, DATES[LABELS])
+
+
+def test_dates_that_are_missing_or_foreign():
+    missing = changed(DATES[LABELS], np.datetime64("NaT"))
+    assert_refused(classifier(), "Input y contains NaT; drop these rows", X, missing)
+    with pytest.raises(ValueError, match="Input classes contains NaT"):
+        classifier().partial_fit(X, DATES[LABELS], classes=missing)
+    for known, other in ((LABELS, DATES[LABELS]), (DATES[LABELS], LABELS)):
+        model = classifier().fit(X, known)
+        with pytest.raises(ValueError, match="`y` has classes not in"):
+            model.partial_fit(X, other)
+        assert_refused(model, "y_val has labels that y does not", X, known, X_val=X, y_val=other)
+
+
+@pytest.mark.parametrize("sparse", [sp.coo_array, sp.csr_array, sp.csr_matrix])
+def test_a_sparse_column_of_labels(sparse):
+    y = LABELS if sparse is sp.coo_array else LABELS[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataConversionWarning)
+        model = classifier().fit(X, sparse(y))
+    assert_array_equal(model.coefs_[0], classifier().fit(X, LABELS).coefs_[0])
+    assert model.score(X, sparse(y)) == model.score(X, LABELS)
