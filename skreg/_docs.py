@@ -106,7 +106,9 @@ random_state : int, RandomState instance or None, default=None
     same network every time, for any number of threads.
 tol : float, default=1e-4
     Improvements of the training loss, or of the validation score, below this do not count; with
-    "lbfgs", the largest component of the gradient at which it stops. Without hidden layers and
+    "lbfgs", the largest component of the gradient at which it stops, unless an iteration gains
+    less than 2e-9 of the objective before: of scikit-learn's networks always that, of others as
+    much less as ``tol`` is below 1e-4. Without hidden layers and
     under a penalty, where columns and targets are standardized for it, it goes on from 1e-4, or
     less, to 1e-9 as long as ``max_iter`` lasts: there the weights are those of Lasso and its like.
     The training loss ends no fit with "cosine" or "one_cycle", which run for ``max_iter`` epochs.

@@ -6,7 +6,15 @@ import numpy as np
 import scipy.optimize
 
 from skreg._coordinates import Plain, Standardized
-from skreg._kernels.losses import ABSOLUTE_ERROR, QUANTILE
+from skreg._kernels.activations import IDENTITY, LOGISTIC, RELU, TANH
+from skreg._kernels.losses import (
+    ABSOLUTE_ERROR,
+    BINARY_LOG_LOSS,
+    LOG_LOSS,
+    POISSON,
+    QUANTILE,
+    SQUARED_ERROR,
+)
 from skreg._penalties import inner
 
 
@@ -77,6 +85,10 @@ class LbfgsOptions(NamedTuple):
         return self._replace(max_iter=self.max_iter - n_iter, max_fun=self.max_fun - n_fun)
 
 
+# What scikit-learn's networks can be.
+LOSSES_OF_PEER = (SQUARED_ERROR, POISSON, BINARY_LOG_LOSS, LOG_LOSS)
+ACTIVATIONS_OF_PEER = {IDENTITY, LOGISTIC, TANH, RELU}
+
 # SciPy's default, with which scikit-learn's networks stop whatever their tol. What scikit-learn
 # does not have may be wanted to more digits: at a tol below its default, this is as much smaller.
 RELATIVE_REDUCTION, USUAL_TOL = 2.220446049250313e-09, 1e-4
@@ -106,12 +118,24 @@ ROUNDING = 1e-9  # of two values of J, relative
 
 def relative_reduction(objective, split, tol):
     """Return the relative reduction of J below which an iteration is the last one."""
-    penalties, units = objective.penalties, objective.engine.network.units
-    is_own = len(units) == 2 or penalties.frozen.any() or penalties.l2_anchor.any()
+    is_own = not is_of_peer(objective)
     wanted = RELATIVE_REDUCTION * min(1.0, tol / USUAL_TOL)
     if split.split.size:
         return min(wanted, RELATIVE_REDUCTION_L1)
     return wanted if is_own else RELATIVE_REDUCTION
+
+
+def is_of_peer(objective):
+    """Return whether iterations are scikit-learn's, and should end as these do.
+
+    They are not those of a linear model under a penalty (see `coordinates_of`).
+    """
+    penalties, network = objective.penalties, objective.engine.network
+    is_known = network.loss in LOSSES_OF_PEER and network.smoothing == 0
+    is_known = is_known and set(network.activations) <= ACTIVATIONS_OF_PEER
+    is_plain = penalties.factors is None and not penalties.l2_anchor.any()
+    is_plain = is_plain and not penalties.frozen.any()
+    return is_known and is_plain and not is_penalized_linear(objective)
 
 
 def is_penalized_linear(objective):
