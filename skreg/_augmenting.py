@@ -187,6 +187,32 @@ def as_list(augmentation):
     return [augmentation] if isinstance(augmentation, Transform) else list(augmentation)
 
 
+class AugmentationMixin:
+    """An estimator whose transform can be searched, as ``augmentation__scale``."""
+
+    def set_params(self, **params):
+        """Set parameters of this estimator, or of its transform.
+
+        Parameters
+        ----------
+        **params : dict of str -> object
+            ``augmentation__scale`` and its like reach the transform, if there is a single one.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+        """
+        augmentation = params.get("augmentation", self.augmentation)
+        nested = [name for name in params if name.startswith("augmentation__")]
+        if nested and not isinstance(augmentation, Transform):
+            raise ValueError(
+                f"{nested[0]} is a parameter of one transform, but augmentation={augmentation!r}; "
+                "set augmentation to a transform, or search augmentation itself among lists."
+            )
+        return super().set_params(**params)
+
+
 def is_off(transform):
     """Return whether an entry of such a list is a transform that changes nothing, and checked."""
     if not isinstance(transform, Transform):
@@ -232,6 +258,8 @@ def plan_augmentation(
             )
         if not is_off(transform):
             plan.add(transform._enter(plan))
+        elif hasattr(transform, "image_shape") and columns is None:
+            plan.image(transform)  # whose images must be the rows all the same
     return plan.result()
 
 

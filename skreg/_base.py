@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._architecture import flat_parameters, initial_parameters, units_of, views, weights_dtype
+from skreg._augmenting import AugmentationMixin
 from skreg._callbacks import SILENCE, CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
@@ -36,7 +37,9 @@ from skreg._warnings import warn
 FEW_NUMBERS = 2**18  # whose checks would take as long as the prediction
 
 
-class BaseMLP(CallbackSupportMixin, FittedMixin, DocLinkMixin, BaseEstimator, ABC):
+class BaseMLP(
+    CallbackSupportMixin, FittedMixin, AugmentationMixin, DocLinkMixin, BaseEstimator, ABC
+):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
     _parameter_constraints: dict = CONSTRAINTS

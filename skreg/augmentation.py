@@ -126,6 +126,8 @@ class Mixup(Transform):
         if sp.issparse(y):
             raise ValueError("Mixup blends targets, but y is sparse; give y.toarray().")
         try:
+            if np.asarray(y).dtype.kind in "SUTmM":  # digits as text are labels, too
+                raise ValueError
             return np.asarray(y).astype(np.float64)
         except (TypeError, ValueError):
             raise ValueError(
@@ -261,8 +263,8 @@ class Adversarial(Transform):
         if not hasattr(estimator, "_encode_validation"):
             raise TypeError(
                 f"estimator={estimator!r} of Adversarial.sample has no loss to move rows against; "
-                "give a fitted MLPClassifier or MLPRegressor: of a Pipeline its last step, with "
-                "X as the steps before leave it."
+                "give a fitted MLPClassifier or MLPRegressor: of a search its best_estimator_, of "
+                "a Pipeline its last step, with X as the steps before leave it."
             )
         check_is_fitted(estimator)
         dtype = weights_dtype(estimator.coefs_)

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
 
-from skreg import MLPClassifier, MLPRegressor, augmentation
+from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, augmentation
 from skreg._augmenting import beta_quantiles
 from skreg._kernels import batch
 from skreg.augmentation import (
@@ -449,3 +449,26 @@ def test_samples_are_refused_in_the_words_of_their_arguments():
         Mixup().sample(X, sp.csr_array(np.eye(3)[labels]))
     names = np.array(["a", "b", "c"])[labels]
     np.testing.assert_array_equal(Mixup(0).sample(X, names)[1], names)  # which is turned off
+
+
+def test_parameters_of_a_transform_need_a_single_one():
+    for given in (None, [GaussianNoise(), Mixup()]):
+        for Estimator in (MLPClassifier, MLPClassifierCV):
+            with pytest.raises(ValueError, match="augmentation__scale is a parameter of one trans"):
+                Estimator(augmentation=given).set_params(augmentation__scale=0.3)
+    both = MLPClassifier().set_params(augmentation__scale=0.3, augmentation=GaussianNoise())
+    assert both.augmentation.scale == 0.3
+
+
+@pytest.mark.parametrize("transform", [ImageTransform((8, 8)), CutOut((8, 8), 0)])
+def test_images_are_the_rows_also_where_nothing_is_done(transform):
+    X = np.ones((6, 9))
+    with pytest.raises(
+        ValueError, match=r"image_shape=\(8, 8\) of .* stands for 64 numbers, but X has 9"
+    ):
+        MLPClassifier((2,), augmentation=transform).fit(X, [0, 1] * 3)
+
+
+def test_mixup_takes_digits_as_text_for_labels():
+    with pytest.raises(ValueError, match="y holds labels such as '1'; one-hot encode them"):
+        Mixup().sample(np.ones((4, 2)), np.array(["1", "2", "1", "2"]))

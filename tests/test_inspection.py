@@ -178,6 +178,9 @@ def test_penalties_are_stacked_on_the_loss_up_to_the_objective(network):
     np.testing.assert_allclose(lower, history["loss"] + history["l1"])
     np.testing.assert_allclose(upper, network.loss_curve_)
     assert list(display.areas_) == ["l1", "l2"]
+    edges = [line for line in display.ax_.lines if line.get_linewidth() == 0.8]
+    assert len(edges) == 2  # which thin areas must not draw over the loss
+    assert max(edge.get_zorder() for edge in edges) < display.line_.get_zorder()
 
 
 def test_the_best_epoch_is_the_one_whose_weights_are_kept(network):

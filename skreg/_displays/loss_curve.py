@@ -15,6 +15,8 @@ from skreg._displays._axes import (
 from skreg._displays._unwrap import unwrap
 from skreg._penalties import TERMS
 
+BELOW_LINES = 1.9  # a zorder: an edge above a thin area would hide the line of the loss
+
 
 class LossCurveDisplay:
     """The training loss of every epoch, penalties stacked on top of it, and the validation loss.
@@ -156,7 +158,8 @@ class LossCurveDisplay:
                 label=f"+ {name.replace('_', ' ')} penalty",
             )  # fmt: skip
             # Legends avoid lines, not areas.
-            ax.plot(epochs, above, through(epochs.size), color=ink, linewidth=0.8)
+            style = through(epochs.size)
+            ax.plot(epochs, above, style, color=ink, linewidth=0.8, zorder=BELOW_LINES)
             below = above
         return areas
 
