@@ -241,7 +241,8 @@ def test_any_labels_that_can_be_sorted(named):
         stepped.partial_fit(X, y, classes=[0, 1, 2])
     with pytest.raises(ValueError, match="`y` has classes not in"):
         stepped.partial_fit(X, LABELS)
-    assert_array_equal(mlp_path(X, y, l1s=[1e-3], max_iter=2).n_epochs, [2])
+    path = mlp_path(X, y, l1s=[1e-3], max_iter=2, random_state=0)
+    assert path.coefs[0][-1].shape[1] == 3
 
 
 def test_labels_without_an_order():
@@ -273,7 +274,7 @@ def test_dates_that_are_missing_or_foreign():
 
 @pytest.mark.parametrize("sparse", [sp.coo_array, sp.csr_array, sp.csr_matrix])
 def test_a_sparse_column_of_labels(sparse):
-    y = LABELS if sparse is sp.coo_array else LABELS[:, None]
+    y = LABELS if sparse(LABELS).ndim == 1 else LABELS[:, None]  # as SciPy's version has it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataConversionWarning)
         model = classifier().fit(X, sparse(y))

@@ -285,9 +285,18 @@ def test_numbers_are_kept_one_record_per_line():
     assert json.loads(text) == results and sum("accuracy" in one for one in text.split("\n")) == 2
 
 
+def test_a_part_that_is_measured_anew_leaves_the_others_with_their_machine(tmp_path):
+    path, numbers = tmp_path / "deep" / "numbers.json", records(plain=[0.5])
+    command.keep(path, {"selection": numbers, "mnist": []}, {"cpu": "old"})
+    command.keep(path, {"mnist": numbers}, {"cpu": "new"})
+    kept = json.loads(path.read_text())
+    assert kept["machine"] == {"selection": {"cpu": "old"}, "mnist": {"cpu": "new"}}
+    assert kept["selection"] == kept["mnist"] == numbers
+
+
 def test_without_data_everything_is_skipped(nowhere, capsys):
     command.main(["--json", str(nowhere / "numbers" / "none.json")])
     kept = json.loads((nowhere / "numbers" / "none.json").read_text())
-    assert kept["machine"]["cpu"]
+    assert all(kept["machine"][part]["cpu"] for part in command.PARTS)
     assert [kept[part] for part in command.PARTS] == [[], [], []]
     assert capsys.readouterr().err.count("is skipped") == 2 + 1 + len(uci.TASKS)

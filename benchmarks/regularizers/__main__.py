@@ -72,9 +72,16 @@ def main(arguments=None):
     results = measure(options)
     print(f"\n{report(results)}")
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(as_json({"machine": described, **results}))
+        keep(options.json, results, described)
         print(f"\nwritten to {options.json}")
+
+
+def keep(path, results, described):
+    """Write the measured parts, each with its machine, beside those that a file has of others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    machines = earlier.pop("machine", {}) | dict.fromkeys(results, described)
+    path.write_text(as_json({"machine": machines, **earlier, **results}))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import t as student
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss
+
+from skreg import mlp_path
 
 # Better is larger for the first kind and smaller for the second.
 SIGNS = {"accuracy": 1, "log_likelihood": 1, "log_loss": -1, "rmse": -1}
@@ -52,15 +55,33 @@ def fit_rounds(method, strength, estimator, rows):
     """Fit once, or in several rounds of the adaptive group lasso (Wang & Leng 2008).
 
     From round to round, the penalty of a feature is divided by the norm of its outgoing weights;
-    features without any are left out.
+    features without any are left out. The norms of the first round are those at the end of a path
+    from weaker strengths: from random weights, a strong penalty may leave no feature at all.
     """
-    fit_quietly(estimator.set_params(**method.params(strength)), *rows)
+    if method.n_rounds > 1:
+        norms = norms_along_path(method, strength, estimator, rows)
+    estimator.set_params(**method.params(strength))
     for _ in range(method.n_rounds - 1):
-        norms = np.linalg.norm(estimator.coefs_[0].astype(np.float64), axis=1)
         if not norms.any():
             break
         fit_quietly(estimator.set_params(feature_penalty=penalty_factors(norms)), *rows)
-    return estimator
+        norms = outgoing_norms(estimator.coefs_)
+    return estimator if hasattr(estimator, "coefs_") else fit_quietly(estimator, *rows)
+
+
+def norms_along_path(method, strength, estimator, rows):
+    """Return the norms of the features at the end of a path of ``group_l1`` up to a strength."""
+    pattern = clone(estimator).set_params(**method.params(1.0))
+    strengths = np.geomspace(strength / 8, strength, 7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        path = mlp_path(*rows, group_l1s=strengths, estimator=pattern)
+    return outgoing_norms(path.coefs[-1])
+
+
+def outgoing_norms(coefs):
+    """Return the norm of every feature's outgoing weights."""
+    return np.linalg.norm(coefs[0].astype(np.float64), axis=1)
 
 
 def penalty_factors(norms):
