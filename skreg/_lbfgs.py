@@ -86,7 +86,7 @@ class LbfgsOptions(NamedTuple):
 
 
 # What scikit-learn's networks can be.
-LOSSES_OF_PEER = (SQUARED_ERROR, POISSON, BINARY_LOG_LOSS, LOG_LOSS)
+LOSSES_OF_PEER = {SQUARED_ERROR, POISSON, BINARY_LOG_LOSS, LOG_LOSS}
 ACTIVATIONS_OF_PEER = {IDENTITY, LOGISTIC, TANH, RELU}
 
 # SciPy's default, with which scikit-learn's networks stop whatever their tol. What scikit-learn
@@ -118,11 +118,10 @@ ROUNDING = 1e-9  # of two values of J, relative
 
 def relative_reduction(objective, split, tol):
     """Return the relative reduction of J below which an iteration is the last one."""
-    is_own = not is_of_peer(objective)
     wanted = RELATIVE_REDUCTION * min(1.0, tol / USUAL_TOL)
     if split.split.size:
         return min(wanted, RELATIVE_REDUCTION_L1)
-    return wanted if is_own else RELATIVE_REDUCTION
+    return RELATIVE_REDUCTION if is_of_peer(objective) else wanted
 
 
 def is_of_peer(objective):

@@ -5,6 +5,7 @@ import numbers
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.utils.multiclass import type_of_target
@@ -289,7 +290,8 @@ def path_estimator(estimator, axis, y, parameters):
 
 def default_estimator(axis, y, parameters):
     """Return an estimator whose fits end at exact zeros."""
-    y = np.asarray(plain_labels("y", y))
+    y = plain_labels("y", y)
+    y = y if sp.issparse(y) else np.asarray(y)
     kind = "" if are_objects(y) else type_of_target(y, input_name="y", raise_unknown=True)
     is_float = y.dtype.kind == "f"  # whole numbers as floats are not labels
     is_number = kind.startswith("continuous") or (kind.startswith("multiclass") and is_float)

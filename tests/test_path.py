@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.datasets import load_breast_cancer, load_diabetes, make_regression
 from sklearn.linear_model import LogisticRegression, MultiTaskLasso, Ridge, lasso_path
 from sklearn.metrics import log_loss, r2_score
@@ -414,3 +415,11 @@ def test_linear_paths_end_without_weights_and_without_a_warning_of_the_path(give
                     random_state=0, **given)  # fmt: skip
     assert path.n_nonzero[-1] == 0
     assert not any("far from its end" in str(warned.message) for warned in recwarn)
+
+
+@pytest.mark.parametrize("make_sparse", [sp.csr_matrix, sp.csr_array])
+def test_sparse_indicators_are_labels(make_sparse):
+    X, y = curved()
+    indicators = np.c_[X[:, 0] > 0, y > 0].astype(int)
+    found = [mlp_path(X, Y, l1s=[1e-3], **SMALL) for Y in (indicators, make_sparse(indicators))]
+    np.testing.assert_array_equal(found[1].coefs[0][0], found[0].coefs[0][0])
