@@ -33,7 +33,7 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NativeLowering
 
-from skreg._kernel_cache import KernelCache
+from skreg._kernel_cache import kernel_cache
 
 SAFE_FLAGS = {"contract", "nsz"}
 # Older llvmlite puts an attribute on the return value instead (seen with 0.44): there, functions
@@ -198,8 +198,14 @@ class KernelDispatcher(CPUDispatcher):
 
     def __init__(self, function):
         super().__init__(py_func=function, targetoptions=dict(OPTIONS))
+        del self._cache  # Numba's: none
         self._parts = {}
         self._compiler._compile_core = self._compile_program
+
+    @functools.cached_property
+    def _cache(self):
+        """The programs on disk, looked for when Python calls: most kernels have none."""
+        return kernel_cache(self.py_func)
 
     def _compile(self, args, return_type, kind):
         flags = _Flags()
@@ -252,14 +258,11 @@ def jit(function):
     if numba.config.DISABLE_JIT:
         return function
     try:
-        dispatcher = KernelDispatcher(function)
+        return KernelDispatcher(function)
     except (AttributeError, TypeError):  # a Numba that is built differently: compile slowly
         dispatcher = numba.jit(**OPTIONS)(function)
-    try:
-        dispatcher._cache = KernelCache(function)
-    except RuntimeError:  # no folder to write to: compile in every process instead
-        pass
-    return dispatcher
+        dispatcher._cache = kernel_cache(function)
+        return dispatcher
 
 
 def outlined(function):

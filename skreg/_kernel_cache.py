@@ -10,7 +10,9 @@ code. Here a program is found by a digest of all that it was made from:
   there is no list,
 * **a damaged file counts as none** (a full disk, a machine that lost power): the content carries a
   checksum, and what fails it is compiled again,
-* **a folder that can't be written costs the cache, not the fit.**
+* **a folder that can't be written costs the cache, not the fit,**
+* **what is loaded is not compiled**: Numba's tables of all that it can compile, three quarters of
+  the first fit of a process, are read when there is something to compile.
 """
 
 import contextlib
@@ -21,7 +23,8 @@ from pathlib import Path
 
 import llvmlite
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, NullCache
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 CHECKSUM = hashlib.sha256
@@ -45,8 +48,22 @@ def kernel_sources_digest():
     return digest.hexdigest()
 
 
+def kernel_cache(function):
+    """Return the programs of a function on disk, or none where no folder can be written to."""
+    try:
+        return KernelCache(function)
+    except RuntimeError:  # compile in every process instead
+        return NullCache()
+
+
 class KernelCache(FunctionCache):
     """The compiled programs of one function on disk."""
+
+    def load_overload(self, sig, target_context):
+        """Return the program for a signature, None where it has to be compiled."""
+        rtsys.initialize(target_context)  # what unpacks the arguments of a call from Python
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     def _path(self, signature, codegen):
         """Return the file of a program: named by signature, processor and all sources."""

@@ -86,6 +86,25 @@ def test_processors_and_settings_share_a_folder_and_never_a_program(copy, tmp_pa
     assert len([path for path in (tmp_path / "cache").rglob("*") if path.is_file()]) == 2
 
 
+def test_a_program_is_loaded_without_the_tables_of_all_that_can_be_compiled(copy, tmp_path):
+    tables = (
+        "import sys\n"
+        "print('numba.np.npyimpl' in sys.modules)\n"
+        "print('_cache' in vars(solvers.update), '_cache' in vars(solvers.prox_l1))\n"
+    )
+    for hits, misses, were_read in (("0", "1", "True"), ("1", "0", "False")):
+        words, _ = run(copy, PROGRAM + tables, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+        assert words == ["1.5", hits, misses, were_read, "True", "False"]
+
+
+def test_a_loaded_program_and_a_compiled_one_live_side_by_side(copy, tmp_path):
+    compiled = "from skreg._kernels.random import mix\nprint(mix(np.uint64(1234567), 0))\n"
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    run(copy, **cache)
+    words, _ = run(copy, PROGRAM + compiled + PROGRAM, **cache)
+    assert words == ["1.5", "1", "0", "6457827717110365317", "1.5", "1", "0"]
+
+
 def test_a_full_disk_costs_the_cache_only(copy, tmp_path):
     full = (
         "from numba.core.caching import IndexDataCacheFile\n"
