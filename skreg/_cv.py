@@ -2,7 +2,6 @@
 
 import copy
 import inspect
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import product
@@ -27,8 +26,9 @@ from skreg._halving import Sweep, rungs
 from skreg._inputs import check_data, check_validation, check_weight, encode_rows, one_column
 from skreg._kernels.solvers import SOLVERS
 from skreg._null_model import NullOnDemand
-from skreg._parallel import Brake, check_n_jobs
+from skreg._parallel import check_n_jobs
 from skreg._parameters import hidden_units, per_layer, spread, strengths
+from skreg._refit import Refit
 from skreg._regularization import (
     CHOOSE_STOCHASTIC,
     batch_augmentation,
@@ -37,7 +37,6 @@ from skreg._regularization import (
     refuse_solver,
 )
 from skreg._routing import refuse_extra, route
-from skreg._runs import begin_schedule_anew
 from skreg._scores import takes_weights
 from skreg._search import AXES, Ledger, choose, grid, paths
 from skreg._sklearn import Interval, StrOptions, fit_context
@@ -125,8 +124,10 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
         watch = Watch(self, self._n_tasks(ledger), X=X, y=y, metadata=metadata)
         trials = self._trials(network, folds, candidates)
         sweep = Sweep(data, ledger, watch, self.n_jobs)
+        refit = Refit(network, (X, flat, sample_weight, *validation), self.n_jobs)
         if self.halving:
-            sweep.halve(trials, self.max_iter, self.selection)
+            decided = refit.ahead if self.refit and refit.can_be_ahead() else None
+            sweep.halve(trials, self.max_iter, self.selection, decided)
         else:
             sweep.finish(trials)
         self._report(ledger, sweep.interrupted)
@@ -135,7 +136,7 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
             fitted["feature_names_in_"] = network.feature_names_in_
         self._keep(ledger, fitted)
         if self.refit:
-            self._refit(network, (X, flat, sample_weight, *validation))
+            self.best_estimator_, self.refit_time_ = refit.of(self._visited())
             watch.done("refit")
             watch.show(lambda: vars(self))
         watch.close()
@@ -326,39 +327,14 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
             setattr(self, f"{name}_", self.best_params_.get(name, getattr(self, name)))
         vars(self).update(fitted)
 
-    def _refit(self, network, rows):
-        """Fit the chosen network on all rows, along the path if there is one.
-
-        It is the ``network`` that was fitted on the folds, with its random state: the splitter
-        may have drawn from the user's since.
-        """
-        X, y, sample_weight, X_val, y_val, sample_weight_val = rows
-        best = clone(network).set_params(n_jobs=self.n_jobs)
-        visited = [self.best_params_]
-        if self.warm_path:
-            numbers = next(
-                [number for number, _ in path]
-                for path in paths(self.cv_results_["params"])
-                if self.best_index_ in [number for number, _ in path]
-            )
-            last = numbers.index(self.best_index_)
-            visited = [self.cv_results_["params"][number] for number in numbers[: last + 1]]
-        start, given = time.perf_counter(), copy.copy(best)
-        brake = best._brake = Brake()
-        best._keeps_anchor = True  # as along the paths on the folds
-        for params in visited:
-            best.set_params(**spread(given, params), warm_start=True,
-                            random_state=copy.deepcopy(given.random_state))  # fmt: skip
-            begin_schedule_anew(best)
-            try:
-                best.fit(X, y, sample_weight, X_val=X_val, y_val=y_val,
-                         sample_weight_val=sample_weight_val)  # fmt: skip
-            except Exception:  # whatever it is, the path goes on, as in the search
-                if params is visited[-1]:
-                    raise
-            if brake.pulled:  # the user has had enough, wherever the path is
-                best.set_params(**spread(given, self.best_params_))
-                break
-        del best._brake, best._keeps_anchor
-        self.refit_time_ = time.perf_counter() - start
-        self.best_estimator_ = best.set_params(warm_start=self.warm_start)
+    def _visited(self):
+        """Return the strengths that the chosen network goes through: along its path, if any."""
+        if not self.warm_path:
+            return [self.best_params_]
+        numbers = next(
+            [number for number, _ in path]
+            for path in paths(self.cv_results_["params"])
+            if self.best_index_ in [number for number, _ in path]
+        )
+        last = numbers.index(self.best_index_)
+        return [self.cv_results_["params"][number] for number in numbers[: last + 1]]

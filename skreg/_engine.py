@@ -8,6 +8,7 @@ import numpy as np
 
 from skreg._architecture import n_parameters, pack_parameters, unpack_parameters
 from skreg._compilation import note_when_slow
+from skreg._entries import work_per_row
 from skreg._job import Task, build_job
 from skreg._kernels import epoch, epochs
 from skreg._kernels import job as slots
@@ -51,6 +52,11 @@ class Engine:
         self._records = self._run = None  # of epochs; the address of `epoch.run`
         self._error, self._is_new = None, True
         self._members, self._replicas, self._refreshed = [], [], True
+
+    @property
+    def flops_of_epoch(self):
+        """How many floating-point operations the products of an epoch are, roughly."""
+        return 6.0 * self.order.size * work_per_row(self.task.train.X, self.network.units)
 
     @property
     def order(self):

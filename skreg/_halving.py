@@ -8,6 +8,7 @@ of the round before, and the last round trains to ``max_iter``.
 
 import time
 from collections import defaultdict
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from skreg._callbacks import Watch
 from skreg._folds import Data, begin, failure, rate, run_trial
 from skreg._job import Rows
-from skreg._parallel import Brake, run_all
+from skreg._parallel import Brake, run_all, shares_threads
 from skreg._search import choose_among
 
 FACTOR = 3
@@ -78,7 +79,7 @@ class Sweep:
         self.ledger, self._watch, self._n_jobs = ledger, watch, n_jobs
         self.interrupted = self._asked = False
 
-    def run(self, function, tasks, book):
+    def run(self, function, tasks, book, beside=None):
         """Call ``function(*task, *data)`` for all tasks, and ``book`` with what it returns.
 
         A callback that wants to stop is heard once a candidate has all its scores, so that there
@@ -90,9 +91,13 @@ class Sweep:
             Returns outcomes, whether the user has ended the search, and anything else.
         tasks : list of tuple
         book : callable
+        beside : callable, optional
+            Called after the tasks, while the last of them are still going on; returns what
+            ``function`` does.
         """
-        tasks = [(*task, *self._data) for task in tasks]
-        results = run_all(function, tasks, self._n_jobs, self._brake)
+        tasks = [(function, *task, *self._data) for task in tasks]
+        tasks += [] if beside is None else [(beside,)]
+        results = run_all(_call, tasks, self._n_jobs, self._brake)
         try:
             for outcomes, interrupted, *rest in results:
                 book(outcomes, *rest)
@@ -117,27 +122,40 @@ class Sweep:
 
         self.run(run_trial, [(trial,) for trial in trials], book)
 
-    def halve(self, trials, max_iter, selection):
+    def halve(self, trials, max_iter, selection, decided=None):
         """Train trials of one candidate each in rounds; drop the worst after each.
 
         What ``selection`` would choose after a round enters the next one, whatever its rank.
+
+        Parameters
+        ----------
+        trials : list of Trial
+        max_iter : int
+            Epochs of the last round.
+        selection : {"best", "one_se"}
+        decided : callable, optional
+            Called with the parameters of the only candidate that enters the last round, if it is
+            the only one, and the brake; beside that round where threads share it.
         """
         ledger, paused = self.ledger, {}
-        alive = range(len(ledger.candidates))
-        for number, rung in enumerate(rungs(len(ledger.candidates), max_iter)):
+        alive, rounds = range(len(ledger.candidates)), rungs(len(ledger.candidates), max_iter)
+        for number, rung in enumerate(rounds):
             if number:
                 alive = survivors(ledger, alive, rung.n_candidates, selection)
             entered = [trial for trial in trials if trial.candidates[0][0] in alive]
             going = [trial for trial in entered if not number or key_of(trial) in paused]
             tasks = [(trial, paused.pop(key_of(trial), None), rung.last) for trial in going]
-            self._round(tasks, paused, number)
+            beside = None
+            if decided and rung is rounds[-1] and len(alive) == 1 and shares_threads(self._n_jobs):
+                beside = partial(_ahead, decided, ledger.candidates[alive[0]], self._brake)
+            self._round(tasks, paused, number, beside)
             if self.interrupted:
                 return
             ledger.round[list(alive)] = number
             alive_keys = {key_of(trial) for trial in entered}
             paused = {key: state for key, state in paused.items() if key in alive_keys}
 
-    def _round(self, tasks, paused, number):
+    def _round(self, tasks, paused, number, beside):
         """Run one round; scores of a candidate count once all its folds have ended."""
         n_tasks, waiting = defaultdict(int), defaultdict(list)
         for trial, *_ in tasks:
@@ -154,7 +172,17 @@ class Sweep:
                     for each in ready:
                         self.ledger.book(each)
 
-        self.run(run_leg, tasks, book)
+        self.run(run_leg, tasks, book, beside)
+
+
+def _call(function, *arguments):
+    return function(*arguments)
+
+
+def _ahead(decided, params, brake):
+    """Return what a leg of no candidate returns."""
+    decided(params, brake)
+    return [], False, None
 
 
 def key_of(trial):

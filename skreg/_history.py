@@ -1,5 +1,7 @@
 """What is known of each epoch since the weights were initialized, in columns of equal length."""
 
+from functools import cache
+
 import numpy as np
 
 from skreg._penalties import TERMS
@@ -17,7 +19,12 @@ HISTORY_KEYS = (
 
 def history_keys(n_layers):
     """Return the keys of a network's history: `HISTORY_KEYS` and "n_nonzero_0", layer by layer."""
-    return HISTORY_KEYS + tuple(f"n_nonzero_{k}" for k in range(n_layers))
+    return HISTORY_KEYS + _layer_keys(n_layers)
+
+
+@cache
+def _layer_keys(n_layers):
+    return tuple(f"n_nonzero_{k}" for k in range(n_layers))
 
 
 class Column:
@@ -118,4 +125,4 @@ def _unknown(key, n_epochs):
 
 def nonzeros(counts):
     """Return the entries of a row of the history that count weights, given those of each layer."""
-    return {"n_nonzero": sum(counts)} | {f"n_nonzero_{k}": n for k, n in enumerate(counts)}
+    return {"n_nonzero": sum(counts), **dict(zip(_layer_keys(len(counts)), counts, strict=True))}

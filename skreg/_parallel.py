@@ -52,6 +52,19 @@ def shares_memory():
     return isinstance(backend, ThreadingBackend | SequentialBackend)
 
 
+def shares_threads(n_jobs):
+    """Return whether several threads of our own share the calls."""
+    backend, n_threads = _backend_of(n_jobs)
+    return isinstance(backend, ThreadingBackend) and n_threads > 1
+
+
+def _backend_of(n_jobs):
+    """Return the joblib backend that calls run on, and how many at once."""
+    _, default = get_active_backend()
+    backend, _ = get_active_backend(prefer="threads")
+    return backend, backend.effective_n_jobs(default if n_jobs is None else n_jobs)
+
+
 def run_all(function, tasks, n_jobs, brake=None):
     """Yield ``function(*task)`` for all tasks, in their order.
 
@@ -69,13 +82,12 @@ def run_all(function, tasks, n_jobs, brake=None):
         Pulled where the calls are to end early; those in threads of this process see it.
     """
     brake = brake or Brake()
-    chosen, default = get_active_backend()
-    backend, _ = get_active_backend(prefer="threads")
-    n_threads = backend.effective_n_jobs(default if n_jobs is None else n_jobs)
-    if isinstance(backend, ThreadingBackend) and n_threads > 1:
+    backend, n_threads = _backend_of(n_jobs)
+    if shares_threads(n_jobs):
         nested = backend.get_nested_backend()
         yield from _run_in_threads(function, tasks, n_threads, nested, brake)
         return
+    chosen, _ = get_active_backend()
     if not getattr(chosen, "supports_return_generator", False):
         yield from _run_in_batches(function, tasks, n_jobs, BATCHES * n_threads)
         return

@@ -54,7 +54,7 @@ class Penalties(NamedTuple):
 
     def has(self, name):
         """Return whether a strength is on for some matrix."""
-        return bool((getattr(self, name) != KINDS[name].off).any())
+        return np.count_nonzero(getattr(self, name) != KINDS[name].off) > 0
 
     @property
     def is_structured(self):

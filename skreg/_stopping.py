@@ -1,5 +1,7 @@
 """When to stop: a score or a loss is observed, a decision comes back. Never an exception."""
 
+import math
+
 import numpy as np
 
 NO_SCORE = (
@@ -41,7 +43,7 @@ class Patience:
             idle, improved = value < self.best + self.margin, value > self.best
         else:
             idle, improved = value > self.best - self.margin, value < self.best
-        idle = idle or not np.isfinite(value)
+        idle = idle or not math.isfinite(value)
         self.count = self.count + 1 if idle else 0
         if improved:
             self.best = value

@@ -4,7 +4,6 @@ import math
 from time import perf_counter
 from typing import NamedTuple
 
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._callbacks import SILENCE
@@ -15,6 +14,7 @@ from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning
 from skreg._warnings import warn
 
 LONGEST = 0.02  # seconds of epochs in a row
+GUESSED_SPEED = 2e10  # floating-point operations per second, before an epoch has been timed
 
 
 class RunPlan(NamedTuple):
@@ -75,10 +75,12 @@ class Pace:
     ----------
     most : int
         At most so many.
+    flops : float
+        Floating-point operations of an epoch, roughly.
     """
 
-    def __init__(self, most):
-        self._most, self._n, self._seconds = most, 1, np.inf  # of one epoch
+    def __init__(self, most, flops):
+        self._most, self._n, self._seconds = most, 1, flops / GUESSED_SPEED  # of one epoch
 
     def n_epochs(self, left):
         """Return how many epochs to run next, of those that are left."""
@@ -155,10 +157,8 @@ class Logbook:
 def _row(record):
     """Return the row of the history for an epoch that is over."""
     rate, loss, terms, counts = record
-    penalty = sum(terms)
-    row = dict(zip(TERMS, terms, strict=True))
-    row |= {"loss": loss, "penalty": penalty, "learning_rate": rate}
-    return row | nonzeros(counts)
+    row = {"loss": loss, "penalty": sum(terms), "learning_rate": rate}
+    return {**row, **dict(zip(TERMS, terms, strict=True)), **nonzeros(counts)}
 
 
 def train(engine, plan, progress, history, shuffler=None, validation=None, watch=SILENCE):
@@ -190,7 +190,7 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
     draws = NO_DRAWS if shuffler is None else shuffler.draws(engine.order.size)
     shuffles = shuffler is not None and draws == NO_DRAWS  # or epochs do it themselves
     looks = shuffles or validation is not None or plan.verbose or watch.listens
-    pace = Pace(1 if looks else plan.max_iter)
+    pace = Pace(1 if looks else plan.max_iter, engine.flops_of_epoch)
     _warn_beyond_the_plan(plan, progress)
     try:
         while logbook.n_epochs < plan.max_iter:

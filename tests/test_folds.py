@@ -216,24 +216,3 @@ def test_no_fit_goes_on_behind_an_interrupt(monkeypatch, heard_interrupts):
     for worker in workers:
         worker.join(10)
     assert not any(worker.is_alive() for worker in workers)
-
-
-def test_an_interrupted_refit_does_not_go_on_along_the_path(monkeypatch):
-    search = MLPClassifierCV(**QUICK, l1s=[0.0, 1e-5, 1e-4], cv=2, warm_path=True)
-    search.fit(IRIS_X, IRIS_Y)
-    search.best_index_, search.best_params_ = 2, {"l1": 1e-4}
-    original, epochs = skreg._engine.Engine.train_epochs, []
-
-    def train_epochs(self, rates, draws):
-        epochs.append(1)
-        if len(epochs) == QUICK["max_iter"] + 3:  # within the second strength
-            raise KeyboardInterrupt
-        return original(self, rates, draws)
-
-    monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
-    monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
-    with pytest.warns(UserWarning, match="interrupted by user"):
-        search._refit(search._plain_estimator(), (IRIS_X, IRIS_Y, None, None, None, None))
-    assert len(epochs) == QUICK["max_iter"] + 3
-    assert search.best_estimator_.l1 == 1e-4 and search.n_iter_ == 2
-    assert "_brake" not in vars(search.best_estimator_)

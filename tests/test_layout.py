@@ -41,7 +41,7 @@ LAYERS = [
     {"_grids", "_lbfgs_run", "_stochastic_run"},
     {"_fitted", "_search"},
     {"_base", "_chosen", "_folds"},
-    {"_halving", "_walk"},
+    {"_halving", "_refit", "_walk"},
     {"_classifier", "_regressor"},
     {"_cv", "_cv_docs", "_path"},
     {"_classifier_cv", "_regressor_cv", "_stability"},

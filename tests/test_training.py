@@ -404,15 +404,15 @@ def test_an_interrupt_keeps_the_epochs_that_are_over(classes, monkeypatch):
     with pytest.warns(UserWarning, match="interrupted"):
         network.fit(*classes)
     monkeypatch.setattr(epochs, "train_epochs", original)
-    assert rounds == [1, 9]  # the first epoch improved: nine idle ones would follow at least
-    assert network.n_iter_ == len(network.loss_curve_) == 10
-    expected = MLPClassifier((7,), random_state=0, max_iter=10).fit(*classes)
+    assert rounds == [9, 9]  # no patience is exhausted before nine idle epochs
+    assert network.n_iter_ == len(network.loss_curve_) == 18
+    expected = MLPClassifier((7,), random_state=0, max_iter=18).fit(*classes)
     assert same_weights(network, expected)
     assert network.t_ == expected.t_
     assert network.best_loss_ == min(network.loss_curve_) == min(expected.loss_curve_)
 
 
-@pytest.mark.parametrize("n_calls", [1, 4])
+@pytest.mark.parametrize("n_calls", [1, 4, 12])
 @pytest.mark.parametrize("booked", [False, True])
 def test_an_interrupt_between_two_lines_books_each_epoch_once(
     classes, monkeypatch, booked, n_calls
@@ -434,7 +434,7 @@ def test_an_interrupt_between_two_lines_books_each_epoch_once(
     with pytest.warns(UserWarning, match="interrupted"):
         network.fit(*classes)
     monkeypatch.setattr(History, "append", original)
-    n_epochs = 1 if n_calls == 1 else 10  # a round of one, then one of nine
+    n_epochs = 18 if n_calls == 12 else 9  # in rounds of nine
     assert network.n_iter_ == len(network.loss_curve_) == n_epochs
     expected = MLPClassifier((7,), random_state=0, max_iter=n_epochs).fit(*classes)
     assert network.loss_curve_ == expected.loss_curve_

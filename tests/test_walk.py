@@ -14,6 +14,7 @@ import skreg._training
 from skreg import MLPClassifier, MLPRegressor, MLPRegressorCV, mlp_path, stability_selection
 from skreg._null_model import NullOnDemand
 from skreg._parallel import Brake
+from skreg._refit import Refit
 from skreg._walk import walk
 from tests.test_path import SMALL, curved
 
@@ -259,8 +260,9 @@ def test_moments_go_on_with_a_constant_rate_only(learning_rate):
     search.set_params(cv=[(np.arange(len(y)), np.arange(9))]).fit(X, y)
     assert search.cv_results_["split0_test_score"][1] == expected.score(X[:9], y[:9])
     search.best_index_, search.best_params_ = 1, {"l2": 2e-3}
-    search._refit(search._plain_estimator(), (X, y, None, None, None, None))
-    np.testing.assert_array_equal(search.coefs_[0], expected.coefs_[0])
+    refit = Refit(search._plain_estimator(), (X, y, None, None, None, None), None)
+    best, _ = refit.of(search._visited())
+    np.testing.assert_array_equal(best.coefs_[0], expected.coefs_[0])
 
 
 def test_an_unfinished_classifier_is_told_to_scale_x():

@@ -1,5 +1,6 @@
 """When zeros are skipped: which levels have any, and when the program for it is compiled."""
 
+import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -87,9 +88,9 @@ def test_disk_cache_is_asked_once_for_what_it_does_not_have(monkeypatch):
 
     monkeypatch.setattr(skip, "_cache", Empty())
     monkeypatch.setattr(plugs, "_missing", set())
-    kinds = ("no such types",)
-    assert [plugs._is_at_hand(skip, kinds) for _ in range(3)] == [False] * 3
-    assert asked == [kinds]
+    examples = np.empty(3, np.int8), 1.0  # no such arguments
+    assert [plugs.address_of(skip, *examples, compiles=False) for _ in range(3)] == [0] * 3
+    assert asked == [tuple(map(numba.typeof, examples))]
 
 
 def test_prediction_has_the_same_bits(monkeypatch):

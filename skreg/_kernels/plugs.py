@@ -7,15 +7,15 @@ five nanoseconds. All plugs return False where the team was aborted and True oth
 """
 
 import numba
-import numpy as np
 from numba.core import cgutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from skreg._jit import jit
+from skreg._kernels.reference import traits_of
 
-_addresses = {}  # by function and kinds of its arguments
-_missing = set()  # what was not in the disk cache when this process looked for it
+_addresses = {}  # by function and traits of its arguments
+_missing = set()  # those that the disk cache did not have when this process looked for them
 _plain = []  # plugs without the JIT; their address is their place in this list, from 1
 
 
@@ -28,10 +28,13 @@ def address_of(function, *examples, compiles=True):
         if function not in _plain:
             _plain.append(function)
         return 1 + _plain.index(function)
-    key = function, _kind_of(examples)
+    key = function, traits_of(examples)
     if key not in _addresses:
+        if not compiles and key in _missing:
+            return 0
         kinds = tuple(numba.typeof(example) for example in examples)
         if not compiles and not _is_at_hand(function, kinds):
+            _missing.add(key)
             return 0
         function.compile(kinds)
         program = function.overloads[kinds]
@@ -40,25 +43,12 @@ def address_of(function, *examples, compiles=True):
     return _addresses[key]
 
 
-def _kind_of(example):
-    """Return what Numba's type of an example follows from, in a tenth of the time."""
-    if isinstance(example, tuple):
-        return type(example), *map(_kind_of, example)
-    if isinstance(example, np.ndarray):
-        return example.dtype, example.ndim, example.flags.num
-    return type(example)
-
-
 def _is_at_hand(function, kinds):
     """Return whether ``function`` need not be compiled for arguments of these types."""
     if kinds in function.overloads:
         return True
-    if (function, kinds) not in _missing:
-        with global_compiler_lock:
-            if function._cache.load_overload(kinds, function.targetctx) is not None:
-                return True
-        _missing.add((function, kinds))
-    return False
+    with global_compiler_lock:
+        return function._cache.load_overload(kinds, function.targetctx) is not None
 
 
 @jit
