@@ -1,12 +1,14 @@
-"""Validation rows: a set of one's own or a part of the training rows, and its score."""
+"""Validation rows: a set of one's own or a part of the training rows, and its score.
+
+scikit-learn's metrics and splitters are imported where they are asked for: `import skreg`, and
+most fits, do without.
+"""
 
 import copy
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import train_test_split
 
 from skreg._architecture import views
 from skreg._job import Rows
@@ -35,6 +37,8 @@ def split_validation(estimator, rows, index, y, random_state):
         The rows to train on.
     validation : Validation
     """
+    from sklearn.model_selection import train_test_split
+
     _check_sizes(estimator.validation_fraction, index.size)
     labels = estimator._stratify(rows.target)
     if labels is not None:
@@ -92,7 +96,11 @@ def _take(y, index):
 
 def check_scoring_name(scoring):
     """Refuse the name of a scorer that does not exist."""
-    if isinstance(scoring, str) and scoring not in ("loss", *get_scorer_names()):
+    if not isinstance(scoring, str) or scoring == "loss":
+        return
+    from sklearn.metrics import get_scorer_names
+
+    if scoring not in get_scorer_names():
         raise ValueError(
             f"scoring={scoring!r} is not a valid scoring value. Use 'loss', a name of "
             "sklearn.metrics.get_scorer_names(), or a callable scorer(estimator, X, y)."
@@ -117,6 +125,8 @@ def score_function(estimator, validation, rows):
         return lambda engine, raw, loss: estimator._default_score(raw, target, weight)
     if estimator.scoring == "loss":
         return lambda engine, raw, loss: -loss
+    from sklearn.metrics import check_scoring
+
     scorer = check_scoring(estimator, scoring=estimator.scoring)
     X, keywords = all_columns(estimator, own.X[index]), {}
     if weight is not None and takes_weights(scorer):

@@ -212,11 +212,15 @@ def test_the_package_shows_its_public_names_only():
     assert all(hasattr(skreg, name) for name in skreg.__all__)
 
 
-def test_inspection_is_imported_when_it_is_asked_for():
+def test_what_a_fit_does_without_is_imported_when_it_is_asked_for():
     program = (
         "import sys, skreg\n"
-        "assert 'skreg.inspection' not in sys.modules\n"
+        "skreg.MLPClassifier((2,), max_iter=1).fit([[0.0], [1.0]], [0, 1])\n"
+        "later = 'skreg.inspection', 'skreg._cv', 'skreg._path', 'sklearn.model_selection'\n"
+        "assert not {*later} & {*sys.modules}, {*later} & {*sys.modules}\n"
+        "assert {*skreg.__all__, 'inspection', '__version__'} <= {*dir(skreg)}\n"
+        "assert skreg.MLPClassifierCV is skreg._classifier_cv.MLPClassifierCV\n"
         "assert skreg.inspection.LossCurveDisplay.__module__.startswith('skreg')\n"
         "assert not hasattr(skreg, 'no_such_name')\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
