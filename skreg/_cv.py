@@ -126,8 +126,8 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
         sweep = Sweep(data, ledger, watch, self.n_jobs)
         refit = Refit(network, (X, flat, sample_weight, *validation), self.n_jobs)
         if self.halving:
-            decided = refit.ahead if self.refit and refit.can_be_ahead() else None
-            sweep.halve(trials, self.max_iter, self.selection, decided)
+            fit_ahead = refit.fit_ahead if self.refit and refit.can_be_ahead() else None
+            sweep.halve(trials, self.max_iter, self.selection, fit_ahead)
         else:
             sweep.finish(trials)
         self._report(ledger, sweep.interrupted)
@@ -136,7 +136,7 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
             fitted["feature_names_in_"] = network.feature_names_in_
         self._keep(ledger, fitted)
         if self.refit:
-            self.best_estimator_, self.refit_time_ = refit.of(self._visited())
+            self.best_estimator_, self.refit_time_ = refit.of(self._visited(), sweep.interrupted)
             watch.done("refit")
             watch.show(lambda: vars(self))
         watch.close()

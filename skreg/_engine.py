@@ -8,7 +8,7 @@ import numpy as np
 
 from skreg._architecture import n_parameters, pack_parameters, unpack_parameters
 from skreg._compilation import note_when_slow
-from skreg._entries import work_per_row
+from skreg._entries import flops_of_batch
 from skreg._job import Task, build_job
 from skreg._kernels import epoch, epochs
 from skreg._kernels import job as slots
@@ -55,8 +55,10 @@ class Engine:
 
     @property
     def flops_of_epoch(self):
-        """How many floating-point operations the products of an epoch are, roughly."""
-        return 6.0 * self.order.size * work_per_row(self.task.train.X, self.network.units)
+        """How many floating-point operations an epoch is, roughly."""
+        size = max(self.task.batch_size, 1)
+        n_batches = -(-self.order.size // size)
+        return n_batches * flops_of_batch(self.task.train.X, self.network.units, size)
 
     @property
     def order(self):

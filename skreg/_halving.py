@@ -95,12 +95,13 @@ class Sweep:
             Called after the tasks, while the last of them are still going on; returns what
             ``function`` does.
         """
-        tasks = [(function, *task, *self._data) for task in tasks]
+        tasks, n_left = [(function, *task, *self._data) for task in tasks], len(tasks)
         tasks += [] if beside is None else [(beside,)]
         results = run_all(_call, tasks, self._n_jobs, self._brake)
         try:
             for outcomes, interrupted, *rest in results:
                 book(outcomes, *rest)
+                n_left -= not interrupted
                 stops = [self._watch.done("candidate on a fold") for _ in outcomes]
                 self._asked |= any(stops)
                 stopped = self._asked and not np.isnan(self.ledger.mean).all()
@@ -109,7 +110,7 @@ class Sweep:
                 if stopped or (interrupted and not self._brake.pulled):
                     break
         except KeyboardInterrupt:
-            self.interrupted = True
+            self.interrupted |= beside is None or n_left > 0
         finally:  # an error's traceback would keep the generator alive, and the fits going
             results.close()
 
@@ -122,7 +123,7 @@ class Sweep:
 
         self.run(run_trial, [(trial,) for trial in trials], book)
 
-    def halve(self, trials, max_iter, selection, decided=None):
+    def halve(self, trials, max_iter, selection, fit_ahead=None):
         """Train trials of one candidate each in rounds; drop the worst after each.
 
         What ``selection`` would choose after a round enters the next one, whatever its rank.
@@ -133,9 +134,9 @@ class Sweep:
         max_iter : int
             Epochs of the last round.
         selection : {"best", "one_se"}
-        decided : callable, optional
-            Called with the parameters of the only candidate that enters the last round, if it is
-            the only one, and the brake; beside that round where threads share it.
+        fit_ahead : callable, optional
+            Called with the brake and the parameters of a candidate that enters the last round
+            alone, beside that round, where threads share it.
         """
         ledger, paused = self.ledger, {}
         alive, rounds = range(len(ledger.candidates)), rungs(len(ledger.candidates), max_iter)
@@ -146,8 +147,10 @@ class Sweep:
             going = [trial for trial in entered if not number or key_of(trial) in paused]
             tasks = [(trial, paused.pop(key_of(trial), None), rung.last) for trial in going]
             beside = None
-            if decided and rung is rounds[-1] and len(alive) == 1 and shares_threads(self._n_jobs):
-                beside = partial(_ahead, decided, ledger.candidates[alive[0]], self._brake)
+            is_decided = rung is rounds[-1] and len(alive) == 1
+            if fit_ahead and is_decided and shares_threads(self._n_jobs):
+                chosen = ledger.candidates[alive[0]]
+                beside = partial(_beside, fit_ahead, chosen, self._brake)
             self._round(tasks, paused, number, beside)
             if self.interrupted:
                 return
@@ -179,9 +182,9 @@ def _call(function, *arguments):
     return function(*arguments)
 
 
-def _ahead(decided, params, brake):
+def _beside(fit_ahead, params, brake):
     """Return what a leg of no candidate returns."""
-    decided(params, brake)
+    fit_ahead(params, brake)
     return [], False, None
 
 

@@ -83,7 +83,7 @@ def run_all(function, tasks, n_jobs, brake=None):
     """
     brake = brake or Brake()
     backend, n_threads = _backend_of(n_jobs)
-    if shares_threads(n_jobs):
+    if isinstance(backend, ThreadingBackend) and n_threads > 1:
         nested = backend.get_nested_backend()
         yield from _run_in_threads(function, tasks, n_threads, nested, brake)
         return

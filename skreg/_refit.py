@@ -8,6 +8,7 @@ from sklearn.base import clone
 from skreg._parallel import Brake
 from skreg._parameters import spread
 from skreg._runs import begin_schedule_anew
+from skreg._warnings import warn
 
 
 class Refit:
@@ -26,37 +27,39 @@ class Refit:
 
     def __init__(self, network, rows, n_jobs):
         self._network, self._rows, self._n_jobs = network, rows, n_jobs
-        self._ahead = None  # parameters, their network, and the seconds that it took
+        self._made = None  # parameters, their network, the seconds that it took; if it is whole
 
     def can_be_ahead(self):
         """Return whether the fit may go on beside others; it may not if it prints."""
         return not self._network.verbose
 
-    def ahead(self, params, brake):
+    def fit_ahead(self, params, brake):
         """Fit on one thread, for the case that these parameters are chosen.
 
-        It is for nothing if the fit fails or the brake is pulled: `of` does it again then, where
-        errors and interrupts are heard. The bits do not depend on the number of threads.
+        It is for nothing if the fit fails, or if the search is ended: `of` does it again then,
+        where errors and interrupts are heard. The bits do not depend on the number of threads.
         """
         try:
             fitted = self._fit([params], self._network.n_jobs, brake)
         except Exception:  # it comes again if these parameters are chosen
             return
-        if not brake.pulled:
-            self._ahead = params, *fitted
+        self._made = params, *fitted, not brake.pulled
 
-    def of(self, visited):
+    def of(self, visited, interrupted=False):
         """Return the network fitted with the last of some parameters, and the seconds that it took.
 
         Parameters
         ----------
         visited : list of dict
             Strengths of a path, each beginning with the network of the one before.
+        interrupted : bool
+            Whether the user has ended the search, and not only this fit beside its end.
         """
-        if self._ahead is not None and visited == [self._ahead[0]]:
-            _, best, seconds = self._ahead
-        else:
+        params, best, seconds, is_whole = self._made or (None, None, 0.0, False)
+        if visited != [params] or (interrupted and not is_whole):
             best, seconds = self._fit(visited, self._n_jobs, Brake())
+        elif not is_whole:
+            warn("Training interrupted by user.")
         return best.set_params(n_jobs=self._n_jobs), seconds
 
     def _fit(self, visited, n_jobs, brake):

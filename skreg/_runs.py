@@ -5,12 +5,11 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
-from skreg._architecture import flat_parameters, n_parameters, views
+from skreg._architecture import flat_parameters, views
 from skreg._callbacks import SILENCE
 from skreg._engine import Engine
-from skreg._entries import work_per_row
+from skreg._entries import flops_of_batch
 from skreg._history import History
 from skreg._job import NO_ROWS, Rows
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
@@ -22,10 +21,6 @@ DIVERGED = (
     "need to be preprocessed. Scale the features (StandardScaler) or lower learning_rate_init={}; "
     "strengths of regularization that are very large have this effect as well."
 )
-# Floating-point operations that take as long as the update of a weight, which waits for memory.
-# Where it is nearly all there is to do (1,000 x 100 weights, rows of 10 entries), two threads
-# gain 10 %.
-FLOPS_OF_UPDATE = 12.0
 
 
 def digest(flat):
@@ -141,10 +136,7 @@ class Run:
 
     def threads(self, n_rows, n_updates=0):
         """Return the threads for gradients of ``n_rows`` rows and updates of all weights."""
-        units = self.network.units
-        flops = 6.0 * n_rows * work_per_row(self.rows.X, units)
-        if sp.issparse(self.rows.X):  # rows meet few of the weights that are updated
-            flops += FLOPS_OF_UPDATE * n_updates * n_parameters(units)
+        flops = flops_of_batch(self.rows.X, self.network.units, n_rows, n_updates)
         return Threads(self.estimator.n_jobs, flops, self.rows.X.dtype)
 
     def validator(self, engine):

@@ -14,7 +14,9 @@ from skreg._schedules import PLANNED, SMALLEST_ADAPTIVE_RATE, Schedule, learning
 from skreg._warnings import warn
 
 LONGEST = 0.02  # seconds of epochs in a row
-GUESSED_SPEED = 2e10  # floating-point operations per second, before an epoch has been timed
+# Before an epoch has been timed: floating-point operations per second, and epochs at most, since
+# small batches take longer than their operations do.
+GUESSED_SPEED, MOST_UNTIMED = 2e10, 8
 
 
 class RunPlan(NamedTuple):
@@ -80,7 +82,8 @@ class Pace:
     """
 
     def __init__(self, most, flops):
-        self._most, self._n, self._seconds = most, 1, flops / GUESSED_SPEED  # of one epoch
+        self._most, self._n = most, 1
+        self._seconds = max(flops / GUESSED_SPEED, LONGEST / MOST_UNTIMED)  # of one epoch
 
     def n_epochs(self, left):
         """Return how many epochs to run next, of those that are left."""

@@ -1,6 +1,9 @@
 """The network that a search hands out: when it is fitted, and what it is then."""
 
+import _thread
 import threading
+import time
+import warnings
 
 import joblib
 import numpy as np
@@ -11,6 +14,7 @@ from sklearn.model_selection import KFold
 import skreg._engine
 import skreg._training
 from skreg import MLPClassifier, MLPClassifierCV
+from skreg._halving import Sweep
 from skreg._parallel import Brake
 from skreg._refit import Refit
 from tests.searches import IRIS_X, IRIS_Y, QUICK
@@ -59,6 +63,11 @@ def test_it_comes_after_the_search(fits, given):
     assert fits == [("MainThread", given["n_jobs"], [search.best_params_])]
 
 
+def test_without_refit_nothing_is_fitted(fits):
+    halved(n_jobs=2, refit=False)
+    assert fits == []
+
+
 def test_it_comes_after_the_search_of_other_processes(fits):
     with joblib.parallel_config(backend="loky", n_jobs=2):
         search = halved()
@@ -85,17 +94,57 @@ def refit(n_jobs=None, **given):
 
 def test_an_error_is_raised_where_it_is_heard():
     failing = Refit(MLPClassifier(**QUICK), (IRIS_X, IRIS_Y[:9], *ALL_ROWS[2:]), None)
-    failing.ahead({"l1": 0.1}, Brake())
+    failing.fit_ahead({"l1": 0.1}, Brake())
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         failing.of([{"l1": 0.1}])
 
 
-def test_what_the_brake_has_ended_is_done_again():
+def test_what_the_brake_has_ended_is_done_again_after_an_interrupted_search(monkeypatch):
+    monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
     brake, fit = Brake(), refit()
     brake.pulled = True
-    fit.ahead({"l1": 0.1}, brake)
-    best, _ = fit.of([{"l1": 0.1}])
-    assert best.n_iter_ == QUICK["max_iter"]
+    fit.fit_ahead({"l1": 0.1}, brake)
+    assert fit.of([{"l1": 0.1}], interrupted=True)[0].n_iter_ == QUICK["max_iter"]
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        assert fit.of([{"l1": 0.1}], interrupted=False)[0].n_iter_ == 1
+
+
+def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(monkeypatch):
+    original, epochs = skreg._engine.Engine.train_epochs, []
+
+    def train_epochs(self, rates, draws):
+        if self.order.size == len(IRIS_X):  # all rows
+            epochs.append(1)
+            if len(epochs) == 2:
+                time.sleep(0.5)  # while the round ends
+                _thread.interrupt_main()
+                time.sleep(0.1)
+        return original(self, rates, draws)
+
+    monkeypatch.setattr(skreg._training, "LONGEST", 0)
+    monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search = halved(n_jobs=2)
+    said = {str(one.message) for one in caught}
+    assert "Training interrupted by user." in said
+    assert not any("Search interrupted" in message for message in said)
+    assert search.cv_results_["n_epochs"].max() == 18
+    assert search.best_estimator_.n_iter_ == len(epochs) == 2
+    assert search.best_estimator_.n_jobs == 2
+
+
+def test_it_ends_with_the_search(monkeypatch):
+    original, brakes = Sweep.halve, []
+
+    def halve(self, *given):
+        brakes.append(self._brake)
+        original(self, *given)
+
+    monkeypatch.setattr(Sweep, "halve", halve)
+    monkeypatch.setattr(Refit, "fit_ahead", lambda self, params, brake: brakes.append(brake))
+    halved(n_jobs=2)
+    assert len(brakes) == 2 and brakes[0] is brakes[1]
 
 
 def test_an_interrupt_does_not_go_on_along_the_path(monkeypatch):

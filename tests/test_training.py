@@ -404,12 +404,23 @@ def test_an_interrupt_keeps_the_epochs_that_are_over(classes, monkeypatch):
     with pytest.warns(UserWarning, match="interrupted"):
         network.fit(*classes)
     monkeypatch.setattr(epochs, "train_epochs", original)
-    assert rounds == [9, 9]  # no patience is exhausted before nine idle epochs
-    assert network.n_iter_ == len(network.loss_curve_) == 18
-    expected = MLPClassifier((7,), random_state=0, max_iter=18).fit(*classes)
+    assert rounds == [8, 9]  # untimed ones; no patience is exhausted before nine idle epochs
+    assert network.n_iter_ == len(network.loss_curve_) == 17
+    expected = MLPClassifier((7,), random_state=0, max_iter=17).fit(*classes)
     assert same_weights(network, expected)
     assert network.t_ == expected.t_
     assert network.best_loss_ == min(network.loss_curve_) == min(expected.loss_curve_)
+
+
+@pytest.mark.parametrize(
+    "flops, expected", [(1.0, _training.MOST_UNTIMED), (1e8, 4), (3.9e8, 1), (1e12, 1)]
+)
+def test_epochs_that_nobody_has_timed_are_few(flops, expected):
+    pace = _training.Pace(1000, flops)
+    assert pace.n_epochs(1000) == expected
+    with pace:
+        pass
+    assert pace.n_epochs(1000) > 100  # what took no time
 
 
 @pytest.mark.parametrize("n_calls", [1, 4, 12])
@@ -434,7 +445,7 @@ def test_an_interrupt_between_two_lines_books_each_epoch_once(
     with pytest.warns(UserWarning, match="interrupted"):
         network.fit(*classes)
     monkeypatch.setattr(History, "append", original)
-    n_epochs = 18 if n_calls == 12 else 9  # in rounds of nine
+    n_epochs = 17 if n_calls == 12 else 8  # a round of eight, then one of nine
     assert network.n_iter_ == len(network.loss_curve_) == n_epochs
     expected = MLPClassifier((7,), random_state=0, max_iter=n_epochs).fit(*classes)
     assert network.loss_curve_ == expected.loss_curve_

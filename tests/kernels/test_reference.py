@@ -71,6 +71,18 @@ def _pass_on(record):
     return _call_with_inner(record.inner)
 
 
+def test_the_type_follows_from_the_fields_alone():
+    types = {
+        "first": numba.typeof(make_record()),
+        "same": numba.typeof(make_record(last=1, inner=Inner(0, 0.5))),
+        "dtype": numba.typeof(make_record(vector=np.arange(5))),
+        "ndim": numba.typeof(make_record(vector=np.zeros((5, 1), np.float32))),
+        "number": numba.typeof(make_record(last=1.0)),
+    }
+    assert types["first"] is types["same"]
+    assert len(set(types.values())) == 4
+
+
 def test_kernels_read_what_was_given():
     out = np.empty(9)
     last = _read(make_record(), out)
