@@ -109,19 +109,33 @@ def test_what_the_brake_has_ended_is_done_again_after_an_interrupted_search(monk
         assert fit.of([{"l1": 0.1}], interrupted=False)[0].n_iter_ == 1
 
 
+def wait_until(condition):
+    patience = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < patience
+        time.sleep(0.01)
+
+
 def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(monkeypatch):
-    original, epochs = skreg._engine.Engine.train_epochs, []
+    halve, original, sweeps, epochs = Sweep.halve, skreg._engine.Engine.train_epochs, [], []
 
     def train_epochs(self, rates, draws):
         if self.order.size == len(IRIS_X):  # all rows
             epochs.append(1)
             if len(epochs) == 2:
-                time.sleep(0.5)  # while the round ends
+                (sweep,) = sweeps
+                wait_until(lambda: (sweep.ledger.n_epochs == 18).all(axis=1).any())
+                time.sleep(0.1)  # the last outcome is booked, and the fit is waited for
                 _thread.interrupt_main()
-                time.sleep(0.1)
+                wait_until(lambda: sweep._brake.pulled)
         return original(self, rates, draws)
 
+    def halve_and_tell(self, *given):
+        sweeps.append(self)
+        halve(self, *given)
+
     monkeypatch.setattr(skreg._training, "LONGEST", 0)
+    monkeypatch.setattr(Sweep, "halve", halve_and_tell)
     monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
