@@ -245,17 +245,17 @@ def build_job(task, team):
         kind=np.empty(0, task.dtype),
         layout=layout,
         report=np.zeros(slots.N_REPORTS),
-        output_rule=OutputRule(network.loss, float(network.parameter), network.link, network.seed),
+        output_rule=OutputRule(network.loss, float(network.parameter), network.link),
         rule=_rule(task),
         train=train,
         valid=source,
+        seed=network.seed,
         batch_size=task.batch_size,
         chunk_size=n_rows,
         n_parts=n_parts,
         is_shared=int(task.n_threads > 1 and n_parts == 1 and task.batch_size > 1),
         lowest=lowest,
     )
-    job.report[slots.DRAW] = -1
     plug_in(table, task, penalties, (job, team))
     return job, table, sizes
 

@@ -26,7 +26,7 @@ from skreg._kernels.random import bits, halves, mix
 @jit
 def dropout_key(job, draw, level):
     """Return the key of a draw at a level."""
-    return mix(mix(np.uint64(job.output_rule.seed), draw), level)
+    return mix(mix(np.uint64(job.seed), draw), level)
 
 
 @jit

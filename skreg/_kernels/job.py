@@ -148,12 +148,11 @@ class Source(NamedTuple):
 
 
 class OutputRule(NamedTuple):
-    """What is made of outputs: the loss, its parameter, the link. And the seed of all noise."""
+    """What is made of outputs: the loss, its parameter, the link."""
 
     loss: int  # SOFT_LOG_LOSS: labels become rows of probabilities as they are gathered
     parameter: float
     link: int  # applied to the outputs of validation rows; the identity leaves them raw
-    seed: int
 
 
 class _Fields(NamedTuple):
@@ -165,6 +164,7 @@ class _Fields(NamedTuple):
     rule: Rule
     train: Source
     valid: Source
+    seed: int  # of all noise
     batch_size: int
     chunk_size: int  # rows at a time where no update follows
     n_parts: int  # of a batch, each with a gradient of its own; see `skreg._kernels.replicas`
