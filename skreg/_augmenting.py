@@ -187,6 +187,14 @@ def as_list(augmentation):
     return [augmentation] if isinstance(augmentation, Transform) else list(augmentation)
 
 
+def is_off(transform):
+    """Return whether an entry of that list is a transform that changes nothing; checks it."""
+    if not isinstance(transform, Transform):
+        return False
+    transform._validate_params()
+    return transform._is_off()
+
+
 class AugmentationMixin:
     """An estimator whose transform can be searched, as ``augmentation__scale``."""
 
@@ -211,14 +219,6 @@ class AugmentationMixin:
                 "set augmentation to a transform, or search augmentation itself among lists."
             )
         return super().set_params(**params)
-
-
-def is_off(transform):
-    """Return whether an entry of such a list is a transform that changes nothing, and checked."""
-    if not isinstance(transform, Transform):
-        return False
-    transform._validate_params()
-    return transform._is_off()
 
 
 def plan_augmentation(

@@ -1,7 +1,7 @@
 """Dropout: masks drawn from counters, so that they are those of the step, the level and the unit.
 
 A unit is dropped with the probability of its level, and what is kept is scaled by 1 / (1 - p)
-(Srivastava et al. 2014, the inverted form). The functions with that note are plugs.
+(Srivastava et al. 2014, the inverted form). `drop_inputs` and `drop_units` are plugs.
 """
 
 import numpy as np

@@ -157,7 +157,7 @@ def tile_sums(job, term, k, row):
 
 @jit
 def empty_sums(job, term, k, row):
-    """Return the same, zeroed."""
+    """Return the lane sums that `tile_sums` returns, zeroed."""
     sums = tile_sums(job, term, k, row)
     for j in range(sums.size):
         sums[j] = 0

@@ -124,15 +124,15 @@ def report_loss(job, loss, weight):
 
 
 @jit
-def report_penalties(job, total):
-    """Add each penalty, times the batch's weight, to the report."""
+def report_penalties(job, weight):
+    """Add each penalty, times the weight of the batch, to the report."""
     sums, groups = numbers(job, SUMS), doubles(job, GROUP_SUMS)
     n_tiles = job.layout[TILES_AT, job.layout.shape[1] - 1]
     for term in range(sums.size // (n_tiles * lanes_of(job))):
         value = add_lanes(sums, term * n_tiles, (term + 1) * n_tiles)
-        job.report[PENALTY_SUMS + term] += total * value
+        job.report[PENALTY_SUMS + term] += weight * value
     for g in range(groups.size):
-        job.report[PENALTY_SUMS + GROUP_TERM] += total * groups[g]
+        job.report[PENALTY_SUMS + GROUP_TERM] += weight * groups[g]
 
 
 @jit
