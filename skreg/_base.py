@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg._architecture import flat_parameters, initial_parameters, units_of, views, weights_dtype
 from skreg._augmenting import AugmentationMixin
-from skreg._callbacks import SILENCE, CallbackSupportMixin, Watch
+from skreg._callbacks import CallbackSupportMixin, Watch
 from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
 from skreg._fitted import FittedMixin
@@ -191,7 +191,7 @@ class BaseMLP(
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         return Watch(self, n_begun, self._brake, X=X, y=y, metadata=metadata)
 
-    def _run(self, start, watch=SILENCE):
+    def _run(self, start, watch):
         """Train on checked rows, keep what was learned, and return the run."""
         run, random_state = self._new_run(start)
         run.watch = watch

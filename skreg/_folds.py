@@ -283,7 +283,7 @@ def run_trial(trial, *data):
     return outcomes, False
 
 
-def fit(trial, params, data, earlier=None):
+def fit(trial, params, data, earlier):
     """Fit a candidate on its fold; return the fitted estimator and the run."""
     network, start = begin(trial, params, data, earlier)
     return network, network._run(start, Watch(None, 0, data.brake))

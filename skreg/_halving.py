@@ -123,7 +123,7 @@ class Sweep:
 
         self.run(run_trial, [(trial,) for trial in trials], book)
 
-    def halve(self, trials, max_iter, selection, fit_ahead=None):
+    def halve(self, trials, max_iter, selection, fit_ahead):
         """Train trials of one candidate each in rounds; drop the worst after each.
 
         What ``selection`` would choose after a round enters the next one, whatever its rank.
@@ -134,7 +134,7 @@ class Sweep:
         max_iter : int
             Epochs of the last round.
         selection : {"best", "one_se"}
-        fit_ahead : callable, optional
+        fit_ahead : callable or None
             Called with the brake and the parameters of a candidate that enters the last round
             alone, beside that round, where threads share it.
         """

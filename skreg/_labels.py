@@ -17,7 +17,7 @@ BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
 TIMES = "mM"  # NumPy's kinds of spans and of dates
 
 
-def check_labels(name, y, warns=True):
+def check_labels(name, y):
     """Return labels as an array (n_samples,), or (n_samples, n_labels) if multilabel.
 
     Parameters
@@ -25,14 +25,12 @@ def check_labels(name, y, warns=True):
     name : str
         What the user calls them: "y" or "y_val".
     y : array-like or sparse matrix
-        A single column is flattened.
-    warns : bool
-        Whether to warn where it is.
+        A single column is flattened, with a warning.
     """
     y = plain_labels(name, y)
     y = y.tocsr() if sp.issparse(y) else np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=warns)
+        y = column_or_1d(y, warn=True)
     if _is_plain_column(y) or are_objects(y):
         return y
     with named(name):
@@ -95,7 +93,7 @@ def plain_labels(name, y):
     return y
 
 
-def check_classes(classes, known=None):
+def check_classes(classes, known):
     """Return the sorted ``classes`` of `partial_fit`, which needs them once.
 
     The errors are in scikit-learn's words.

@@ -36,11 +36,11 @@ class Progress:
     Parameters
     ----------
     patience : Patience
-    watched : object, optional
+    watched : object
         What the patience is told of: what one call has seen is no measure for anything else.
     """
 
-    def __init__(self, patience, watched=None):
+    def __init__(self, patience, watched):
         self.patience, self.watched = patience, watched
         self.divisions = 0  # of the adaptive learning rate
         self.n_calls = 0  # of `partial_fit` in a row, which are one run to a planned schedule
