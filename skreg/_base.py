@@ -19,11 +19,16 @@ from skreg._docs import DocLinkMixin
 from skreg._fitted import FittedMixin
 from skreg._inputs import check_rows, check_validation
 from skreg._job import Network
-from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.links import LINK_CODES, LINK_IDENTITY
 from skreg._kernels.solvers import SOLVERS
 from skreg._lbfgs_run import LbfgsRun
-from skreg._parameters import activation_names, dropout_rates, fill_starting_values, hidden_units
+from skreg._parameters import (
+    activation_codes,
+    activation_names,
+    dropout_rates,
+    fill_starting_values,
+    hidden_units,
+)
 from skreg._penalties import clear_excluded
 from skreg._prediction import predict_outputs
 from skreg._random_state import random_state_of
@@ -283,12 +288,11 @@ class BaseMLP(
 
     def _network(self, units, seed):
         n_hidden = len(units) - 2
-        names = activation_names(self.activation, n_hidden)
         loss, parameter = self._loss()
         drop = dropout_rates("dropout", self.dropout, n_hidden)
         return Network(
             units=units,
-            activations=(*(ACTIVATIONS[name] for name in names), IDENTITY),
+            activations=activation_codes(self.activation, n_hidden),
             loss=loss,
             parameter=parameter,
             link=LINK_IDENTITY,
@@ -324,8 +328,7 @@ class BaseMLP(
         if not self._is_ready(X, dtype):
             X = self._check_prediction_rows(X)
         units = units_of(self.coefs_)
-        names = activation_names(self.activation, len(units) - 2)
-        codes = (*(ACTIVATIONS[name] for name in names), IDENTITY)
+        codes = activation_codes(self.activation, len(units) - 2)
         network = Network.plain(units, codes, LINK_CODES[link])
         return predict_outputs(network, (self.coefs_, self.intercepts_), X, self.n_jobs)
 

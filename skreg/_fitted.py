@@ -15,10 +15,9 @@ from skreg._engine import Engine
 from skreg._entries import work_per_row
 from skreg._inputs import as_rows, check_rows, read_columns
 from skreg._job import CHUNK_ROWS
-from skreg._kernels.activations import ACTIVATIONS
 from skreg._kernels.links import LINK_CODES
 from skreg._labels import BINARY
-from skreg._parameters import activation_names
+from skreg._parameters import activation_codes
 from skreg._penalties import Terms
 from skreg._regularization import network_penalties
 from skreg._runs import solver_state
@@ -275,9 +274,8 @@ class FittedMixin:
         True
         """
         check_is_fitted(self, "coefs_")
-        names = activation_names(self.activation, len(self.coefs_) - 1)
-        codes = [ACTIVATIONS[name] for name in names]
-        coefs, intercepts, columns = compress_network(self.coefs_, self.intercepts_, codes)
+        codes = activation_codes(self.activation, len(self.coefs_) - 1)
+        coefs, intercepts, columns = compress_network(self.coefs_, self.intercepts_, codes[:-1])
         other = clone(self)
         for name, value in self.__getstate__().items():
             if name not in vars(other) and name not in REPLACED:

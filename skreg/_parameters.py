@@ -5,7 +5,7 @@ import reprlib
 
 import numpy as np
 
-from skreg._kernels.activations import ACTIVATIONS
+from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 
 # What float32 can multiply, divide by and sum: the same limits for both precisions. A norm is a
 # sum of squares, which below 1e-38 are lost: of a vector of 1e-15, these are a hundred million.
@@ -41,6 +41,11 @@ def activation_names(activation, n_hidden):
             )
     _check_length("activation", activation, len(names), n_hidden, "hidden layer")
     return names
+
+
+def activation_codes(activation, n_hidden):
+    """Return the codes of the activations of all layers; outputs are raw."""
+    return (*(ACTIVATIONS[name] for name in activation_names(activation, n_hidden)), IDENTITY)
 
 
 def strengths(name, value, n_matrices):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from skreg._kernels.activations import GELU, IDENTITY, RELU
 from skreg._parameters import (
+    activation_codes,
     activation_names,
     column_groups,
     dropout_rates,
@@ -47,6 +49,7 @@ def test_activations():
     assert activation_names("tanh", 2) == ("tanh", "tanh")
     assert activation_names("tanh", 0) == ()
     assert activation_names(["relu", "gelu"], 2) == ("relu", "gelu")
+    assert activation_codes(["relu", "gelu"], 2) == (RELU, GELU, IDENTITY)
     with pytest.raises(ValueError, match="unknown function 'cube'; choose from identity, "):
         activation_names(("relu", "cube"), 2)
     for odd in (["relu"], None, 3):
