@@ -78,7 +78,7 @@ class StochasticRun(Run):
         batch_size = estimator._batch_size(self.index.size)
         with self.threads(batch_size, 1) as n_threads, self.engine(n_threads, batch_size) as engine:
             self._resume(engine, leg)
-            plan = self._plan(incremental)._replace(first=leg.n_epochs, max_iter=leg.last)
+            plan = self._plan(leg, incremental)
             shuffler = self._shuffler(leg.random_state) if estimator.shuffle else None
             validate = self.validator(engine)
             earlier = estimator.n_iter_ if incremental else 0
@@ -107,7 +107,7 @@ class StochasticRun(Run):
         is_private = isinstance(self.estimator.random_state, Integral)
         return Shuffler(random_state, is_shared=not is_private)
 
-    def _plan(self, incremental):
+    def _plan(self, leg, incremental):
         estimator = self.estimator
         return RunPlan(
             schedule=Schedule(
@@ -116,7 +116,8 @@ class StochasticRun(Run):
                 float(estimator.power_t),
                 estimator.max_iter,
             ),
-            max_iter=1 if incremental else estimator.max_iter,
+            first=leg.n_epochs,
+            last=leg.last,
             verbose=bool(estimator.verbose),
             early_stopping=self.stops_early,
             incremental=incremental,

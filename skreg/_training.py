@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg._callbacks import SILENCE
 from skreg._history import nonzeros
 from skreg._kernels.shuffle import NO_DRAWS
 from skreg._penalties import TERMS
@@ -23,11 +22,11 @@ class RunPlan(NamedTuple):
     """What a run of the stochastic loop is told."""
 
     schedule: Schedule
-    max_iter: int
+    first: int  # epochs that the run has behind it
+    last: int  # the epoch to end after
     verbose: bool
     early_stopping: bool
     incremental: bool
-    first: int = 0  # epochs that the run has behind it
 
 
 class Progress:
@@ -164,8 +163,8 @@ def _row(record):
     return {**row, **dict(zip(TERMS, terms, strict=True)), **nonzeros(counts)}
 
 
-def train(engine, plan, progress, history, shuffler=None, validation=None, watch=SILENCE):
-    """Run epochs until the patience or ``max_iter`` is exhausted.
+def train(engine, plan, progress, history, shuffler, validation, watch):
+    """Run epochs until the patience is exhausted, or ``plan.last`` reached.
 
     Parameters
     ----------
@@ -176,9 +175,9 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
         Changed in place.
     history : History
         Extended by one row per epoch.
-    shuffler : Shuffler, optional
+    shuffler : Shuffler or None
         None keeps the rows in their order.
-    validation : callable, optional
+    validation : callable or None
         Called after each epoch; returns validation loss and score.
     watch : Watch
         Told of each epoch; may ask to stop.
@@ -193,14 +192,14 @@ def train(engine, plan, progress, history, shuffler=None, validation=None, watch
     draws = NO_DRAWS if shuffler is None else shuffler.draws(engine.order.size)
     shuffles = shuffler is not None and draws == NO_DRAWS  # or epochs do it themselves
     looks = shuffles or validation is not None or plan.verbose or watch.listens
-    pace = Pace(1 if looks else plan.max_iter, engine.flops_of_epoch)
+    pace = Pace(1 if looks else plan.last, engine.flops_of_epoch)
     _warn_beyond_the_plan(plan, progress)
     try:
-        while logbook.n_epochs < plan.max_iter:
+        while logbook.n_epochs < plan.last:
             if shuffles:
                 shuffler.shuffle(engine.order)  # what the last epoch left
             watch.begin("epoch")
-            left = plan.max_iter - logbook.n_epochs
+            left = plan.last - logbook.n_epochs
             n = pace.n_epochs(min(left, _epochs_until_stop(plan, progress)))
             epoch = progress.n_calls if plan.incremental else logbook.n_epochs
             with pace:
@@ -239,7 +238,7 @@ def _is_planned(plan):
 
 def _epochs_until_stop(plan, progress):
     """Return how many epochs pass at least before the patience can be exhausted."""
-    return plan.max_iter if _is_planned(plan) else progress.patience.least_left
+    return plan.last if _is_planned(plan) else progress.patience.least_left
 
 
 def _rates(engine, plan, progress, first, n):
