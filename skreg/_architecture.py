@@ -205,7 +205,11 @@ def views(flat, units):
 
 def pack_parameters(layout, flat, packed):
     """Write the parameters of ``flat`` into the packed vector; padding is left as it is."""
-    coefs, intercepts = views(flat, layout[job.UNITS].tolist())
+    pack_arrays(layout, *views(flat, layout[job.UNITS].tolist()), packed)
+
+
+def pack_arrays(layout, coefs, intercepts, packed):
+    """Do as `pack_parameters` with one array per layer."""
     for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
         pack(coef, packed, layout[job.WEIGHTS_AT, k], layout[job.PADDED_FAN_IN, k])
         packed[layout[job.BIASES_AT, k] :][: intercept.size] = intercept

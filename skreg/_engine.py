@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skreg._architecture import n_parameters, pack_parameters, unpack_parameters
+from skreg._architecture import n_parameters, pack_arrays, pack_parameters, unpack_parameters
 from skreg._compilation import note_when_slow
 from skreg._entries import flops_of_batch
 from skreg._job import Task, build_job
@@ -14,7 +14,6 @@ from skreg._kernels import epoch, epochs
 from skreg._kernels import job as slots
 from skreg._kernels.epochs import Records
 from skreg._kernels.job import DRAW, LOSS_SUM, N_REPORTS, PENALTY_SUMS, STEPS, WEIGHT_SUM
-from skreg._kernels.matmul import pack
 from skreg._kernels.plugs import address_of
 from skreg._kernels.shuffle import NO_DRAWS
 from skreg._kernels.structure import prox_all
@@ -177,11 +176,8 @@ class Engine:
     def load_arrays(self, coefs, intercepts):
         """Take parameters given as one array per layer, transposed copies included."""
         self._touch()
-        layout = self.job.layout
-        for k, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
-            coef = np.ascontiguousarray(coef, dtype=self.dtype)
-            pack(coef, self.weights, layout[slots.WEIGHTS_AT, k], layout[slots.PADDED_FAN_IN, k])
-            self.weights[layout[slots.BIASES_AT, k] :][: intercept.size] = intercept
+        coefs = (np.ascontiguousarray(coef, dtype=self.dtype) for coef in coefs)
+        pack_arrays(self.job.layout, coefs, intercepts, self.weights)
         self.transpose_weights()
 
     def release(self):
