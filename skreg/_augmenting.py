@@ -54,15 +54,13 @@ class Transform(DocLinkMixin, BaseEstimator):
         """
         names = getattr(X, "columns", None)
         X = check_array(X, dtype=[np.float64, np.float32], input_name="X", estimator=self)
-        if y is None:
-            return self._transformed(X, np.empty((X.shape[0], 0)), names, random_state)[0]
         check_consistent_length(X, y)
-        target = None if self._is_off() else self._blended_target(y)
-        if target is None:
-            no_target = np.empty((X.shape[0], 0))
-            return self._transformed(X, no_target, names, random_state)[0], y
-        X, flat = self._transformed(X, target.reshape(X.shape[0], -1), names, random_state)
-        return X, flat.reshape(target.shape)
+        target = None if y is None or self._is_off() else self._blended_target(y)
+        if target is not None:
+            X, flat = self._transformed(X, target.reshape(X.shape[0], -1), names, random_state)
+            return X, flat.reshape(target.shape)
+        X, _ = self._transformed(X, np.empty((X.shape[0], 0)), names, random_state)
+        return X if y is None else (X, y)
 
     def _transformed(self, X, target, names, random_state):
         """Return copies of validated rows and targets, as a fit would change them."""
