@@ -198,10 +198,11 @@ def survivors(ledger, alive, n_kept, selection):
 
     They are the ``n_kept`` best and the one that would be chosen now.
     """
-    scored = [number for number in alive if not np.isnan(ledger.mean[number])]
+    means = ledger.mean
+    scored = [number for number in alive if not np.isnan(means[number])]
     if not scored:
         return []
-    best = sorted(scored, key=lambda number: -ledger.mean[number])[:n_kept]
+    best = sorted(scored, key=lambda number: -means[number])[:n_kept]
     return sorted({*best, choose_among(ledger, scored, selection)})
 
 
