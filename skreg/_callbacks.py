@@ -37,18 +37,18 @@ class Watch:
 
     def show(self, snapshot):
         """Take a function that returns the fitted attributes as if the fit ended now."""
-        if self._root is not None:  # else nobody would ask, and it would keep a whole fit alive
+        if self.listens:  # else nobody would ask, and it would keep a whole fit alive
             self._snapshot = snapshot
 
     def begin(self, name):
         """Announce that a leaf task begins."""
-        if self._root is not None:
+        if self.listens:
             self._leaf = self._root.subcontext(task_name=name)
             self._leaf.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def end(self):
         """Announce its end; return whether a callback wants to stop, or the brake was pulled."""
-        asks = self._root is not None and self._announce_end(self._leaf)
+        asks = self.listens and self._announce_end(self._leaf)
         self._braked = self._brake is not None and self._brake.pulled
         return asks or self._braked
 
@@ -71,7 +71,7 @@ class Watch:
 
     def close(self):
         """Announce the end of the fit."""
-        if self._root is not None:
+        if self.listens:
             self._announce_end(self._root)
 
     def _announce_end(self, context):
