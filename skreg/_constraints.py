@@ -4,11 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from skreg._augmenting import Transform
 from skreg._kernels.activations import ACTIVATIONS
 from skreg._kernels.solvers import SOLVERS
 from skreg._schedules import SCHEDULES
 from skreg._sklearn import Interval, Options, StrOptions
-from skreg.augmentation import Transform
 
 
 class AnyTransform(Options):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import CACHE_LINE, aligned_zeros, make_layout, round_up
+from skreg._architecture import aligned_zeros, make_layout, round_up
 from skreg._entries import canonical, put_entries
 from skreg._kernels import job as slots
 from skreg._kernels.job import Job, OutputRule, Source
@@ -14,7 +14,7 @@ from skreg._kernels.losses import SOFT_LOG_LOSS, SQUARED_ERROR
 from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.parts import SIDES
 from skreg._kernels.plugs import address_of
-from skreg._kernels.simd import lanes
+from skreg._kernels.simd import CACHE_LINE, lanes
 from skreg._kernels.skipping import WORD
 from skreg._kernels.solvers import ADAM, SGD, Rule
 from skreg._penalties import Penalties, make_penalties

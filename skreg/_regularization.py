@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skreg._augmenting import as_list, is_off, plan_augmentation
 from skreg._kernels.solvers import ADAM, SOLVERS, Rule
 from skreg._parameters import (
     column_groups,
@@ -13,7 +14,6 @@ from skreg._parameters import (
     strengths,
 )
 from skreg._penalties import TERMS, make_penalties
-from skreg.augmentation import as_list, is_off, plan_augmentation
 
 NEEDS_BATCHES = (
     "dropout",

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
+from skreg._augmenting import as_list
 from skreg._grids import strength_grid
 from skreg._inputs import as_rows, compute_dtypes, one_column
 from skreg._null_model import NullOnDemand
@@ -17,7 +18,6 @@ from skreg._random_state import LARGEST_SEED
 from skreg._regularization import refuse_solver
 from skreg._walk import walk
 from skreg._warnings import warn
-from skreg.augmentation import as_list
 
 
 class StabilitySelection(NamedTuple):
