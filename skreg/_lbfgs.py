@@ -86,8 +86,8 @@ class LbfgsOptions(NamedTuple):
 
 
 # What scikit-learn's networks can be.
-LOSSES_OF_PEER = {SQUARED_ERROR, POISSON, BINARY_LOG_LOSS, LOG_LOSS}
-ACTIVATIONS_OF_PEER = {IDENTITY, LOGISTIC, TANH, RELU}
+SKLEARN_LOSSES = {SQUARED_ERROR, POISSON, BINARY_LOG_LOSS, LOG_LOSS}
+SKLEARN_ACTIVATIONS = {IDENTITY, LOGISTIC, TANH, RELU}
 
 # SciPy's default, with which scikit-learn's networks stop whatever their tol. What scikit-learn
 # does not have may be wanted to more digits: at a tol below its default, this is as much smaller.
@@ -101,14 +101,14 @@ RELATIVE_REDUCTION_L1 = 64 * np.finfo(np.float64).eps
 # strengths of .01 are off by .003 (l2) and .02 (l1), and with .001 there are three zeros too few.
 # Two to four times as many iterations bring them to 1e-5 of that minimum. Where l2 is weak J is
 # flat: if it is c and the slope s, weights may be off by s / c.
-SLOPE_OF_PEERS, ERROR_OF_PEERS = 1e-9, 1e-6
+LINEAR_SLOPE, LINEAR_ERROR = 1e-9, 1e-6
 LEAST_SLOPE = 1e-11  # below, rounding decides
 WITH_KINKS = (ABSOLUTE_ERROR, QUANTILE)  # losses whose slope at a minimum may be any
 
 # Gradients that L-BFGS remembers. On breast_cancer as a regression with l2=1e-4, whose J bends 1e5
 # times more along one direction than along another, 200 iterations end .16 off the minimum with 10
 # of them; with 100 there are 150 iterations, to 1e-7.
-USUAL_MEMORY, MEMORY_OF_PEERS = 10, 100
+USUAL_MEMORY, LINEAR_MEMORY = 10, 100
 MOST_REMEMBERED = 2_000_000  # numbers
 
 LINE_SEARCH_FAILED = 2
@@ -121,17 +121,17 @@ def relative_reduction(objective, split, tol):
     wanted = RELATIVE_REDUCTION * min(1.0, tol / USUAL_TOL)
     if split.split.size:
         return min(wanted, RELATIVE_REDUCTION_L1)
-    return RELATIVE_REDUCTION if is_of_peer(objective) else wanted
+    return RELATIVE_REDUCTION if iterates_as_sklearn(objective) else wanted
 
 
-def is_of_peer(objective):
+def iterates_as_sklearn(objective):
     """Return whether iterations are scikit-learn's, and should end as these do.
 
     They are not those of a linear model under a penalty (see `coordinates_of`).
     """
     penalties, network = objective.penalties, objective.engine.network
-    is_known = network.loss in LOSSES_OF_PEER and network.smoothing == 0
-    is_known = is_known and set(network.activations) <= ACTIVATIONS_OF_PEER
+    is_known = network.loss in SKLEARN_LOSSES and network.smoothing == 0
+    is_known = is_known and set(network.activations) <= SKLEARN_ACTIVATIONS
     is_plain = penalties.factors is None and not penalties.l2_anchor.any()
     is_plain = is_plain and not penalties.frozen.any()
     return is_known and is_plain and not is_penalized_linear(objective)
@@ -156,7 +156,7 @@ def memory_of(coordinates, n_variables):
     """Return how many gradients to remember: SciPy's usual number, or more of a linear model."""
     if isinstance(coordinates, Plain):
         return USUAL_MEMORY
-    return int(np.clip(MOST_REMEMBERED // n_variables, USUAL_MEMORY, MEMORY_OF_PEERS))
+    return int(np.clip(MOST_REMEMBERED // n_variables, USUAL_MEMORY, LINEAR_MEMORY))
 
 
 def slope_beyond(objective, bends, tol):
@@ -169,7 +169,7 @@ def slope_beyond(objective, bends, tol):
     if not is_penalized_linear(objective) or network.loss in WITH_KINKS or tol > USUAL_TOL:
         return tol
     least = bends[bends > 0].min(initial=np.inf)
-    return min(tol, SLOPE_OF_PEERS, max(ERROR_OF_PEERS * least, LEAST_SLOPE))
+    return min(tol, LINEAR_SLOPE, max(LINEAR_ERROR * least, LEAST_SLOPE))
 
 
 def minimize_lbfgs(objective, flat, options, after_iteration):
@@ -229,7 +229,7 @@ def minimize_lbfgs(objective, flat, options, after_iteration):
     result.slope = split.slope(result.x, result.jac)
     x, overlap = split.join(result.x), split.overlap(result.x)
     result.x, result.value = coordinates.flat(x), (result.fun - overlap) * coordinates.unit
-    is_rounded = objective.engine.dtype == np.float32 or result.slope <= SLOPE_OF_PEERS
+    is_rounded = objective.engine.dtype == np.float32 or result.slope <= LINEAR_SLOPE
     if result.status == LINE_SEARCH_FAILED and is_rounded:
         result.status = 0  # rounding hides any further decrease: this is the minimum
     return result
