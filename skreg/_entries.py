@@ -52,14 +52,14 @@ def most_entries(X, index, n_rows):
     return int(np.partition(counts, -n_rows)[-n_rows:].sum())
 
 
-def put_entries(table, sources, n_rows, for_training):
+def put_entries(table, sets, n_rows, for_training):
     """Make room for the entries of the fullest batch of sparse rows.
 
-    ``sources`` are X and the index of the rows to learn from, and of those to validate on. What is
+    ``sets`` are X and the index of the rows to learn from, and of those to validate on. What is
     learned from is sorted by column, too.
     """
-    (X, _), _ = sources
-    n_train, n_valid = (most_entries(X, index, n_rows) for X, index in sources)
+    (X, _), _ = sets
+    n_train, n_valid = (most_entries(X, index, n_rows) for X, index in sets)
     table.new(slots.SPARSE, max(n_train, n_valid))
     table.new(slots.COLUMNS, max(n_train, n_valid))
     if for_training and sp.issparse(X):

@@ -227,7 +227,7 @@ def build_job(task, team):
         _is_sparse(task.train, valid), lowest == 0,
     )  # fmt: skip
     layout[slots.FROZEN, :-1] = penalties.frozen
-    train, source = _new_sources(table, task)
+    train_source, valid_source = _new_sources(table, task)
     table.put(slots.ORDER, order)
     table.put(slots.VALID_ROWS, valid_rows)
     table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
@@ -235,7 +235,7 @@ def build_job(task, team):
     _put_dropout(table, network, layout)
     _put_parameters(table, task, sizes)
     n_parts = _put_parts(table, task, sizes)
-    n_targets = max(train.n_targets, source.n_targets)
+    n_targets = max(train_source.n_targets, valid_source.n_targets)
     n_targets = network.units[-1] if network.loss == SOFT_LOG_LOSS else n_targets
     _put_batch(table, sizes, n_targets)
     _put_penalties(table, task, penalties, layout, sizes)
@@ -247,8 +247,8 @@ def build_job(task, team):
         report=np.zeros(slots.N_REPORTS),
         output_rule=OutputRule(network.loss, float(network.parameter), network.link),
         rule=_rule(task),
-        train=train,
-        valid=source,
+        train=train_source,
+        valid=valid_source,
         seed=network.seed,
         batch_size=task.batch_size,
         chunk_size=n_rows,
@@ -280,8 +280,8 @@ def _new_sources(table, task):
     return train._replace(smoothing=smoothing), valid._replace(smoothing=of_valid)
 
 
-def _is_sparse(*sources):
-    return all(sp.issparse(rows.X) or rows is NO_ROWS for rows in sources)
+def _is_sparse(*sets):
+    return all(sp.issparse(rows.X) or rows is NO_ROWS for rows in sets)
 
 
 def _put_dropout(table, network, layout):

@@ -51,5 +51,5 @@ def _plug_in_sparse(table, job, index):
     table.plug(slots.PRODUCT_PLUG, sparse.sparse_product, job, panels, panels, n, n, n)
     table.plug(slots.GRADIENT_PLUG, sparse.sparse_gradient, job, panels, (n, n), (n, n), n)
     if job.layout[slots.THRESHOLD, 0]:
-        draw = np.uint64(n), np.uint32(n), table.dtype.type(n)  # key, threshold, factor
-        table.plug(slots.DROP_ENTRIES_PLUG, sparse.drop_sparse_inputs, job, *draw, n, n)
+        dropout = np.uint64(n), np.uint32(n), table.dtype.type(n)  # key, threshold, factor
+        table.plug(slots.DROP_ENTRIES_PLUG, sparse.drop_sparse_inputs, job, *dropout, n, n)
