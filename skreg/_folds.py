@@ -16,14 +16,14 @@ from skreg._architecture import scattered
 from skreg._callbacks import Watch
 from skreg._inputs import check_validation, encode_rows
 from skreg._job import Rows
-from skreg._parallel import LONGEST_WAIT, shares_memory
+from skreg._parallel import LONGEST_WAIT, Brake, shares_memory
 from skreg._parameters import spread
 from skreg._regularization import refuse_combinations
 from skreg._runs import Start, begin_schedule_anew
 from skreg._scores import as_number
 from skreg._search import Outcome, describe
 from skreg._sklearn import safe_indexing
-from skreg._validation import check_scoring_name
+from skreg._validation import Validation, check_scoring_name
 
 
 class Data(NamedTuple):
@@ -36,7 +36,7 @@ class Data(NamedTuple):
     shown: object = None  # X as the user gave it, for scorers of the user's own
     shown_y: object = None  # and y
     target: np.ndarray | None = None  # y encoded, for the folds in which it is encoded alike
-    brake: object = None  # a `Brake` for all fits
+    brake: Brake | None = None  # of all fits
 
 
 class Prepared(NamedTuple):
@@ -46,7 +46,7 @@ class Prepared(NamedTuple):
     target: np.ndarray  # (n_samples, n_targets); only those of the fold's rows matter
     weight: np.ndarray | None
     index: np.ndarray  # rows to train on
-    own: object  # a validation set of the user's own, or None
+    own: Validation | None  # of the user's own
 
 
 class Fold:

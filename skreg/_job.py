@@ -58,8 +58,8 @@ class Rows(NamedTuple):
     """Validated rows: X (n, features), target (n, n_targets) or None, weight (n,) or None."""
 
     X: object
-    target: object = None
-    weight: object = None
+    target: np.ndarray | None = None
+    weight: np.ndarray | None = None
 
 
 NO_ROWS = Rows(np.empty((0, 1)))

@@ -14,7 +14,7 @@ from skreg._history import History
 from skreg._job import NO_ROWS, Rows
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._threads import Threads
-from skreg._validation import score_function
+from skreg._validation import Validation, score_function
 
 DIVERGED = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -72,7 +72,7 @@ class Start(NamedTuple):
     rows: Rows
     index: np.ndarray  # those of them to train on
     y: object  # their targets as the user knows them
-    own: object = None  # a `Validation` of the user's own
+    own: Validation | None = None  # of the user's own
     starting: tuple = (None, None)  # ``coef_init`` and ``intercept_init``
     is_new: bool = True  # whether it begins with new weights
     incremental: bool = False  # whether this is `partial_fit`
