@@ -25,7 +25,7 @@ from skreg._folds import Data, Trial, divide, path_trials
 from skreg._halving import Sweep, rungs
 from skreg._inputs import check_data, check_validation, check_weight, encode_rows, one_column
 from skreg._kernels.solvers import SOLVERS
-from skreg._null_model import NullOnDemand
+from skreg._null_model import null_on_demand
 from skreg._parallel import check_n_jobs
 from skreg._parameters import hidden_units, per_layer, spread, strengths
 from skreg._refit import Refit
@@ -178,10 +178,8 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
         """Return the strengths of every parameter that is searched."""
         asked = {name: getattr(self, f"{name}s") for name in AXES}
         asked = {name: value for name, value in asked.items() if value is not None}
-        null = NullOnDemand(network, rows)
-        return {
-            name: grid(name, value, null) for name, value in (asked or {"l2": N_STRENGTHS}).items()
-        }
+        asked, find_null = asked or {"l2": N_STRENGTHS}, null_on_demand(network, rows)
+        return {name: grid(name, value, find_null) for name, value in asked.items()}
 
     def _refuse_unfit(self, network, axes, data, validation):
         """Refuse what no candidate can be fitted with, once and in the plain estimator's words.

@@ -1,6 +1,7 @@
 """The model without weights: intercepts alone, and the gradient that weights would feel there."""
 
 import copy
+from functools import cache, partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -63,24 +64,16 @@ def null_model(estimator, X, y, sample_weight=None):
     return NullModel(intercept, gradient, network_penalties(probe, n_matrices), patterns)
 
 
-class NullOnDemand:
-    """A callable that returns the `NullModel` of rows and fits it at most once.
+def null_on_demand(estimator, rows):
+    """Return a function that returns the `NullModel` of rows and fits it at most once.
 
     Parameters
     ----------
-    model : BaseMLP
+    estimator : BaseMLP
     rows : tuple
         X, y and sample_weight.
     """
-
-    def __init__(self, model, rows):
-        self._model, self._rows, self._null = model, rows, None
-
-    def __call__(self):
-        """Return the model without weights."""
-        if self._null is None:
-            self._null = null_model(self._model, *self._rows)
-        return self._null
+    return cache(partial(null_model, estimator, *rows))
 
 
 def _fit_intercepts(probe, rows):

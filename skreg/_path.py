@@ -15,7 +15,7 @@ from skreg._classifier import MLPClassifier
 from skreg._grids import strength_grid
 from skreg._inputs import check_data, check_validation, encode_rows, one_column
 from skreg._labels import are_objects, plain_labels
-from skreg._null_model import NullOnDemand
+from skreg._null_model import null_on_demand
 from skreg._parallel import Brake
 from skreg._parameters import is_integer
 from skreg._regressor import MLPRegressor
@@ -181,14 +181,14 @@ def mlp_path(X, y, *, l1s=None, l2s=None, group_l1s=None, dropouts=None, n_stren
     y = one_column(y)
     model = path_estimator(estimator, axis, y, parameters)
     rows = X, y, sample_weight
-    null = NullOnDemand(model, rows)
-    strengths = strength_grid(axis, value, null, eps)
+    find_null = null_on_demand(model, rows)
+    strengths = strength_grid(axis, value, find_null, eps)
     refuse_solver(model.solver, axis, value, strengths)
     validation = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
     _check_validation(model, rows, validation)
     model._brake, records = Brake(), []
     try:
-        for terms in walk(model, axis, strengths, rows, null, warm_max_iter, validation):
+        for terms in walk(model, axis, strengths, rows, find_null, warm_max_iter, validation):
             records.append(_record(model, terms, _validation_score(model, validation)))
     except KeyboardInterrupt:  # between two fits
         model._brake.pulled = True

@@ -10,7 +10,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from skreg._augmenting import as_list
 from skreg._grids import strength_grid
 from skreg._inputs import as_rows, compute_dtypes, one_column
-from skreg._null_model import NullOnDemand
+from skreg._null_model import null_on_demand
 from skreg._parallel import Brake, check_n_jobs, run_all
 from skreg._parameters import column_groups, is_integer
 from skreg._path import choose_axis, path_estimator, range_of
@@ -176,8 +176,8 @@ def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_str
     y = one_column(y)
     model = path_estimator(estimator, axis, y, parameters)
     X, y, weight = _check_data(model, X, y, sample_weight)
-    null = NullOnDemand(model, (X, y, sample_weight))
-    strengths = strength_grid(axis, value, null, eps)
+    find_null = null_on_demand(model, (X, y, sample_weight))
+    strengths = strength_grid(axis, value, find_null, eps)
     refuse_solver(model.solver, axis, value, strengths)
     random_state, brake = check_random_state(random_state), Brake()
     tasks = [  # with a bit per row
@@ -260,8 +260,8 @@ def _survivors(subsample, axis, strengths, warm_max_iter, brake, X, y, weight):
     is_chosen = np.unpackbits(subsample.is_chosen, count=weight.size)
     rows = X, y, np.where(is_chosen, weight, 0)
     alive = np.zeros((strengths.size, X.shape[1]), dtype=bool)
-    null, model._brake, place = NullOnDemand(model, rows), brake, -1
-    for place, _ in enumerate(walk(model, axis, strengths, rows, null, warm_max_iter)):
+    find_null, model._brake, place = null_on_demand(model, rows), brake, -1
+    for place, _ in enumerate(walk(model, axis, strengths, rows, find_null, warm_max_iter)):
         alive[place, model.active_features_] = True
     return alive if place == strengths.size - 1 else None
 

@@ -30,7 +30,7 @@ MOST_RUNS = 10
 ROUNDING = 1e-9  # of the top of an automatic grid
 
 
-def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None):
+def walk(model, axis, strengths, rows, find_null, warm_max_iter=None, validation=None):
     """Fit strength after strength, each from the previous solution.
 
     Parameters
@@ -44,7 +44,7 @@ def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None
         In ascending order.
     rows : tuple
         X, y and sample_weight.
-    null : callable
+    find_null : callable
         Returns the `NullModel` of the rows.
     warm_max_iter : int, optional
         As of `mlp_path`.
@@ -66,7 +66,7 @@ def walk(model, axis, strengths, rows, null, warm_max_iter=None, validation=None
         step.fit()
         if place == 0:
             model.set_params(warm_start=True, max_iter=warm_max_iter)
-            empty = empty_network(model, axis, rows, null) if axis in WITH_ZEROS else None
+            empty = empty_network(model, axis, rows, find_null) if axis in WITH_ZEROS else None
         gives_way = empty is not None and strength > 0 and step.gives_way(empty)
         if step.is_cut_short:
             return
@@ -188,19 +188,19 @@ class EmptyNetwork(NamedTuple):
         return len(self.coefs) == 1
 
 
-def empty_network(model, axis, rows, null):
+def empty_network(model, axis, rows, find_null):
     """Return the network without weights, or None where it can't be better than a solution."""
     frozen = frozen_matrices("frozen_layers", model.frozen_layers, len(model.coefs_))
     if frozen.any() or np.any(model.l2_anchor):
         return None
     top = np.inf
     if len(model.coefs_) == 1:
-        if not can_be_emptied(axis, null()):
+        if not can_be_emptied(axis, find_null()):
             return None
-        top = top_strength(axis, null()) * (1.0 - ROUNDING)
+        top = top_strength(axis, find_null()) * (1.0 - ROUNDING)
     probe = copy.copy(model)
     probe.coefs_ = [np.zeros_like(coef) for coef in model.coefs_]
-    last = null().intercept.astype(model.intercepts_[-1].dtype)
+    last = find_null().intercept.astype(model.intercepts_[-1].dtype)
     probe.intercepts_ = [*(np.zeros_like(bias) for bias in model.intercepts_[:-1]), last]
     return EmptyNetwork(probe.coefs_, probe.intercepts_, measure(probe, rows)[0], top)
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import scale
 import skreg._engine
 import skreg._training
 from skreg import MLPClassifier, MLPRegressor, MLPRegressorCV, mlp_path, stability_selection
-from skreg._null_model import NullOnDemand
+from skreg._null_model import null_on_demand
 from skreg._parallel import Brake
 from skreg._refit import Refit
 from skreg._walk import walk
@@ -221,7 +221,7 @@ def test_a_brake_ends_a_walk():
     X, y = curved()
     model = MLPRegressor(**SHORT)
     model._brake, rows = Brake(), (X, y, None)
-    steps = walk(model, "l1", np.array([1e-3, 2e-3]), rows, NullOnDemand(model, rows))
+    steps = walk(model, "l1", np.array([1e-3, 2e-3]), rows, null_on_demand(model, rows))
     next(steps)
     model._brake.pulled = True
     assert list(steps) == []
