@@ -228,17 +228,16 @@ def run_leg(trial, paused, last, *data):
     """
     data, start = Data(*data), time.perf_counter()
     number, params = trial.candidates[0]
-    watch = Watch(None, 0, data.brake)
     if data.brake.pulled:
         return [], True, None
     try:
         run, leg = begin_leg(trial, params, data) if paused is None else paused
         attach(run, trial, data)
-        leg.last, run.watch = last, watch
-        run.advance(leg)
+        run.watch = Watch(None, 0, data.brake)
+        run.advance(leg, last)
     except Exception as error:  # whatever it is, the search goes on
         return [failure(trial, number, error, start)], False, None
-    if watch.cut_short(run.interrupted):
+    if run.watch.cut_short(run.interrupted):
         return [], True, None
     outcome = rate(trial, number, run.estimator, data, time.perf_counter() - start)
     run.rows = None
@@ -251,7 +250,7 @@ def begin_leg(trial, params, data):
     """Return a run that has not begun, and its first leg."""
     network, start = begin(trial, params, data)
     run, random_state = network._new_run(start)
-    return run, run.leg(random_state, 0)
+    return run, run.leg(random_state)
 
 
 def attach(run, trial, data):

@@ -31,8 +31,6 @@ class Leg:
     random_state : RandomState
         Draws the order of the rows.
     progress : Progress
-    last : int
-        The epoch to pause after.
 
     Attributes
     ----------
@@ -42,8 +40,8 @@ class Leg:
         What the engine held at the pause; None for a run that has not begun or is over.
     """
 
-    def __init__(self, random_state, progress, last):
-        self.random_state, self.progress, self.last = random_state, progress, last
+    def __init__(self, random_state, progress):
+        self.random_state, self.progress = random_state, progress
         self.n_epochs, self.memory = 0, None
 
     def keep(self, engine):
@@ -66,19 +64,19 @@ class StochasticRun(Run):
     def start(self, random_state, incremental):
         """Train from ``flat`` and write what was learned."""
         last = 1 if incremental else self.estimator.max_iter
-        self.advance(Leg(random_state, self._progress(incremental), last), incremental)
+        self.advance(Leg(random_state, self._progress(incremental)), last, incremental)
 
-    def leg(self, random_state, last):
-        """Return the first leg of a run that pauses after the epoch ``last``."""
-        return Leg(random_state, self._progress(False), last)
+    def leg(self, random_state):
+        """Return the first leg of a run that pauses."""
+        return Leg(random_state, self._progress(False))
 
-    def advance(self, leg, incremental=False):
-        """Train up to the pause, or the end, and write what was learned."""
+    def advance(self, leg, last, incremental=False):
+        """Train up to the epoch ``last``, or the end, and write what was learned."""
         estimator, progress = self.estimator, leg.progress
         batch_size = estimator._batch_size(self.index.size)
         with self.threads(batch_size, 1) as n_threads, self.engine(n_threads, batch_size) as engine:
             self._resume(engine, leg)
-            plan = self._plan(leg, incremental)
+            plan = self._plan(leg.n_epochs, last, incremental)
             shuffler = self._shuffler(leg.random_state) if estimator.shuffle else None
             validate = self.validator(engine)
             earlier = estimator.n_iter_ if incremental else 0
@@ -107,7 +105,7 @@ class StochasticRun(Run):
         is_private = isinstance(self.estimator.random_state, Integral)
         return Shuffler(random_state, is_shared=not is_private)
 
-    def _plan(self, leg, incremental):
+    def _plan(self, first, last, incremental):
         estimator = self.estimator
         return RunPlan(
             schedule=Schedule(
@@ -116,8 +114,8 @@ class StochasticRun(Run):
                 float(estimator.power_t),
                 estimator.max_iter,
             ),
-            first=leg.n_epochs,
-            last=leg.last,
+            first=first,
+            last=last,
             verbose=bool(estimator.verbose),
             early_stopping=self.stops_early,
             incremental=incremental,
