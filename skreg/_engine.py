@@ -191,14 +191,10 @@ class Engine:
         if self.table.arrays[slots.TRANSPOSED].size:
             self._command(epoch.DO_TRANSPOSE)
 
-    def store(self, flat):
-        """Write the parameters into the flat vector."""
-        unpack_parameters(self.job.layout, self.weights, flat)
-
     def parameters(self):
         """Return the parameters as a new flat vector."""
         flat = np.empty(n_parameters(self.network.units), self.dtype)
-        self.store(flat)
+        unpack_parameters(self.job.layout, self.weights, flat)
         return flat
 
     def set_anchor(self, flat):
