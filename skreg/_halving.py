@@ -155,8 +155,7 @@ class Sweep:
             if self.interrupted:
                 return
             ledger.round[list(alive)] = number
-            alive_keys = {key_of(trial) for trial in entered}
-            paused = {key: state for key, state in paused.items() if key in alive_keys}
+            paused = {key: state for key, state in paused.items() if key[0] in alive}
 
     def _round(self, tasks, paused, number, beside):
         """Run one round; scores of a candidate count once all its folds have ended."""
