@@ -106,7 +106,7 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
         self._check_settings()
         network, validation = self._plain_estimator(), (X_val, y_val, sample_weight_val)
         flat = one_column(y)  # splitters, and scorers of the user's own, see y as it is
-        checked_X, checked_y = check_data(network, X, flat, True)
+        checked_X, checked_y = check_data(network, X, flat)
         weight = check_weight("sample_weight", sample_weight, checked_X)
         if isinstance(sample_weight, Number):  # the weight of every row
             sample_weight = np.full(checked_X.shape[0], sample_weight, dtype=np.float64)
@@ -201,7 +201,7 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
         # A strength that is searched may be a pattern: one zero for each of its matrices.
         vars(probe).update(spread(network, dict.fromkeys(axes, 0.0)))
         refuse_combinations(probe, sp.issparse(data.X))
-        target, *_ = encode_rows(probe, data.y, data.weight, data.X.dtype, True, False)
+        target, *_ = encode_rows(probe, data.y, data.weight, data.X.dtype)
         check_validation(probe, validation, data.X.dtype)
         probe._network((data.X.shape[1], *hidden, probe._n_outputs(target)), 0)
         network_penalties(probe, len(hidden) + 1)

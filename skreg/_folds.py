@@ -93,7 +93,7 @@ class Fold:
                 "weight or choose another cv."
             )
         y, dtype, n_rows = data.y[self.train], data.X.dtype, data.X.shape[0]
-        target, weight, index = encode_rows(network, y, weight, dtype, True, False)
+        target, weight, index = encode_rows(network, y, weight, dtype)
         alike = self._is_alike(target, data)
         target = data.target if alike else scattered(target, self.train, n_rows)
         if weight is not None:

@@ -44,7 +44,7 @@ def read_columns(estimator, X):
     return X if estimator._columns is None else X[:, estimator._columns]
 
 
-def check_rows(estimator, rows, first_pass, incremental):
+def check_rows(estimator, rows, first_pass=True, incremental=False):
     """Validate the training rows; return them and the index of those that weigh something."""
     X, y, sample_weight = rows
     X, y = check_data(estimator, X, y, first_pass)
@@ -56,7 +56,7 @@ def check_rows(estimator, rows, first_pass, incremental):
     return Rows(X, target, weight), index
 
 
-def check_data(estimator, X, y, first_pass):
+def check_data(estimator, X, y, first_pass=True):
     """Validate X and y; return X in the dtype of all computations, sparse X by rows."""
     dtypes = compute_dtypes(estimator, first_pass)
     if not estimator._y_numeric:
@@ -113,7 +113,7 @@ def check_numbers(name, y):
         raise type(error)(f"{name} must hold numbers, but: {error}; {remedy}.") from None
 
 
-def encode_rows(estimator, y, weight, dtype, first_pass, incremental):
+def encode_rows(estimator, y, weight, dtype, first_pass=True, incremental=False):
     """Learn the outputs from validated targets; ``dtype`` is that of all computations.
 
     Returns

@@ -56,7 +56,7 @@ def null_model(estimator, X, y, sample_weight=None):
     NullModel
     """
     probe = copy.copy(estimator)
-    rows, _ = check_rows(probe, (X, y, sample_weight), first_pass=True, incremental=False)
+    rows, _ = check_rows(probe, (X, y, sample_weight))
     n_matrices = len(hidden_units(probe.hidden_layer_sizes)) + 1
     patterns = {name: pattern_of(probe, name) for name in ("l1", "l2", "group_l1")}
     with OneBlasThread():  # several would sum in another order

@@ -311,9 +311,9 @@ def _check_validation(model, rows, validation):
     probe = copy.copy(model)
     dtype = None
     if any(given is not None for given in validation.values()):
-        X, y = check_data(probe, *rows[:2], True)
+        X, y = check_data(probe, *rows[:2])
         dtype = X.dtype
-        encode_rows(probe, y, None, dtype, True, False)
+        encode_rows(probe, y, None, dtype)
     check_validation(probe, tuple(validation.values()), dtype)
     has_weight = validation["sample_weight_val"] is not None
     if has_weight and model.scoring != "loss" and not takes_weights(_scorer(model)):
