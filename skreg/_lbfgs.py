@@ -27,33 +27,31 @@ class Split:
 
     def __init__(self, l1):
         self.l1 = l1
-        self.split = np.flatnonzero(l1 > 0)
+        self.places = np.flatnonzero(l1 > 0)  # of the weights that are split
 
     def join(self, x):
         """Return the flat parameters that ``x`` stands for."""
         flat = x[: self.l1.size].copy()
-        if self.split.size == 0:
-            return flat
-        flat[self.split] -= x[self.l1.size :]
+        flat[self.places] -= x[self.l1.size :]
         return flat
 
     def divide(self, flat):
         """Return the ``x`` that stands for the flat parameters."""
-        x = np.concatenate([flat, np.maximum(-flat[self.split], 0)])
-        x[self.split] = np.maximum(x[self.split], 0)
+        x = np.concatenate([flat, np.maximum(-flat[self.places], 0)])
+        x[self.places] = np.maximum(x[self.places], 0)
         return x
 
     def overlap(self, x):
         """Return by how much the l1 term of ``x`` exceeds that of its parameters."""
-        positive, negative = x[self.split], x[self.l1.size :]
-        return 2.0 * inner(self.l1[self.split], np.minimum(positive, negative))
+        positive, negative = x[self.places], x[self.l1.size :]
+        return 2.0 * inner(self.l1[self.places], np.minimum(positive, negative))
 
     def bounds(self):
         """Return the bounds on ``x``, or None where nothing is split."""
-        if self.split.size == 0:
+        if self.places.size == 0:
             return None
-        lowest = np.full(self.l1.size + self.split.size, -np.inf)
-        lowest[self.split] = 0
+        lowest = np.full(self.l1.size + self.places.size, -np.inf)
+        lowest[self.places] = 0
         lowest[self.l1.size :] = 0
         return scipy.optimize.Bounds(lowest, np.inf)
 
@@ -66,10 +64,10 @@ class Split:
 
     def pull_back(self, x, value, gradient):
         """Return value and gradient with respect to ``x``, the l1 term included."""
-        if self.split.size == 0:
+        if self.places.size == 0:
             return value, gradient
-        strengths = np.concatenate([self.l1, self.l1[self.split]])
-        both = np.concatenate([gradient, -gradient[self.split]])
+        strengths = np.concatenate([self.l1, self.l1[self.places]])
+        both = np.concatenate([gradient, -gradient[self.places]])
         return value + inner(strengths, x), both + strengths
 
 
@@ -119,7 +117,7 @@ ROUNDING = 1e-9  # of two values of J, relative
 def relative_reduction(objective, split, tol):
     """Return the relative reduction of J below which an iteration is the last one."""
     wanted = RELATIVE_REDUCTION * min(1.0, tol / USUAL_TOL)
-    if split.split.size:
+    if split.places.size:
         return min(wanted, RELATIVE_REDUCTION_L1)
     return RELATIVE_REDUCTION if iterates_as_sklearn(objective) else wanted
 
@@ -253,7 +251,7 @@ def _run_to_the_minimum(run, flat, split, options):
         n_idle = 0 if result.fun < lowest else n_idle + 1
         lowest = min(lowest, result.fun)
         is_stuck = n_idle == MOST_IDLE or (flat == before).all()
-        if split.split.size == 0 or not is_short or is_over or is_stuck:
+        if split.places.size == 0 or not is_short or is_over or is_stuck:
             break
     if result.status == LINE_SEARCH_FAILED and n_iter > result.nit:
         result.status = 0  # there was nothing more to gain than rounding
