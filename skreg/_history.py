@@ -17,14 +17,14 @@ HISTORY_KEYS = (
 )
 
 
-def history_keys(n_layers):
-    """Return the keys of a network's history: `HISTORY_KEYS` and "n_nonzero_0", layer by layer."""
-    return HISTORY_KEYS + _layer_keys(n_layers)
+def history_keys(n_matrices):
+    """Return the keys of a history: `HISTORY_KEYS` and "n_nonzero_0", matrix by matrix."""
+    return HISTORY_KEYS + _matrix_keys(n_matrices)
 
 
 @cache
-def _layer_keys(n_layers):
-    return tuple(f"n_nonzero_{k}" for k in range(n_layers))
+def _matrix_keys(n_matrices):
+    return tuple(f"n_nonzero_{k}" for k in range(n_matrices))
 
 
 class Column:
@@ -60,33 +60,33 @@ class History:
 
     Parameters
     ----------
-    n_layers : int
-        Weight matrices of the network.
+    n_matrices : int
+        Of the network.
     earlier : dict of arrays, optional
         The history to go on with.
     """
 
-    def __init__(self, n_layers, earlier=None):
+    def __init__(self, n_matrices, earlier=None):
         earlier = earlier or {}
         n_epochs = len(earlier.get("loss", ()))
         arrays = {
             key: _array(key, earlier.get(key, _unknown(key, n_epochs)))
-            for key in history_keys(n_layers)
+            for key in history_keys(n_matrices)
         }
         self._columns = {key: Column(array, array.size) for key, array in arrays.items()}
         self._rows, self._given = [], None
 
     @classmethod
-    def of(cls, estimator, n_layers):
+    def of(cls, estimator, n_matrices):
         """Return the history of an estimator, in the room that an earlier one has left for it.
 
         A room is taken once: whoever has a copy of the estimator's attributes gets a new one.
         """
         room = estimator._history_room
         if room is None or room["given"] is not estimator.history_:
-            return cls(n_layers, estimator.history_)
+            return cls(n_matrices, estimator.history_)
         room["given"] = None
-        history = cls(n_layers)
+        history = cls(n_matrices)
         for key, column in history._columns.items():
             column.room, column.size = room["columns"][key], room["size"]
         return history
@@ -124,5 +124,5 @@ def _unknown(key, n_epochs):
 
 
 def nonzeros(counts):
-    """Return the entries of a row of the history that count weights, given those of each layer."""
-    return {"n_nonzero": sum(counts), **dict(zip(_layer_keys(len(counts)), counts, strict=True))}
+    """Return the entries of a row of the history that count weights, given those of each matrix."""
+    return {"n_nonzero": sum(counts), **dict(zip(_matrix_keys(len(counts)), counts, strict=True))}

@@ -207,9 +207,9 @@ def equal_factors(factors, groups):
             )
 
 
-def dropout_rates(name, value, n_layers):
+def dropout_rates(name, value, n_hidden):
     """Return one dropout rate in [0, 1) per hidden layer."""
-    rates = per_layer(name, value, n_layers, "hidden layer")
+    rates = per_layer(name, value, n_hidden, "hidden layer")
     if not ((rates >= 0) & (rates < 1)).all():
         raise ValueError(
             f"{name}={value!r} must be in [0, 1): it is the probability of dropping a unit, "

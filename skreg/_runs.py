@@ -115,10 +115,10 @@ class Run:
     def __init__(self, estimator, network, rows, index, validation):
         self.estimator, self.network = estimator, network
         self.rows, self.index, self.validation = rows, index, validation
-        n_layers = len(network.units) - 1
-        self.history = History.of(estimator, n_layers)
+        n_matrices = len(network.units) - 1
+        self.history = History.of(estimator, n_matrices)
         self.n_before = len(self.history)
-        self.penalties = network_penalties(estimator, n_layers)
+        self.penalties = network_penalties(estimator, n_matrices)
         self.stops_early = estimator.early_stopping and validation is not None
 
     def engine(self, n_threads, batch_size):
