@@ -256,7 +256,7 @@ def build_job(task, team):
         is_shared=int(task.n_threads > 1 and n_parts == 1 and task.batch_size > 1),
         lowest=lowest,
     )
-    plug_in(table, task, penalties, (job, team))
+    plug_in(table, task, penalties, job, team)
     return job, table, sizes
 
 

@@ -16,9 +16,8 @@ from skreg._kernels.solvers import Step
 from skreg._kernels.structure import add_penalty_gradients, finish, update_structured
 
 
-def plug_in(table, task, penalties, shared):
+def plug_in(table, task, penalties, job, team):
     """Enter the addresses of the functions that this task calls besides the usual ones."""
-    job, team = shared
     n, step = 1, Step(1.0, 1.0, 1.0, 1.0, 1.0)
     if task.augmentation is not None:
         program = program_for(task.augmentation.transforms)
