@@ -190,8 +190,7 @@ def main():
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser("python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--parts", nargs="+",
-                        default=["sizes", "candidates", "backends", "blocks"])  # fmt: skip
+    parser.add_argument("--parts", nargs="+", default=["sizes", "candidates", "backends", "blocks"])
     options = parser.parse_args()
     rounds = {"rounds": options.rounds}
     if "sizes" in options.parts:

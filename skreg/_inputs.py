@@ -207,9 +207,7 @@ def check_validation(estimator, validation, dtype):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was given without {missing}; give both or neither.")
     with named("X_val"):
-        X = validate_data(
-            estimator, X_val, accept_sparse=["csr", "csc"], dtype=dtype, reset=False
-        )  # fmt: skip
+        X = validate_data(estimator, X_val, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
     y_val = _with_shape(y_val)
     if len(y_val.shape) == 0 or X.shape[0] != y_val.shape[0]:
         raise ValueError(

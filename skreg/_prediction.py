@@ -67,9 +67,7 @@ def _needs_engine(network, X, n_threads):
 
 
 def _outputs_of_engine(network, parameters, X, n_threads):
-    with Engine(
-        network, X.dtype, valid=Rows(X), n_threads=n_threads, for_training=False
-    ) as engine:  # fmt: skip
+    with Engine(network, X.dtype, valid=Rows(X), n_threads=n_threads, for_training=False) as engine:
         engine.load_arrays(*parameters)
         return engine.evaluate()[0]
 

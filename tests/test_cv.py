@@ -114,9 +114,7 @@ def test_scorers_of_the_users_own_see_the_users_rows():
         return estimator.score(X, y) - X["a"].mean()
 
     ours, theirs = searches(MLPClassifier, cv=3, scoring=scorer)
-    assert_same_table(
-        ours.fit(table, IRIS_Y).cv_results_, theirs.fit(table, IRIS_Y).cv_results_
-    )  # fmt: skip
+    assert_same_table(ours.fit(table, IRIS_Y).cv_results_, theirs.fit(table, IRIS_Y).cv_results_)
     np.testing.assert_array_equal(ours.feature_names_in_, list("abcd"))
 
 

@@ -77,9 +77,7 @@ def regressor():
 @pytest.fixture(scope="module")
 def path():
     (X, y), half = diabetes(), slice(None, None, 2)
-    return mlp_path(
-        X[half], y[half], l1s=8, hidden_layer_sizes=(), X_val=X[1::2], y_val=y[1::2]
-    )  # fmt: skip
+    return mlp_path(X[half], y[half], l1s=8, hidden_layer_sizes=(), X_val=X[1::2], y_val=y[1::2])
 
 
 def legend(display):

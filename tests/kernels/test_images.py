@@ -161,9 +161,7 @@ def forward_matrix(key, ranges):
 
 @pytest.mark.parametrize("part", ("all", *range(7)))
 def test_random_maps_lead_back_what_is_written_down_forwards(part):
-    ranges = RANGES if part == "all" else NO_RANGES._replace(**{
-        Ranges._fields[part]: RANGES[part]
-    })  # fmt: skip
+    ranges = RANGES if part == "all" else NO_RANGES._replace(**{Ranges._fields[part]: RANGES[part]})
     seen = set()
     for seed in range(12):
         key = np.uint64(mix(np.uint64(5), seed))
