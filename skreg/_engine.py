@@ -89,7 +89,7 @@ class Engine:
             if self._replicas:
                 own = own._replace(table=self._replicas[tid - 1].addresses)
             epoch.run(tid, self._team, self.job, own)
-        except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
+        except BaseException as error:  # it is raised again by the caller
             self._error = error
             abort(self._team)
 

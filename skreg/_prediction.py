@@ -106,7 +106,7 @@ def _run_together(work, n_threads, starts):
     def assist():
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
+        except BaseException as error:  # it is raised again by the caller
             errors.append(error)
             end()
 
