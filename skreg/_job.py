@@ -190,13 +190,14 @@ class Table:
         n_targets = 0 if target is None else target.shape[1]
         self.put_vector(slot + slots.Y, [] if target is None else target)
         self.put_vector(slot + slots.Y_WEIGHT, [] if weight is None else weight)
-        steps = self._sparse(slot, X) if sp.issparse(X) else self._dense(slot, X)
-        return Source(slot, *steps, n_targets, int(weight is not None), 0.0)
+        is_sparse = sp.issparse(X)
+        steps = self._sparse(slot, X) if is_sparse else self._dense(slot, X)
+        return Source(slot, int(is_sparse), *steps, n_targets, int(weight is not None), 0.0)
 
     def _dense(self, slot, X):
         by_columns = X.flags.f_contiguous and not X.flags.c_contiguous
         self.put_vector(slot + slots.X, X.T if by_columns else X)
-        return (1, X.shape[0]) if by_columns else (max(X.shape[1], 1), 1)
+        return (1, X.shape[0]) if by_columns else (X.shape[1], 1)
 
     def _sparse(self, slot, X):
         X = canonical(X)

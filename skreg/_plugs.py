@@ -33,7 +33,7 @@ def plug_in(table, task, penalties, job, team):
     if job.layout[slots.THRESHOLD].any():
         table.plug(slots.DROP_INPUTS_PLUG, drop_inputs, job, job.train, n, n, n)
         table.plug(slots.DROP_UNITS_PLUG, drop_units, job, n, n, n, n)
-    if 0 in (job.train.row_step, job.valid.row_step):
+    if job.train.is_sparse or job.valid.is_sparse:
         _plug_in_sparse(table, job, index)
     if penalties.is_structured:
         table.plug(slots.PENALTY_PLUG, add_penalty_gradients, job, n, (n, n), step)

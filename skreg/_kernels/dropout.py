@@ -37,7 +37,7 @@ def drop_inputs(job, source, draw, first, last):
         return True
     key = dropout_key(job, draw, 0)
     threshold, factor = np.uint32(layout[THRESHOLD, 0]), numbers(job, FACTORS)[0]
-    if source.row_step == 0:
+    if source.is_sparse:
         return call(plug(job, DROP_ENTRIES_PLUG), (job, key, threshold, factor, first, last))
     zero, n_units = memory.dtype.type(0), layout[UNITS, 0]
     for i in range(first, last):

@@ -30,7 +30,7 @@ BYTES_AHEAD = 4096
 @jit
 def gather(job, source, index, first, last):
     """Copy rows ``index[first:last]`` of the source to rows ``first:last`` of the batch."""
-    if source.row_step == 0:
+    if source.is_sparse:
         call(plug(job, GATHER_PLUG), (job, source, index, first, last))
     elif source.column_step == 1:
         gather_by_rows(job, source, index, first, last)

@@ -137,9 +137,10 @@ N_REPORTS = PENALTY_SUMS + N_TERMS
 
 
 class Source(NamedTuple):
-    """Rows: dense with these steps between rows and columns, or CSR where ``row_step`` is 0."""
+    """Rows: CSR, or dense with these steps between rows and columns."""
 
     slot: int
+    is_sparse: int
     row_step: int
     column_step: int
     n_targets: int

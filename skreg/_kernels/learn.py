@@ -62,8 +62,7 @@ def learn_blocks(tid, team, job, batch, step):
         if job.layout[FROZEN, k]:
             continue
         first, last = own_rows(tid, team, job, k)
-        is_sparse = k == 0 and job.train.row_step == 0
-        block = last - first if is_sparse else BLOCK
+        block = last - first if k == 0 and job.train.is_sparse else BLOCK
         for row in range(first, last, max(block, 1)):
             rows = (row, min(row + block, last))
             sum_gradient(job, k, rows, batch)

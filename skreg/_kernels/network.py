@@ -112,7 +112,7 @@ def forward(job, source, level, first, last):
         numbers(job, WEIGHTS), layout[WEIGHTS_AT, k], width, layout[PADDED_FAN_IN, k] * width
     )
     c = Panels(memory, layout[VALUES, level] + first * lead, lead, width)
-    if k == 0 and source.row_step == 0:
+    if k == 0 and source.is_sparse:
         call(plug(job, PRODUCT_PLUG), (job, b, c, first, last, layout[PANELS, k]))
     else:
         a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
@@ -229,7 +229,7 @@ def weight_gradient(job, source, k, rows, batch, mode, out):
     """
     layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
     c = Panels(out, packed_at(job, k, 0, rows[0]), width, layout[PADDED_FAN_IN, k] * width)
-    if k == 0 and source.row_step == 0:
+    if k == 0 and source.is_sparse:
         call(plug(job, GRADIENT_PLUG), (job, c, rows, batch, mode))
     else:
         below, above = layout[LEAD, k], layout[LEAD, k + 1]

@@ -108,7 +108,7 @@ def test_gradient_has_the_bits_of_the_dense_one_however_it_is_divided(dtype, n_u
         delta[:] = 1  # what stands in the padding must not matter
         delta[:, :n_units] = np.random.default_rng(5).normal(size=(N_ROWS, n_units))
         out = engine.table.arrays[GRADIENT]
-        out[:] = np.nan if engine.job.train.row_step == 0 else 0  # STORE overwrites all
+        out[:] = np.nan if engine.job.train.is_sparse else 0  # STORE overwrites all
         for mode, batch in ((STORE, (0, 12)), (more, (12, N_ROWS))):
             for start, stop in ((0, TILE_ROWS), (TILE_ROWS, 40)):
                 part = (np.int64(start), np.int64(stop))
@@ -136,7 +136,7 @@ def test_entries_by_column_are_those_of_the_transposed_batch(columns):
     expected = sp.csc_array(X[batch[0] : batch[1]])[:, columns[0] : columns[1]]
 
     def run(engine):
-        if engine.job.train.row_step == 0:
+        if engine.job.train.is_sparse:
             start = start_of_columns(engine.job, columns, batch)
             n_columns = engine.job.layout[PADDED_FAN_IN, 0]
             assert engine.table.arrays[COLUMN_ENDS].size == n_columns  # as own_rows divides
@@ -155,7 +155,7 @@ def test_dropped_features_are_those_of_the_dense_input():
     def run(engine):
         for first, last in ((0, 8), (8, N_ROWS)):
             drop_inputs(engine.job, engine.job.train, 3, first, last)
-        if engine.job.train.row_step == 0:
+        if engine.job.train.is_sparse:
             return engine.table.arrays[SPARSE].copy()
         return block(engine, 0)[:, : UNITS[0]].copy()
 
