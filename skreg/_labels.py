@@ -61,36 +61,36 @@ def plain_labels(name, y):
     refuse_missing(name, y)
     if sp.issparse(y):
         return y.toarray() if y.ndim == 1 or y.shape[1] == 1 else y
-    if np.asarray(y).dtype != object:
-        if np.asarray(y).dtype.kind in TIMES and np.isnat(y).any():
+    labels = np.asarray(y)
+    if labels.dtype != object:
+        if labels.dtype.kind in TIMES and np.isnat(labels).any():
             raise _missing(name, "NaT")
         return y
-    y = np.asarray(y)
-    for label in y.flat:
+    for label in labels.flat:
         if isinstance(label, (list, tuple, np.ndarray)):
             raise ValueError(  # scikit-learn's words, and more of them
                 "You appear to be using a legacy multi-label data representation: "
                 f"{name} holds sequences, such as {label!r}. Give an indicator matrix of a column "
                 "per label; sklearn.preprocessing.MultiLabelBinarizer makes it."
             )
-    if any(label is None or is_pandas_na(label) or label != label for label in y.flat):
+    if any(label is None or is_pandas_na(label) or label != label for label in labels.flat):
         raise _missing(name)
-    kinds = {isinstance(label, str) for label in y.flat}
+    kinds = {isinstance(label, str) for label in labels.flat}
     if len(kinds) > 1:
         raise TypeError(f"{name} mixes strings with other labels; convert them to one type.")
     if True in kinds:
-        return y
-    plain = np.array(y.tolist())
+        return labels
+    plain = np.array(labels.tolist())
     if plain.dtype != object:
         return plain
     try:
-        np.unique(y)
+        np.unique(labels)
     except TypeError as error:
         raise TypeError(
             f"{name} has labels that cannot be sorted: {error}; convert them to one type, such as "
             "strings."
         ) from None
-    return y
+    return labels
 
 
 def check_classes(classes, known):
