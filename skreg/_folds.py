@@ -222,20 +222,20 @@ class Trial(NamedTuple):
     n_left: int = 0  # steps of the path from this one on
 
 
-def path_trials(network, folds, chains, scoring):
+def path_trials(network, folds, paths, scoring):
     """Return the trials of warm paths: for each path, strength after strength on all folds.
 
     Candidates are complete one after the other then, and the latest networks of one path are in
     memory. Where calls run in other processes, a trial is the whole path on a fold.
     """
     if not shares_memory():
-        return [Trial(network, fold, chain, scoring, True) for chain in chains for fold in folds]
+        return [Trial(network, fold, path, scoring, True) for path in paths for fold in folds]
     trials = []
-    for chain in chains:
-        batons = [Baton(len(chain)) for _ in folds]
-        for place, numbered in enumerate(chain):
+    for path in paths:
+        batons = [Baton(len(path)) for _ in folds]
+        for place, numbered in enumerate(path):
             trials += [
-                Trial(network, fold, [numbered], scoring, True, baton, len(chain) - place)
+                Trial(network, fold, [numbered], scoring, True, baton, len(path) - place)
                 for fold, baton in zip(folds, batons, strict=True)
             ]
     return trials

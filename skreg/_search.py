@@ -35,16 +35,16 @@ def grid(name, value, find_null):
 
 
 def paths(candidates):
-    """Return chains of numbered candidates that differ in one strength, from weak to strong.
+    """Return paths of numbered candidates that differ in one strength, from weak to strong.
 
     A network whose weights are all zero stays so, which is why paths begin at the weak end.
     """
     axis = next(name for name in AXES if name in candidates[0])
-    chains = defaultdict(list)
+    found = defaultdict(list)
     for number, params in enumerate(candidates):
         others = tuple(value for name, value in params.items() if name != axis)
-        chains[others].append((number, params))
-    return [sorted(chain, key=lambda numbered: numbered[1][axis]) for chain in chains.values()]
+        found[others].append((number, params))
+    return [sorted(path, key=lambda numbered: numbered[1][axis]) for path in found.values()]
 
 
 class Outcome(NamedTuple):

@@ -51,12 +51,12 @@ def test_a_dropout_grid_needs_no_data():
 
 def test_paths_go_from_weak_to_strong_along_the_first_axis():
     candidates = list(ParameterGrid({"dropout": [0.0, 0.5], "l2": [1.0, 0.1, 10.0]}))
-    chains = [[params["l2"] for _, params in chain] for chain in paths(candidates)]
-    assert chains == [[0.1, 1.0, 10.0]] * 2
-    numbers = sorted(number for chain in paths(candidates) for number, _ in chain)
+    found = [[params["l2"] for _, params in path] for path in paths(candidates)]
+    assert found == [[0.1, 1.0, 10.0]] * 2
+    numbers = sorted(number for path in paths(candidates) for number, _ in path)
     assert numbers == list(range(6))
-    assert all(candidates[number] == params for chain in paths(candidates)
-               for number, params in chain)  # fmt: skip
+    assert all(candidates[number] == params for path in paths(candidates)
+               for number, params in path)  # fmt: skip
 
 
 def test_the_table():
