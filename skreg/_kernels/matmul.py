@@ -21,16 +21,11 @@ from skreg._kernels.tiles import (
     PANELS_OF_WIDE_TILE,
     PLUS,
     ROWS_OF_WIDE_TILE,
-    STORE,
     TILE_ROWS,
     Numbers,
     Panels,
 )
-
-__all__ = [
-    "ADD", "MULTIPLY", "PLUS", "TILE_ROWS", "STORE", "Multiplication", "Numbers", "Panels",
-    "count_panels", "fetch_to_update", "pack", "product", "tiled", "unpack", "whole_tiles",
-]  # fmt: skip
+from skreg._kernels.tiles import STORE as STORE  # modules import all modes from here
 
 
 class Multiplication(NamedTuple):
