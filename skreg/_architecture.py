@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._kernels import job
-from skreg._kernels.matmul import TILE_ROWS, pack, unpack
+from skreg._kernels.matmul import pack, unpack
 from skreg._kernels.simd import CACHE_LINE, lanes
 from skreg._kernels.skipping import WORD
+from skreg._kernels.tiles import TILE_ROWS
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 

@@ -17,8 +17,8 @@ from skreg._kernels.activations import IDENTITY
 from skreg._kernels.augment import QUANTILE_BITS, program_for
 from skreg._kernels.batch import ADVERSARIAL, N_PARAMETERS
 from skreg._kernels.images import Shape
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.team import new_team
+from skreg._kernels.tiles import TILE_ROWS
 from skreg._parameters import column_groups, read_groups
 from skreg._random_state import LARGEST_SEED
 from skreg._sklearn import Interval

@@ -5,7 +5,7 @@ import scipy.sparse as sp
 
 from skreg._architecture import n_parameters, round_up
 from skreg._kernels import job as slots
-from skreg._kernels.matmul import TILE_ROWS
+from skreg._kernels.tiles import TILE_ROWS
 
 # Floating-point operations that take as long as the update of a weight, which waits for memory.
 # Where it is nearly all there is to do (1,000 x 100 weights, rows of 10 entries), two threads

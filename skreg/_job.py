@@ -11,12 +11,12 @@ from skreg._kernels import job as slots
 from skreg._kernels.job import Job, OutputRule, Source
 from skreg._kernels.links import LINK_IDENTITY
 from skreg._kernels.losses import SOFT_LOG_LOSS, SQUARED_ERROR
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.parts import SIDES
 from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import CACHE_LINE, lanes
 from skreg._kernels.skipping import WORD
 from skreg._kernels.solvers import ADAM, SGD, Rule
+from skreg._kernels.tiles import TILE_ROWS
 from skreg._penalties import Penalties, make_penalties
 from skreg._plugs import plug_in
 

@@ -10,10 +10,10 @@ from skreg._kernels.clipping import clip
 from skreg._kernels.dropout import drop_inputs, drop_units
 from skreg._kernels.gather import gather_soft_labels
 from skreg._kernels.losses import SOFT_LOG_LOSS
-from skreg._kernels.matmul import Panels
 from skreg._kernels.network import soft_loss_rows
 from skreg._kernels.solvers import Step
 from skreg._kernels.structure import add_penalty_gradients, finish, update_structured
+from skreg._kernels.tiles import Panels
 
 
 def plug_in(table, task, penalties, job, team):

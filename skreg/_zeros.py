@@ -15,10 +15,11 @@ from skreg._architecture import round_up
 from skreg._kernels import job as slots
 from skreg._kernels.activations import RELU
 from skreg._kernels.job import NOW
-from skreg._kernels.matmul import Multiplication, Numbers, Panels
+from skreg._kernels.matmul import Multiplication
 from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import lanes
 from skreg._kernels.skipping import FEWEST_PANELS, MOST_PANELS, WORD
+from skreg._kernels.tiles import Numbers, Panels
 from skreg._kernels.zeros import MOST_DENSITY, choose, skip
 
 PAYS_AFTER = 1e11  # multiply-adds of this process: a few seconds of training

@@ -24,8 +24,8 @@ from skreg._augmenting import (
 )
 from skreg._image_transforms import CutOut, ImageTransform
 from skreg._kernels import adversary, augment, batch
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.noise import N_GAPS
+from skreg._kernels.tiles import TILE_ROWS
 from skreg._sklearn import Interval
 
 SMALLEST_RATE = 1e-30  # of swaps; the logarithm of a smaller one has no reciprocal in float32

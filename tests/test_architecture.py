@@ -22,8 +22,8 @@ from skreg._architecture import (
     views,
 )
 from skreg._kernels import job
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.simd import lanes
+from skreg._kernels.tiles import TILE_ROWS
 
 NETWORKS = [(1, 1), (3, 2), (5, 4, 3), (37, 20, 33, 1), (8, 16, 8, 4, 2)]
 

@@ -15,8 +15,8 @@ from skreg._job import Network
 from skreg._kernels.activations import IDENTITY
 from skreg._kernels.layer import dense_layer, sparse_layer
 from skreg._kernels.links import LINK_IDENTITY
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.simd import lanes
+from skreg._kernels.tiles import TILE_ROWS
 from skreg._prediction import (
     BLOCK_ROWS,
     NOT_MANY_ROWS,

@@ -28,8 +28,8 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.lanes import load, store_first, where
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.random import bits, halves, mix
+from skreg._kernels.tiles import TILE_ROWS
 
 EPSILON = 1  # where the row of a transform says how far its adversary goes
 

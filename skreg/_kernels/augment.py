@@ -43,10 +43,10 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.noise import N_GAPS, add_normals, choice, draw_places
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.team import meet
+from skreg._kernels.tiles import TILE_ROWS
 
 # What stands in the row of a transform after its code; what is not named is 0.
 SCALE = 1  # of noise

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from skreg._jit import jit
 from skreg._kernels.job import LEAD, MEMORY, SCRATCH, UNITS, VALUES, indices, numbers, part
 from skreg._kernels.lanes import count, load, load_first, store, store_first
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.team import share
+from skreg._kernels.tiles import TILE_ROWS
 
 GAUSSIAN_NOISE, MIXUP, FEATURE_SWAP, CUT_OUT, IMAGE_TRANSFORM, ADVERSARIAL = range(6)
 N_PARAMETERS = 10  # of a transform; the first is its code

@@ -21,11 +21,11 @@ from skreg._kernels.job import (
     packed_at,
 )
 from skreg._kernels.learn import update_bias, update_rows
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.penalties import sum_squares
 from skreg._kernels.solvers import Step
 from skreg._kernels.team import meet
+from skreg._kernels.tiles import TILE_ROWS
 
 
 @jit

@@ -10,7 +10,6 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.job import ORDER, RATE, STEPS, integers, part
 from skreg._kernels.learn import learn
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.network import choose_skips, last_size
 from skreg._kernels.parts import NOTHING_TO_ADD, Batch
 from skreg._kernels.passes import (
@@ -28,6 +27,7 @@ from skreg._kernels.replicas import full_gradient_of_parts, train_replicas
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.subnormals import flush_subnormals, write_register
 from skreg._kernels.team import COMMAND, meet, share
+from skreg._kernels.tiles import TILE_ROWS
 
 DO_TRAIN, DO_GRADIENT, DO_EVALUATE, DO_TRANSPOSE = range(4)  # commands
 

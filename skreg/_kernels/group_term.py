@@ -30,9 +30,9 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.lanes import load_first, store
 from skreg._kernels.learn import empty_sums, tile_sums
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.scratch import stack_array
 from skreg._kernels.team import share
+from skreg._kernels.tiles import TILE_ROWS
 
 
 @jit

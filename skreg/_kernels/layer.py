@@ -12,18 +12,10 @@ from skreg._jit import jit
 from skreg._kernels.activations import activate_values
 from skreg._kernels.job import part
 from skreg._kernels.lanes import count, load_first, multiply_add, store
-from skreg._kernels.matmul import (
-    STORE,
-    TILE_ROWS,
-    Multiplication,
-    Numbers,
-    Panels,
-    count_panels,
-    product,
-)
+from skreg._kernels.matmul import Multiplication, count_panels, product
 from skreg._kernels.scratch import free_array, heap_array
 from skreg._kernels.sparse import multiply_entries
-from skreg._kernels.tiles import row_tile_1, row_tile_4
+from skreg._kernels.tiles import STORE, TILE_ROWS, Numbers, Panels, row_tile_1, row_tile_4
 
 PACKED_AT_ONCE = 6  # panels: two wide tiles
 

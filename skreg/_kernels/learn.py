@@ -32,13 +32,13 @@ from skreg._kernels.job import (
     packed_at,
     part,
 )
-from skreg._kernels.matmul import STORE, TILE_ROWS
 from skreg._kernels.network import bias_gradient, transpose_weights, weight_gradient
 from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.parts import NOTHING_TO_ADD, add_gradients
 from skreg._kernels.penalties import Tile, store_penalties
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.solvers import Segment, update, without_decay
+from skreg._kernels.tiles import STORE, TILE_ROWS
 
 BLOCK = 64  # rows of fan-in
 

@@ -25,7 +25,6 @@ from skreg._kernels.tiles import (
     Numbers,
     Panels,
 )
-from skreg._kernels.tiles import STORE as STORE  # modules import all modes from here
 
 
 class Multiplication(NamedTuple):

@@ -20,7 +20,7 @@ from skreg._kernels.job import (
     packed_at,
 )
 from skreg._kernels.lanes import load, square_root, store, total, where
-from skreg._kernels.matmul import TILE_ROWS
+from skreg._kernels.tiles import TILE_ROWS
 
 
 @jit

@@ -50,17 +50,7 @@ from skreg._kernels.job import (
 from skreg._kernels.lanes import load, load_first, store_first
 from skreg._kernels.links import apply_link
 from skreg._kernels.losses import OutputRows, evaluate_loss, evaluate_soft
-from skreg._kernels.matmul import (
-    ADD,
-    MULTIPLY,
-    PLUS,
-    STORE,
-    Multiplication,
-    Numbers,
-    Panels,
-    product,
-    whole_tiles,
-)
+from skreg._kernels.matmul import Multiplication, product, whole_tiles
 from skreg._kernels.outputs import OutputShape
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.skipping import (
@@ -70,6 +60,7 @@ from skreg._kernels.skipping import (
     FORWARD,
     WEIGHT_GRADIENT,
 )
+from skreg._kernels.tiles import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels
 from skreg._kernels.transpose import Strided, transpose, transpose_numbers
 
 

@@ -2,8 +2,8 @@
 
 from skreg._jit import jit
 from skreg._kernels.job import PADDED_FAN_IN
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.team import share
+from skreg._kernels.tiles import TILE_ROWS
 
 
 @jit

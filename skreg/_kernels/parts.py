@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from skreg._jit import jit
 from skreg._kernels.job import GRADIENT, PART_GRADIENTS, PART_SUMS, doubles, numbers, part
-from skreg._kernels.matmul import PLUS
+from skreg._kernels.tiles import PLUS
 
 SIDES = 2
 NOTHING_TO_ADD = -1  # in place of a side where no gradients of parts are to be added up

@@ -38,7 +38,7 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.matmul import ADD, STORE, TILE_ROWS, tiled
+from skreg._kernels.matmul import tiled
 from skreg._kernels.network import (
     backward_rows,
     bias_gradient,
@@ -52,6 +52,7 @@ from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.penalties import add_lanes
 from skreg._kernels.plugs import call, plug
 from skreg._kernels.team import meet, share
+from skreg._kernels.tiles import ADD, STORE, TILE_ROWS
 
 
 @jit

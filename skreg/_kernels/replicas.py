@@ -28,7 +28,6 @@ from skreg._kernels.job import (
     part,
 )
 from skreg._kernels.learn import learn
-from skreg._kernels.matmul import PLUS, STORE
 from skreg._kernels.network import bias_gradient, choose_skips, last_size, weight_gradient
 from skreg._kernels.parts import (
     NOTHING_TO_ADD,
@@ -46,6 +45,7 @@ from skreg._kernels.passes import (
 )
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.team import Team, meet, share
+from skreg._kernels.tiles import PLUS, STORE
 
 FEWEST_ROWS_OF_CHUNK = 96  # of a chunk: what is done once for each takes its time, too
 

@@ -35,10 +35,9 @@ from skreg._kernels.job import (
     numbers,
     part,
 )
-from skreg._kernels.matmul import STORE, Panels
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.simd import lanes
-from skreg._kernels.tiles import Nonzeros
+from skreg._kernels.tiles import STORE, Nonzeros, Panels
 
 
 class Entries(NamedTuple):

@@ -45,13 +45,13 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.lanes import load, store
 from skreg._kernels.learn import empty_sums, note_penalties, segment
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.max_norm import project_columns, square_columns
 from skreg._kernels.network import transpose_weights
 from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.penalties import prox_l1, prox_l1_rows
 from skreg._kernels.solvers import SGD, land, move
 from skreg._kernels.team import meet
+from skreg._kernels.tiles import TILE_ROWS
 
 
 @jit

@@ -39,13 +39,7 @@ from skreg._kernels.job import (
 )
 from skreg._kernels.lanes import count
 from skreg._kernels.matmul import (
-    ADD,
-    MULTIPLY,
-    PLUS,
-    STORE,
     Multiplication,
-    Numbers,
-    Panels,
     count_panels,
     fetch_to_update,
     is_half,
@@ -67,6 +61,7 @@ from skreg._kernels.skipping import (
     transpose_bits,
 )
 from skreg._kernels.team import share
+from skreg._kernels.tiles import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels
 
 # Above the first share of numbers that are not zero, the zeros of a level are not even noted;
 # above the second, weighed with what skipping costs, those of a block, or of all rows, are

@@ -7,18 +7,10 @@ import scipy.sparse as sp
 
 from skreg._kernels.activations import ACTIVATIONS, activate_values
 from skreg._kernels.layer import dense_layer, sparse_layer
-from skreg._kernels.matmul import (
-    STORE,
-    TILE_ROWS,
-    Multiplication,
-    Numbers,
-    Panels,
-    pack,
-    product,
-    tiled,
-)
+from skreg._kernels.matmul import Multiplication, pack, product, tiled
 from skreg._kernels.simd import lanes
 from skreg._kernels.sparse import Entries
+from skreg._kernels.tiles import STORE, TILE_ROWS, Numbers, Panels
 
 pytestmark = pytest.mark.skipif(
     numba.config.DISABLE_JIT, reason="vector machine code needs the compiler"

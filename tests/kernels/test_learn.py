@@ -7,11 +7,11 @@ from skreg._architecture import unpack_parameters
 from skreg._kernels.clipping import clip_step, square_rows, update_blocks
 from skreg._kernels.job import GRADIENT, SQUARES, SUMS, TILES_AT
 from skreg._kernels.learn import note_penalties
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.penalties import add_lanes
 from skreg._kernels.simd import lanes
 from skreg._kernels.solvers import plan_step
 from skreg._kernels.team import new_team
+from skreg._kernels.tiles import TILE_ROWS
 from tests.kernels.engines import (
     SGD_RULE,
     features,

@@ -4,21 +4,9 @@ import numba
 import numpy as np
 import pytest
 
-from skreg._kernels.matmul import (
-    ADD,
-    MULTIPLY,
-    PLUS,
-    STORE,
-    TILE_ROWS,
-    Multiplication,
-    Numbers,
-    Panels,
-    pack,
-    product,
-    product_reference,
-    unpack,
-)
+from skreg._kernels.matmul import Multiplication, pack, product, product_reference, unpack
 from skreg._kernels.simd import lanes
+from skreg._kernels.tiles import ADD, MULTIPLY, PLUS, STORE, TILE_ROWS, Numbers, Panels
 
 DTYPES = (np.float32, np.float64)
 MODES = (STORE, ADD, MULTIPLY, PLUS)

@@ -3,9 +3,9 @@
 import pytest
 
 from skreg._kernels.job import PADDED_FAN_IN
-from skreg._kernels.matmul import TILE_ROWS
 from skreg._kernels.ownership import own_rows, owns_bias
 from skreg._kernels.team import new_team
+from skreg._kernels.tiles import TILE_ROWS
 from tests.kernels.engines import features, make_engine, targets
 
 

@@ -21,10 +21,10 @@ from skreg._kernels.job import (
     VALUES,
     WEIGHTS_AT,
 )
-from skreg._kernels.matmul import ADD, PLUS, STORE, TILE_ROWS
 from skreg._kernels.network import forward, weight_gradient
 from skreg._kernels.simd import lanes
 from skreg._kernels.sparse import _search, by_column
+from skreg._kernels.tiles import ADD, PLUS, STORE, TILE_ROWS
 from tests.kernels.engines import (
     CONTAINERS,
     JIT,

@@ -10,19 +10,11 @@ from skreg._jit import jit
 from skreg._kernels import zeros
 from skreg._kernels.job import MEMORY, NEVER, NOT_NOW, NOW, SKIPS, VALUES, WEIGHTS_AT
 from skreg._kernels.losses import LOG_LOSS
-from skreg._kernels.matmul import (
-    ADD,
-    MULTIPLY,
-    PLUS,
-    STORE,
-    Multiplication,
-    Numbers,
-    Panels,
-    product,
-)
+from skreg._kernels.matmul import Multiplication, product
 from skreg._kernels.simd import lanes
 from skreg._kernels.skipping import FEWEST_PANELS, MOST_PANELS, WORD
 from skreg._kernels.solvers import ADAM
+from skreg._kernels.tiles import ADD, MULTIPLY, PLUS, STORE, Numbers, Panels
 from tests.kernels.engines import (
     SGD_RULE,
     features,
