@@ -5,6 +5,7 @@ joblib looks for results a hundred times a second, which is long for fits of som
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from numbers import Integral
 
 from joblib import parallel_config
@@ -134,7 +135,9 @@ def _run_in_batches(function, tasks, n_jobs, size):
 def _run_in_threads(function, tasks, n_threads, nested, brake):
     """Do what `run_all` does in threads, which have scikit-learn's configuration of this one.
 
-    ``nested`` are the joblib backend and its number of jobs for what the calls run in parallel.
+    They have copies of its context variables as well: NumPy's ``errstate``, the precision of
+    decimals, and whatever a scorer of the user's looks up. ``nested`` are the joblib backend and
+    its number of jobs for what the calls run in parallel.
     """
     config, (backend, n_jobs) = get_config(), nested
 
@@ -144,7 +147,7 @@ def _run_in_threads(function, tasks, n_threads, nested, brake):
 
     pool, futures = ThreadPoolExecutor(n_threads, thread_name_prefix="skreg"), deque()
     try:
-        futures.extend(pool.submit(call, task) for task in tasks)
+        futures.extend(pool.submit(copy_context().run, call, task) for task in tasks)
         while futures:
             result = _result(futures[0])
             futures.popleft()

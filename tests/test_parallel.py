@@ -1,9 +1,11 @@
 """Many calls at once: order, threads, configuration, errors, interrupts, closed generators."""
 
+import decimal
 import os
 import pathlib
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 from joblib import parallel_config
@@ -11,6 +13,8 @@ from joblib.parallel import get_active_backend
 from sklearn import config_context, get_config
 
 from skreg._parallel import Brake, check_n_jobs, run_all
+
+asked = ContextVar("asked", default="by nobody")
 
 
 def slower_first(i):
@@ -75,6 +79,22 @@ def test_threads_have_the_configuration_of_the_caller():
     with config_context(assume_finite=True):
         assert [c["assume_finite"] for c in run_all(get_config, [(), ()], 2)] == [True, True]
     assert [c["assume_finite"] for c in run_all(get_config, [(), ()], 2)] == [False, False]
+
+
+@pytest.mark.parametrize("n_jobs", (1, 2))
+def test_threads_have_copies_of_the_context_of_the_caller(n_jobs):
+    def call(i):
+        seen = asked.get()
+        if n_jobs > 1:
+            asked.set(i)  # for this call alone
+        return seen, decimal.Decimal(1) / 3
+
+    token = asked.set("by the user")
+    with decimal.localcontext(prec=2):
+        found = set(run_all(call, [(i,) for i in range(6)], n_jobs))
+    assert found == {("by the user", decimal.Decimal("0.33"))}
+    assert asked.get() == "by the user"
+    asked.reset(token)
 
 
 @pytest.mark.parametrize("ends", ("closed", "by an error"))
