@@ -148,7 +148,8 @@ class Sweep:
             tasks = [(trial, paused.pop(key_of(trial), None), rung.last) for trial in going]
             beside = None
             is_decided = rung is rounds[-1] and len(alive) == 1
-            if fit_ahead and is_decided and shares_threads(self._n_jobs):
+            # Beside nothing, a fit has all threads for itself.
+            if fit_ahead and is_decided and going and shares_threads(self._n_jobs):
                 chosen = ledger.candidates[alive[0]]
                 beside = partial(_beside, fit_ahead, chosen, self._brake)
             self._round(tasks, paused, number, beside)

@@ -55,9 +55,10 @@ def test_it_goes_on_beside_the_last_round(fits):
 
 @pytest.mark.parametrize(
     "given",
-    [{"n_jobs": 1}, {"n_jobs": 2, "verbose": True}, {"n_jobs": 2, "l1s": L1S[:6]}],
-    ids=["one thread", "it prints", "two enter the last round"],
-)
+    [{"n_jobs": 1}, {"n_jobs": 2, "verbose": True}, {"n_jobs": 2, "l1s": L1S[:6]},
+     {"n_jobs": 2, "max_iter": 90, "tol": 10.0, "n_iter_no_change": 1}],
+    ids=["one thread", "it prints", "two enter the last round", "all folds have stopped before"],
+)  # fmt: skip
 def test_it_comes_after_the_search(fits, given):
     search = halved(**given)
     assert fits == [("MainThread", given["n_jobs"], [search.best_params_])]
