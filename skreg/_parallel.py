@@ -3,6 +3,7 @@
 joblib looks for results a hundred times a second, which is long for fits of some milliseconds.
 """
 
+import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
@@ -138,6 +139,9 @@ def _run_in_threads(function, tasks, n_threads, nested, brake):
     They have copies of its context variables as well: NumPy's ``errstate``, the precision of
     decimals, and whatever a scorer of the user's looks up. ``nested`` are the joblib backend and
     its number of jobs for what the calls run in parallel.
+
+    Warnings' filters are the whole process's. scikit-learn's checks change and restore them, and
+    of two checks at once the one that ends last restores what the other one has set.
     """
     config, (backend, n_jobs) = get_config(), nested
 
@@ -146,19 +150,20 @@ def _run_in_threads(function, tasks, n_threads, nested, brake):
             return function(*task)
 
     pool, futures = ThreadPoolExecutor(n_threads, thread_name_prefix="skreg"), deque()
-    try:
-        futures.extend(pool.submit(copy_context().run, call, task) for task in tasks)
-        while futures:
-            result = _result(futures[0])
-            futures.popleft()
-            yield result
-    except KeyboardInterrupt:
-        brake.pulled = True
-        yield from _what_runs(futures)
-        raise
-    finally:
-        brake.pulled |= bool(futures)  # nobody waits for them any more
-        pool.shutdown(wait=False, cancel_futures=True)
+    with warnings.catch_warnings():
+        try:
+            futures.extend(pool.submit(copy_context().run, call, task) for task in tasks)
+            while futures:
+                result = _result(futures[0])
+                futures.popleft()
+                yield result
+        except KeyboardInterrupt:
+            brake.pulled = True
+            yield from _what_runs(futures)
+            raise
+        finally:
+            brake.pulled |= bool(futures)  # nobody waits for them any more
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _result(future):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import threading
 import time
+import warnings
 from contextvars import ContextVar
 
 import pytest
@@ -95,6 +96,27 @@ def test_threads_have_copies_of_the_context_of_the_caller(n_jobs):
     assert found == {("by the user", decimal.Decimal("0.33"))}
     assert asked.get() == "by the user"
     asked.reset(token)
+
+
+def test_threads_leave_the_filters_of_warnings_as_they_were():
+    first_in, second_in, first_out = (threading.Event() for _ in range(3))
+
+    def first():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", BytesWarning)
+            first_in.set()
+            assert second_in.wait(10)
+        first_out.set()
+
+    def second():
+        assert first_in.wait(10)
+        with warnings.catch_warnings():
+            second_in.set()
+            assert first_out.wait(10)
+
+    before = list(warnings.filters)
+    list(run_all(lambda check: check(), [(first,), (second,)], 2))
+    assert warnings.filters == before
 
 
 @pytest.mark.parametrize("ends", ("closed", "by an error"))
