@@ -14,6 +14,8 @@ from joblib.parallel import SequentialBackend, ThreadingBackend, get_active_back
 from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed
 
+from skreg._warnings import for_threads
+
 LONGEST_WAIT = 0.1  # seconds
 BATCHES = 4  # calls per worker, where results come all at once
 MOST_LOSSES = 3  # of workers with what only they have, in a search
@@ -152,7 +154,8 @@ def _run_in_threads(function, tasks, n_threads, nested, brake):
     pool, futures = ThreadPoolExecutor(n_threads, thread_name_prefix="skreg"), deque()
     with warnings.catch_warnings():
         try:
-            futures.extend(pool.submit(copy_context().run, call, task) for task in tasks)
+            with for_threads():
+                futures.extend(pool.submit(copy_context().run, call, task) for task in tasks)
             while futures:
                 result = _result(futures[0])
                 futures.popleft()

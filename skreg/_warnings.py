@@ -6,6 +6,7 @@ However deep in libraries they arise.
 import contextlib
 import sys
 import warnings
+from contextvars import ContextVar
 
 LIBRARIES = {
     "skreg", "sklearn", "joblib", "concurrent", "contextlib", "multiprocessing", "runpy",
@@ -13,12 +14,41 @@ LIBRARIES = {
 }  # fmt: skip
 
 
+# What `warnings.warn_explicit` wants of the line that a thread of ours works for.
+_line_of_user = ContextVar("line_of_user", default=None)
+
+
 def warn(message, category=UserWarning):
-    """Warn where the user's code called; in a worker, where no such frame is, at the caller."""
-    frame, level = sys._getframe(1), 2
+    """Warn where the user's code called; in a worker, where no such line is, at the caller."""
+    frame, level = _frame_of_user()
+    if frame is None and _line_of_user.get():
+        warnings.warn_explicit(message, category, *_line_of_user.get())
+    else:
+        warnings.warn(message, category, stacklevel=level if frame is not None else 2)
+
+
+@contextlib.contextmanager
+def for_threads():
+    """Note the line of the user's code, for threads with copies of the context variables."""
+    frame, _ = _frame_of_user()
+    line = _line_of_user.get()
+    if frame is not None:
+        names = frame.f_globals
+        registry = names.setdefault("__warningregistry__", {})
+        line = frame.f_code.co_filename, frame.f_lineno, names.get("__name__"), registry
+    token = _line_of_user.set(line)
+    try:
+        yield
+    finally:
+        _line_of_user.reset(token)
+
+
+def _frame_of_user():
+    """Return the innermost frame that is no library's, or None, and the caller's stack level."""
+    frame, level = sys._getframe(2), 2
     while frame is not None and _package(frame) in LIBRARIES:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level if frame is not None else 2)
+    return frame, level
 
 
 @contextlib.contextmanager

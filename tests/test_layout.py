@@ -17,6 +17,7 @@ LAYERS = [
     {"_kernel_cache"},
     {"_jit"},
     {"_kernels"},
+    {"_warnings"},
     {
         "_callbacks",
         "_compilation",
@@ -25,7 +26,6 @@ LAYERS = [
         "_random_state",
         "_routing",
         "_sklearn",
-        "_warnings",
     },
     {"_architecture", "_labels", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
     {"_entries", "_penalties", "_plugs"},

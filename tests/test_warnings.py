@@ -45,9 +45,15 @@ def search_at_once():
     MLPClassifierCV(**SHORT, max_iter=2, l2s=[0.1], cv=2).fit(X, y)
 
 
+def search_in_threads():
+    MLPClassifierCV(**SHORT, max_iter=9, l2s=3, cv=2, n_jobs=2, halving=True).fit(X, y)
+
+
 @pytest.mark.parametrize(
-    "call", (fit, fit_too_small_batches, fit_unstratified, fit_pipeline, search, search_at_once)
-)
+    "call",
+    (fit, fit_too_small_batches, fit_unstratified, fit_pipeline, search, search_at_once,
+     search_in_threads),
+)  # fmt: skip
 def test_warnings_point_at_the_line_that_called(call):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
