@@ -95,8 +95,9 @@ class Sweep:
             Called after the tasks, while the last of them are still going on; returns what
             ``function`` does.
         """
-        tasks, n_left = [(function, *task, *self._data) for task in tasks], len(tasks)
+        tasks = [(function, *task, *self._data) for task in tasks]
         tasks += [] if beside is None else [(beside,)]
+        n_left = len(tasks)
         results = run_all(_call, tasks, self._n_jobs, self._brake)
         try:
             for outcomes, interrupted, *rest in results:

@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold
 import skreg._engine
 import skreg._training
 from skreg import MLPClassifier, MLPClassifierCV
+from skreg._callbacks import Watch
 from skreg._halving import Sweep
 from skreg._parallel import Brake
 from skreg._refit import Refit
@@ -147,6 +148,47 @@ def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(monke
     assert search.cv_results_["n_epochs"].max() == 18
     assert search.best_estimator_.n_iter_ == len(epochs) == 2
     assert search.best_estimator_.n_jobs == 2
+
+
+def test_whoever_waits_no_longer_for_the_fit_beside_is_told_that_it_is_done_again(monkeypatch):
+    asked_twice, once = threading.Event(), Refit.fit_ahead
+
+    def fit_ahead(self, params, brake):
+        time.sleep(0.5)  # while the round ends
+        _thread.interrupt_main()
+        time.sleep(0.5)
+        _thread.interrupt_main()
+        assert asked_twice.wait(10)
+        once(self, params, brake)
+
+    def of(self, *given):
+        asked_twice.set()
+        return original(self, *given)
+
+    original = Refit.of
+    monkeypatch.setattr(Refit, "fit_ahead", fit_ahead)
+    monkeypatch.setattr(Refit, "of", of)
+    said = "Search interrupted: 1 of 9 candidates have completed round 3 of 3"
+    with pytest.warns(UserWarning, match=said):
+        search = halved(n_jobs=2)
+    assert search.best_estimator_.n_iter_ == 18
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_interrupt_in_the_last_callback_of_the_round_is_told_of(monkeypatch, n_jobs):
+    original, told = Watch.done, []
+
+    def done(self, name):
+        told.append(name)
+        if len(told) == (9 + 3 + 1) * len(FOLDS):
+            raise KeyboardInterrupt
+        return original(self, name)
+
+    monkeypatch.setattr(Watch, "done", done)
+    said = "Search interrupted: 1 of 9 candidates have completed round 3 of 3"
+    with pytest.warns(UserWarning, match=said):
+        search = halved(n_jobs=n_jobs)
+    assert search.best_estimator_.n_iter_ == 18
 
 
 def test_it_ends_with_the_search(monkeypatch):
