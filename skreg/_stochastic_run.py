@@ -84,6 +84,7 @@ class StochasticRun(Run):
             leg.n_epochs, diverged = train(
                 engine, plan, progress, self.history, shuffler, validate, self.watch
             )
+            progress.interrupted = self.watch.cut_short(progress.interrupted)
             pauses = not (incremental or progress.stopped or leg.n_epochs == estimator.max_iter)
             leg.memory, estimator.t_ = None, engine.n_seen
             if pauses:  # the leg remembers what a warm start would go on from

@@ -111,6 +111,17 @@ def test_what_the_brake_has_ended_is_done_again_after_an_interrupted_search(monk
         assert fit.of([{"l1": 0.1}], interrupted=False)[0].n_iter_ == 1
 
 
+def test_what_the_brake_has_ended_is_not_polished_as_after_any_interrupt(monkeypatch):
+    monkeypatch.setattr(skreg._training, "LONGEST", 0)  # one epoch at a time
+    brake, fit = Brake(), refit()
+    brake.pulled = True
+    fit.fit_ahead({"l1": 0.1}, brake)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        best, _ = fit.of([{"l1": 0.1}])
+    plain = MLPClassifier(**QUICK | {"l1": 0.1, "max_iter": 1, "polish": 0}).fit(IRIS_X, IRIS_Y)
+    np.testing.assert_array_equal(best.coefs_[0], plain.coefs_[0])
+
+
 def wait_until(condition):
     patience = time.monotonic() + 60
     while not condition():
