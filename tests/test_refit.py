@@ -122,6 +122,19 @@ def test_what_the_brake_has_ended_is_not_polished_as_after_any_interrupt(monkeyp
     np.testing.assert_array_equal(best.coefs_[0], plain.coefs_[0])
 
 
+@pytest.fixture
+def sweeps(monkeypatch):
+    """Return a list that grows by every sweep in rounds."""
+    original, begun = Sweep.halve, []
+
+    def halve(self, *given):
+        begun.append(self)
+        original(self, *given)
+
+    monkeypatch.setattr(Sweep, "halve", halve)
+    return begun
+
+
 def wait_until(condition):
     patience = time.monotonic() + 60
     while not condition():
@@ -129,26 +142,24 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(monkeypatch):
-    halve, original, sweeps, epochs = Sweep.halve, skreg._engine.Engine.train_epochs, [], []
+def interrupt_after_the_last_round(sweep):
+    wait_until(lambda: (sweep.ledger.n_epochs == 18).all(axis=1).any())
+    time.sleep(0.1)  # the last outcome is booked, and the fit beside is waited for
+    _thread.interrupt_main()
+    wait_until(lambda: sweep._brake.pulled)
+
+
+def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(monkeypatch, sweeps):
+    original, epochs = skreg._engine.Engine.train_epochs, []
 
     def train_epochs(self, rates, draws):
         if self.order.size == len(IRIS_X):  # all rows
             epochs.append(1)
             if len(epochs) == 2:
-                (sweep,) = sweeps
-                wait_until(lambda: (sweep.ledger.n_epochs == 18).all(axis=1).any())
-                time.sleep(0.1)  # the last outcome is booked, and the fit is waited for
-                _thread.interrupt_main()
-                wait_until(lambda: sweep._brake.pulled)
+                interrupt_after_the_last_round(*sweeps)
         return original(self, rates, draws)
 
-    def halve_and_tell(self, *given):
-        sweeps.append(self)
-        halve(self, *given)
-
     monkeypatch.setattr(skreg._training, "LONGEST", 0)
-    monkeypatch.setattr(Sweep, "halve", halve_and_tell)
     monkeypatch.setattr(skreg._engine.Engine, "train_epochs", train_epochs)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -161,22 +172,20 @@ def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(monke
     assert search.best_estimator_.n_jobs == 2
 
 
-def test_whoever_waits_no_longer_for_the_fit_beside_is_told_that_it_is_done_again(monkeypatch):
-    asked_twice, once = threading.Event(), Refit.fit_ahead
+def test_an_impatient_user_is_told_that_the_fit_beside_is_done_again(monkeypatch, sweeps):
+    done_again, fit_beside, original = threading.Event(), Refit.fit_ahead, Refit.of
 
     def fit_ahead(self, params, brake):
-        time.sleep(0.5)  # while the round ends
+        interrupt_after_the_last_round(*sweeps)
+        time.sleep(0.1)
         _thread.interrupt_main()
-        time.sleep(0.5)
-        _thread.interrupt_main()
-        assert asked_twice.wait(10)
-        once(self, params, brake)
+        assert done_again.wait(60)
+        fit_beside(self, params, brake)
 
     def of(self, *given):
-        asked_twice.set()
+        done_again.set()
         return original(self, *given)
 
-    original = Refit.of
     monkeypatch.setattr(Refit, "fit_ahead", fit_ahead)
     monkeypatch.setattr(Refit, "of", of)
     said = "Search interrupted: 1 of 9 candidates have completed round 3 of 3"
@@ -202,17 +211,11 @@ def test_an_interrupt_in_the_last_callback_of_the_round_is_told_of(monkeypatch, 
     assert search.best_estimator_.n_iter_ == 18
 
 
-def test_it_ends_with_the_search(monkeypatch):
-    original, brakes = Sweep.halve, []
-
-    def halve(self, *given):
-        brakes.append(self._brake)
-        original(self, *given)
-
-    monkeypatch.setattr(Sweep, "halve", halve)
+def test_it_ends_with_the_search(monkeypatch, sweeps):
+    brakes = []
     monkeypatch.setattr(Refit, "fit_ahead", lambda self, params, brake: brakes.append(brake))
     halved(n_jobs=2)
-    assert len(brakes) == 2 and brakes[0] is brakes[1]
+    assert brakes == [sweeps[0]._brake]
 
 
 def test_an_interrupt_does_not_go_on_along_the_path(monkeypatch):
