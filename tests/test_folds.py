@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 import tracemalloc
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.model_selection import RepeatedKFold
 
 import skreg._folds
 from skreg import MLPClassifierCV, MLPRegressorCV
+from skreg._folds import Data, Fold, Trial, rate
 from tests.searches import DIABETES_X, DIABETES_Y, IRIS_X, IRIS_Y, L1S, QUICK
 
 needs_signals = pytest.mark.skipif(
@@ -61,6 +63,19 @@ def test_a_failing_scorer_is_a_failing_candidate():
     with pytest.warns(FitFailedWarning, match=r"l1=0.01 failed on fold 0, 1 .*no such luck"):
         search.fit(IRIS_X, IRIS_Y)
     assert search.best_index_ == 1
+
+
+def test_a_score_that_fails_takes_neither_the_time_nor_the_epochs_of_the_fit():
+    def scorer(network, X, y):
+        raise ValueError("no score")
+
+    rows = np.arange(3)
+    trial = Trial(None, Fold(1, rows, rows, None), [], scorer)
+    data = Data(IRIS_X, IRIS_Y, None, shown=IRIS_X, shown_y=IRIS_Y)
+    outcome = rate(trial, 2, SimpleNamespace(n_iter_=7), data, 5.0)
+    assert outcome[:2] == (2, 1) and np.isnan(outcome.score)
+    assert outcome.fit_time == 5.0 and outcome.n_epochs == 7
+    assert outcome.error == "ValueError: no score"
 
 
 def test_all_candidates_fail():

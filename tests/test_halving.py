@@ -11,7 +11,9 @@ from sklearn.model_selection import KFold
 
 import skreg._runs
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressorCV
-from skreg._halving import rungs, survivors
+from skreg._callbacks import SILENCE
+from skreg._folds import Data
+from skreg._halving import Sweep, rungs, survivors
 from skreg._search import Ledger
 from skreg.augmentation import GaussianNoise
 
@@ -88,6 +90,21 @@ CONTINUED = {
     "early stopping": {"early_stopping": True, "n_iter_no_change": 30},
     "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "n_iter_no_change": 3, "tol": 1.0},
 }
+
+
+@pytest.mark.parametrize("n_done, is_interrupted", [(0, True), (1, True), (2, False)])
+def test_an_interrupt_after_all_tasks_ends_only_what_is_beside_them(n_done, is_interrupted):
+    done = []
+
+    def call(*data):
+        if len(done) == n_done:
+            raise KeyboardInterrupt
+        done.append(data)
+        return [], False
+
+    sweep = Sweep(Data(X, Y, None), Ledger([{"l1": 0.1}], 2), SILENCE, n_jobs=1)
+    sweep.run(call, [(), ()], lambda outcomes: None, beside=call)
+    assert len(done) == n_done and sweep.interrupted == is_interrupted
 
 
 @pytest.mark.filterwarnings("ignore:The validation split is not stratified:UserWarning")

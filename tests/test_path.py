@@ -12,6 +12,7 @@ from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPPath, MLPRegressor, feature_importances_from_path, mlp_path
 from skreg._base import BaseMLP
+from skreg._path import default_estimator
 
 # Older releases of scikit-learn call newer ones of SciPy in a way that these announce to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*options of the L-BFGS-B:DeprecationWarning")
@@ -423,3 +424,29 @@ def test_sparse_indicators_are_labels(make_sparse):
     indicators = np.c_[X[:, 0] > 0, y > 0].astype(int)
     found = [mlp_path(X, Y, l1s=[1e-3], **SMALL) for Y in (indicators, make_sparse(indicators))]
     np.testing.assert_array_equal(found[1].coefs[0][0], found[0].coefs[0][0])
+
+
+LBFGS = {"solver": "lbfgs", "tol": 1e-6, "max_iter": 1000}
+ANNEALED = {"learning_rate": "cosine", "learning_rate_init": 0.01, "max_iter": 100}
+POLISHED = ANNEALED | {"learning_rate_init": 0.05, "max_iter": 400, "polish": 1000}
+
+
+@pytest.mark.parametrize(
+    "axis, given, expected",
+    [
+        ("l1", {"hidden_layer_sizes": ()}, LBFGS),
+        ("l2", {"hidden_layer_sizes": ()}, LBFGS),
+        ("l1", {"hidden_layer_sizes": (), "solver": "adam"}, ANNEALED),
+        ("group_l1", {"hidden_layer_sizes": ()}, POLISHED),
+        ("group_l1", {"hidden_layer_sizes": (4,)}, ANNEALED),
+        ("l1", {}, ANNEALED),
+    ],
+)
+@pytest.mark.parametrize(
+    "kind, y", [(MLPRegressor, [0.5, 1.0, 2.5]), (MLPRegressor, [0.0, 1.0, 2.0]),
+                (MLPClassifier, [0, 1, 2]), (MLPClassifier, [0.0, 1.0, 1.0])],
+)  # fmt: skip
+def test_the_network_where_none_is_given(axis, given, expected, kind, y):
+    found = default_estimator(axis, np.array(y), given)
+    assert type(found) is kind
+    assert found.get_params() == kind(l2=0.0, **expected).get_params()

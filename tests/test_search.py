@@ -78,6 +78,7 @@ def test_later_rounds_rank_first():
     means = np.array([0.9, 0.8, 0.5, np.nan, 0.8])
     assert ranks(means, np.zeros(5, int)).tolist() == [1, 2, 4, 5, 2]
     assert ranks(means, np.array([0, 0, 2, 1, 1])).tolist() == [3, 4, 1, 5, 2]
+    assert ranks(np.array([np.nan, -np.inf, 0.5]), np.zeros(3, int)).tolist() == [3, 2, 1]
 
 
 def test_failures_name_candidate_and_folds():

@@ -1,6 +1,7 @@
 """Walks along strengths: unfinished networks, stuck ones, patterns, interrupts."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from skreg import MLPClassifier, MLPRegressor, MLPRegressorCV, mlp_path, stabili
 from skreg._null_model import null_on_demand
 from skreg._parallel import Brake
 from skreg._refit import Refit
-from skreg._walk import walk
+from skreg._walk import can_be_emptied, walk
 from tests.test_path import SMALL, curved
 
 pytestmark = [
@@ -42,6 +43,21 @@ def interrupt(monkeypatch, n_epochs):
 
 
 # The network without weights.
+
+
+@pytest.mark.parametrize(
+    "factors, pattern, expected",
+    [
+        (None, None, True),
+        ([0.5, 1.0], [0.5], True),
+        ([0.0, 1.0], [0.5], False),
+        ([0.5, 1.0], [0.0], False),
+    ],
+)
+def test_a_linear_model_can_be_emptied_where_all_features_are_penalized(factors, pattern, expected):
+    factors = None if factors is None else np.array(factors)
+    null = SimpleNamespace(penalties=SimpleNamespace(factors=factors), patterns={"l1": pattern})
+    assert can_be_emptied("l1", null) == expected
 
 
 @pytest.mark.parametrize("axis", ["l1s", "group_l1s"])
