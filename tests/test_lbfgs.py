@@ -1,5 +1,6 @@
 """L-BFGS: the split of weights under an l1 penalty, when the minimizer ends, what it refuses."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -115,6 +116,17 @@ def test_a_network_stops_where_scikit_learns_stops_whatever_tol_is(tol):
     ours, theirs = MLPRegressor(l2=0, **given).fit(X, y), TheirRegressor(alpha=0, **given).fit(X, y)
     assert ours.n_iter_ == theirs.n_iter_ < 30
     np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], rtol=0, atol=1e-9)
+
+
+def test_a_classifier_stops_where_scikit_learns_stops_unless_a_loss_was_clipped():
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = scale(X)[:, :5], np.where(np.arange(y.size) % 5, y, 1 - y)
+    given = {"solver": "lbfgs", "activation": "identity", "tol": 0.0, "max_iter": 500,
+             "hidden_layer_sizes": (4,), "random_state": 0}  # fmt: skip
+    ours = MLPClassifier(l2=0, **given).fit(X, y)
+    theirs = TheirClassifier(alpha=0, **given).fit(X, y)
+    assert ours.n_iter_ == theirs.n_iter_ < 50
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-12)
 
 
 def test_going_on_never_makes_a_run_worse():
@@ -247,3 +259,24 @@ def test_a_fit_forgets_the_best_of_an_earlier_training():
     for _ in range(6):
         network.partial_fit(X, y, X_val=X, y_val=y)
     np.testing.assert_allclose(network.coefs_[0], learned, atol=1e-3)
+
+
+def test_a_run_that_stops_early_is_not_called_unfinished():
+    X, y = features(60, 5), np.arange(60) % 2
+    network = MLPClassifier((4,), solver="lbfgs", early_stopping=True, n_iter_no_change=1,
+                            max_iter=100, random_state=0)  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network.fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+    assert network.stopped_early_ and network.n_iter_ < 100
+
+
+def test_moments_of_another_solver_are_forgotten():
+    X, y = features(60, 5), features(60, 1)[:, 0]
+    given = {"max_iter": 3, "shuffle": False, "warm_start": True, "random_state": 0}
+    network = MLPRegressor((4,), **given).fit(X, y)
+    network.set_params(solver="lbfgs").fit(X, y)
+    coefs, intercepts = copy.deepcopy((network.coefs_, network.intercepts_))
+    network.set_params(solver="adam").fit(X, y)
+    fresh = MLPRegressor((4,), **given).fit(X, y, coef_init=coefs, intercept_init=intercepts)
+    np.testing.assert_array_equal(network.coefs_[0], fresh.coefs_[0])

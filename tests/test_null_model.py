@@ -75,6 +75,13 @@ def test_intercepts_minimize_the_loss(loss):
     assert abs(ones.gradient).max() < 1e-12
 
 
+@pytest.mark.parametrize("q, expected", [(0.25, 2.0), (0.3, 2.0), (0.35, 3.0), (0.8, 7.0)])
+def test_a_quantile_between_two_targets_is_the_lower_one(q, expected):
+    y = np.random.default_rng(0).permutation(10).astype(float)
+    null = null_model(MLPRegressor(loss="quantile", quantile=q), y[:, None], y)
+    assert null.intercept == expected
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_intercepts_of_smoothed_labels_are_those_of_smoothed_frequencies(n_classes):
     X, s = draw()[0], weights()

@@ -123,6 +123,14 @@ def test_adaptive_divides_where_the_loss_stands_still_and_stops_below_a_milliont
     assert expected[-1] <= 1e-6
 
 
+def test_adaptive_stops_at_a_millionth_itself(data):
+    network = MLPRegressor(
+        (5,), learning_rate="adaptive", learning_rate_init=1e-6, tol=1e3, n_iter_no_change=2,
+        random_state=0,
+    ).fit(*data)  # fmt: skip
+    assert network.history_["learning_rate"].tolist() == [1e-6] * 4
+
+
 @pytest.mark.parametrize("name", PLANNED)
 def test_planned_schedules_run_to_their_end_unless_validation_stops_them(data, name):
     X, y = data

@@ -61,6 +61,14 @@ def test_without_a_usable_score_the_latest_weights_are_kept(solver):
     np.testing.assert_array_equal(watched.coefs_[0], plain.coefs_[0])
 
 
+def test_the_margin_of_a_sum_is_that_of_its_mean():
+    patience, counts = Patience(False, 0.1, 5, n_summed=4), []
+    for value in (10.0, 9.7, 9.2, 9.1):  # means of 2.5, 2.425, 2.3 and 2.275
+        patience.observe(value)
+        counts.append(patience.count)
+    assert counts == [0, 1, 0, 1]
+
+
 def test_an_infinite_patience_never_ends():
     patience = Patience(False, 0.0, np.inf)
     for _ in range(1000):

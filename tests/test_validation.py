@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skreg import MLPRegressor
+from skreg._base import FEW_NUMBERS
 from skreg.augmentation import GaussianNoise
 from tests.refusals import (
     LABELS,
@@ -460,6 +461,15 @@ def test_a_scorer_that_takes_no_weights_gets_none():
 def test_scores_must_be_numbers(score):
     model = classifier(early_stopping=True, scoring=lambda *_: score, validation_fraction=0.2)
     assert_refused(model, "scoring=.* returned .*; it must return a number", X, LABELS)
+
+
+def test_few_rows_without_names_are_warned_of_as_many_are():
+    pandas = pytest.importorskip("pandas")
+    model = regressor().fit(pandas.DataFrame(X, columns=list("abcd")), Y)
+    for rows in (X[:1], np.tile(X, (FEW_NUMBERS // X.size + 1, 1))):
+        with pytest.warns(UserWarning, match="X does not have valid feature names"):
+            found = model.predict(rows)
+        assert_array_equal(found[:1], model.predict(pandas.DataFrame(X[:1], columns=list("abcd"))))
 
 
 # Parameters that change between calls of partial_fit.
