@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 from skreg import MLPClassifier, MLPRegressor, _draws
+from skreg._kernels.job import COLUMNS, SPARSE
 from skreg._kernels.random import bits, halves, mix
 from tests.kernels.engines import JIT
 
@@ -149,6 +150,22 @@ def test_sparse_rows_have_the_same_draws(container):
         found = model.sample_predictions(container(dense[rows]), n_draws)
         expected = model.sample_predictions(dense[rows], n_draws)
         assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_later_blocks_of_sparse_rows_may_be_fuller_than_the_first(monkeypatch):
+    original, rooms = _draws._make_room, []
+
+    def make_room(engine, *given):
+        original(engine, *given)
+        rooms.append([engine.table.arrays[slot].size for slot in (SPARSE, COLUMNS)])
+
+    monkeypatch.setattr(_draws, "_make_room", make_room)
+    monkeypatch.setattr(_draws, "BLOCK_OUTPUTS", 80)  # 4 rows of 20 draws
+    rows = np.where(np.arange(40)[:, None] < 36, 0, X)
+    model = make(X=rows, input_dropout=0.3)
+    found = model.sample_predictions(sp.csr_array(rows), 20)
+    assert_allclose(found, model.sample_predictions(rows, 20), rtol=1e-12, atol=1e-14)
+    assert min(rooms[0]) >= 20 * rows[36:].size
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

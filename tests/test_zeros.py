@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skreg import MLPClassifier, _zeros
+from skreg import MLPClassifier, MLPRegressor, _zeros
 from skreg._kernels import plugs
-from skreg._kernels.job import NEVER, NOW, SKIP_PLUG, SKIPS
+from skreg._kernels.job import DELTA_NOTES, NEVER, NOW, SKIP_PLUG, SKIPS
 from skreg._kernels.simd import lanes
 from skreg._kernels.skipping import FEWEST_PANELS
 from skreg._kernels.zeros import skip
+from skreg.augmentation import Adversarial
 from tests.kernels.engines import JIT, features, make_engine, targets
 
 WIDE, NARROW = FEWEST_PANELS * lanes(np.dtype(float)), 3
@@ -44,6 +45,25 @@ def test_input_dropout_makes_zeros():
     dense = np.ones((40, 9))
     assert levels((9, WIDE, 2), dense, dropout=(0.5, 0.0)) == [0]
     assert levels((9, WIDE, 2), dense, dropout=(0.2, 0.0)) == []
+
+
+@pytest.mark.parametrize("augmentation, units, expected", [
+    (None, (9, WIDE, 2), [False]),
+    (None, (9, WIDE, WIDE, 2), [True]),
+    (Adversarial(0.1), (WIDE, NARROW, 2), [True]),  # back to the input
+])  # fmt: skip
+def test_there_is_room_for_notes_on_what_goes_back(monkeypatch, augmentation, units, expected):
+    original, found = _zeros._make_room, []
+
+    def make_room(table, sizes, trains, goes_back, has_parts):
+        original(table, sizes, trains, goes_back, has_parts)
+        found.append(table.arrays[DELTA_NOTES].size > 0)
+
+    monkeypatch.setattr(_zeros, "_make_room", make_room)
+    X = features(40, units[0])
+    network = MLPRegressor(units[1:-1], augmentation=augmentation, max_iter=1, random_state=0)
+    network.fit(X, X[:, :2])
+    assert found == expected
 
 
 @pytest.mark.skipif(not JIT, reason="without the compiler every program is at hand")

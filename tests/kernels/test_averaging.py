@@ -1,5 +1,7 @@
 """The average of the parameters against plain NumPy; in a step: `test_structure`."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,8 @@ def test_the_average_moves_towards_the_weights(dtype):
         engine.load(w.astype(dtype))
         engine.set_average(mean.astype(dtype))
         for k in range(2):
-            average_rows(job, k, (np.int64(0), job.layout[PADDED_FAN_IN, k]))
+            for stretch in pairwise(np.array([0, 4, 9, job.layout[PADDED_FAN_IN, k]])):
+                average_rows(job, k, stretch)
             average(job, job.layout[BIASES_AT, k], job.layout[PANELS, k] * lanes_of(job))
         found = engine.average()
         np.testing.assert_array_equal(engine.parameters(), w.astype(dtype))

@@ -60,8 +60,8 @@ def test_tiles_add_up_to_the_penalty(engine):
     assert lane_total(engine, SUMS) == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("scale", (0.1, 10.0))
-def test_clipping_sees_the_norm_of_the_whole_gradient(engine, scale):
+@pytest.mark.parametrize("scale, clips", ((0.01, False), (0.1, True), (10.0, True)))
+def test_clipping_sees_the_norm_of_the_whole_gradient(engine, scale, clips):
     step = plan_step(RULE, 0.1, 1, scale)
     for k, rows in enumerate(whole_matrices()):
         square_rows(engine.job, k, rows, step)
@@ -71,7 +71,7 @@ def test_clipping_sees_the_norm_of_the_whole_gradient(engine, scale):
     assert squares.sum() * scale**2 == pytest.approx((g[mask] ** 2).sum())
     clipped = clip_step(engine.job, step)
     factor = min(1.0, RULE.clip_norm / np.sqrt((g**2).sum()))
-    assert clipped.clip == pytest.approx(factor, rel=1e-13)
+    assert clipped.clip == pytest.approx(factor, rel=1e-13) and (factor < 1) == clips
     assert clipped.scale == pytest.approx(scale * factor, rel=1e-13)
     assert clipped[:2] == step[:2]
 
