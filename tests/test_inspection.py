@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, inspection, mlp_path
-from skreg._displays._axes import shown
+from skreg._displays._axes import shown, spread
 from skreg._displays.loss_curve import best_epoch
 from skreg._displays.weights import mosaic
 from skreg.inspection import (
@@ -289,6 +289,7 @@ def test_nonzero_weights_layer_by_layer(network):
     assert len(display.lines_) == 2 and share[-1] < 1
     counts = SparsityDisplay.from_estimator(network, share=False).lines_[0].get_ydata()
     np.testing.assert_array_equal(counts, history["n_nonzero_0"])
+    assert display.ax_.get_ylabel() == "nonzero weights"
     assert [label.get_text() for label in display.labels_] == ["layer 1", "layer 2"]
 
 
@@ -303,6 +304,11 @@ def test_names_of_lines_that_end_together_do_not_overlap():
         assert all(low[1] <= high[0] + 1 for low, high in zip(tops, tops[1:], strict=False))
         assert axes.y0 <= tops[0][0] and tops[-1][1] <= axes.y1
         assert all(box.x1 <= axes.x1 for box in boxes)
+
+
+def test_names_that_do_not_fit_share_the_axes():
+    _, ax = plt.subplots(figsize=(3, 2))
+    np.testing.assert_allclose(spread(ax, np.full(100, 0.5)), (np.arange(100) + 0.5) / 100)
 
 
 def test_there_are_no_ticks_between_epochs():

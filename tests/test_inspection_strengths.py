@@ -272,6 +272,7 @@ def test_bands_hold_their_share_of_the_draws(regressor):
     np.testing.assert_array_equal(display.points_.get_offsets(), np.column_stack([X[:, 2], y]))
     assert legend(display) == ["data", "90% of the draws", "50% of the draws", "mean"]
     assert display.ax_.get_xlabel() == "x2\n(other features at their medians)"
+    assert display.ax_.get_ylabel() == "prediction"
 
 
 def test_one_dimension_is_one_feature_and_the_grid_may_be_given():
