@@ -82,6 +82,13 @@ def test_a_quantile_between_two_targets_is_the_lower_one(q, expected):
     assert null.intercept == expected
 
 
+def test_slopes_of_a_quantile_by_hand():
+    y = np.arange(10.0)
+    null = null_model(MLPRegressor(loss="quantile", quantile=0.35), 10 * np.eye(10), y)
+    expected = [0.65] * 3 + [0.15] + [-0.35] * 6  # the row at the quantile balances the others
+    np.testing.assert_allclose(null.gradient.ravel(), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_intercepts_of_smoothed_labels_are_those_of_smoothed_frequencies(n_classes):
     X, s = draw()[0], weights()

@@ -90,6 +90,22 @@ def test_the_objective_is_the_written_one():
         assert objective.loss == pytest.approx(loss, rel=1e-13)
         assert sum(objective.terms.values(flat).values()) == pytest.approx(penalty, rel=1e-13)
         assert smooth + objective.l1 @ abs(flat) == pytest.approx(loss + penalty, rel=1e-13)
+        assert objective.value(flat) == pytest.approx(loss + penalty, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "units, frozen, expected",
+    [
+        (UNITS, [False, False, False], False),
+        (UNITS, [True, False, False], False),
+        (UNITS, [True, True, False], True),
+        ((5, 3), [False], True),
+    ],
+)
+def test_it_is_convex_where_only_the_last_layer_moves(units, frozen, expected):
+    with make_engine(units=units) as engine:
+        penalties = make_penalties(len(units) - 1, frozen=np.array(frozen))
+        assert Objective(engine, penalties).is_convex is expected
 
 
 def test_duplicated_rows_and_scaled_weights_change_nothing():

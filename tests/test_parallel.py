@@ -6,6 +6,8 @@ import pathlib
 import threading
 import time
 import warnings
+from collections import deque
+from concurrent.futures import Future
 from contextvars import ContextVar
 
 import pytest
@@ -13,6 +15,7 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from sklearn import config_context, get_config
 
+from skreg import _parallel
 from skreg._parallel import Brake, check_n_jobs, run_all
 
 asked = ContextVar("asked", default="by nobody")
@@ -213,3 +216,20 @@ def test_bad_numbers_of_jobs(n_jobs):
         check_n_jobs(n_jobs)
     for good in (None, -1, 3):
         check_n_jobs(good)
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_second_interrupt_ends_the_wait_for_what_runs(monkeypatch, is_done):
+    def interrupted(future):
+        raise KeyboardInterrupt
+
+    future = Future()
+    assert future.set_running_or_notify_cancel()
+    monkeypatch.setattr(_parallel, "_result", interrupted)
+    left = _parallel._what_runs(deque([future]))
+    if is_done:  # the call itself has been interrupted
+        future.set_result(None)
+        assert list(left) == []
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            next(left)
