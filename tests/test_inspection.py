@@ -325,6 +325,13 @@ def test_a_network_without_weights_is_drawn(share):
     assert display.ax_.get_ylim() == (0, 1.04)
 
 
+def test_one_count_can_be_drawn_and_none_cannot():
+    display = SparsityDisplay(n_nonzero=[[3]], n_weights=[4]).plot()
+    assert display.lines_[0].get_ydata().tolist() == [0.75]
+    with pytest.raises(ValueError, match="There is no epoch to draw"):
+        SparsityDisplay(n_nonzero=np.empty((0, 1)), n_weights=[4]).plot()
+
+
 def test_shares_of_a_compressed_network_are_refused():
     X, y = diabetes()
     grouped = MLPRegressor((20,), group_l1=0.02, learning_rate_init=0.01, random_state=0)

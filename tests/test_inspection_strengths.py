@@ -185,6 +185,18 @@ def test_the_net_variance_of_a_classifier_is_drawn():
     assert display.ax_.get_ylabel() == "share of wrong predictions"
 
 
+@pytest.mark.parametrize("has_test_rows", [True, False])
+def test_what_is_drawn_is_what_bias_variance_returns(has_test_rows):
+    X, y = diabetes()
+    given = {"param_name": "alpha", "param_range": [0.1, 10.0], "n_bootstraps": 3, "n_jobs": 1,
+             "random_state": 1}  # fmt: skip
+    given |= {"X_test": X[:30], "y_test": y[:30]} if has_test_rows else {"test_size": 0.2}
+    display = BiasVarianceDisplay.from_estimator(Ridge(), X, y, **given)
+    expected = bias_variance(Ridge(), X, y, **given)
+    np.testing.assert_array_equal(display.result.error, expected.error)
+    np.testing.assert_array_equal(display.lines_["bias"].get_ydata(), expected.bias)
+
+
 @pytest.mark.parametrize("size", [(6.4, 4.8), (3, 3.2)])
 def test_legends_cover_no_data_and_leave_limits_automatic(size, regressor):
     X, y = diabetes()
