@@ -269,6 +269,14 @@ def test_an_interrupted_run_is_not_polished(monkeypatch, interrupted):
     assert bool(polished) != interrupted
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, where nothing is compiled
+def test_a_last_update_beyond_all_numbers_is_told():
+    network = MLPRegressor((), solver="sgd", learning_rate_init=1e307, momentum=0.0, max_iter=1,
+                           batch_size=len(X), random_state=0)  # fmt: skip
+    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
+        network.fit(X, 1e3 * X[:, 0])  # though the loss of the only epoch is a number
+
+
 def test_an_estimator_is_whole_at_every_moment():
     """What reads an estimator while it learns sees its parameters, and leaves no trace."""
     network, seen = MLPClassifier((4,), max_iter=3, random_state=0), []
