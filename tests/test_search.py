@@ -72,6 +72,7 @@ def test_the_table():
     assert table["n_epochs"].tolist() == [14, 7, 7]
     assert table["split1_test_score"].tolist()[:2] == [0.7, 0.5]
     assert table["param_l1"].tolist() == [0.0, 1.0, 2.0]
+    assert table["param_l1"].mask.tolist() == [False] * 3  # as of GridSearchCV
 
 
 def test_later_rounds_rank_first():
