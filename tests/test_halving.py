@@ -92,8 +92,10 @@ CONTINUED = {
 }
 
 
-@pytest.mark.parametrize("n_done, is_interrupted", [(0, True), (1, True), (2, False)])
-def test_an_interrupt_after_all_tasks_ends_only_what_is_beside_them(n_done, is_interrupted):
+@pytest.mark.parametrize("n_done, is_interrupted", [(0, True), (1, True), (2, True), (3, False)])
+def test_an_interrupt_ends_the_sweep_until_all_tasks_and_what_is_beside_are_back(
+    n_done, is_interrupted
+):
     done = []
 
     def call(*data):
