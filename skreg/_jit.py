@@ -18,10 +18,8 @@ and ``@inlined``. Four things are decided here, once:
   for NaN and use approximate reciprocals whose values depend on where a vector loop ends.
 """
 
-import contextlib
 import copy
 import functools
-import gc
 
 import llvmlite
 import numba
@@ -33,6 +31,7 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NativeLowering
 
+from skreg._garbage import no_garbage_collection
 from skreg._kernel_cache import kernel_cache
 
 SAFE_FLAGS = {"contract", "nsz"}
@@ -92,18 +91,6 @@ def _reached_from(library):
             if isinstance(inner, _Part):
                 pending += inner._linking_libraries
     return list(reached)
-
-
-@contextlib.contextmanager
-def _no_garbage_collection():
-    """Keep the garbage collector from walking, again and again, over a growing program."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Flags(compiler.Flags):
@@ -224,7 +211,7 @@ class KernelDispatcher(CPUDispatcher):
         )  # fmt: skip
 
     def _compile_program(self, args, return_type):
-        with _no_garbage_collection():
+        with no_garbage_collection():
             return self._compile(args, return_type, _Program)
 
     @global_compiler_lock

@@ -29,7 +29,7 @@ def copy_kernels(folder):
     package = folder / "site" / "skreg"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    for name in ("_jit.py", "_kernel_cache.py"):
+    for name in ("_garbage.py", "_jit.py", "_kernel_cache.py"):
         shutil.copy(PACKAGE / name, package)
     shutil.copytree(
         PACKAGE / "_kernels", package / "_kernels", ignore=shutil.ignore_patterns("__pycache__")

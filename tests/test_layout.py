@@ -14,7 +14,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init__"
 
 # A module imports only from lines above its own.
 LAYERS = [
-    {"_kernel_cache"},
+    {"_garbage", "_kernel_cache"},
     {"_jit"},
     {"_kernels"},
     {"_warnings"},
