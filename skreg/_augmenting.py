@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from skreg._architecture import check_shapes, round_up, units_of
 from skreg._docs import DocLinkMixin
 from skreg._engine import Engine
-from skreg._job import Augmentation, Network, Rows, Task, build_job
+from skreg._job import build_job
 from skreg._kernels import job as slots
 from skreg._kernels.activations import IDENTITY
 from skreg._kernels.augment import QUANTILE_BITS, program_for
@@ -22,6 +22,7 @@ from skreg._kernels.tiles import TILE_ROWS
 from skreg._parameters import column_groups, read_groups
 from skreg._random_state import LARGEST_SEED
 from skreg._sklearn import Interval
+from skreg._task import Augmentation, Network, Rows, Task
 
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
 

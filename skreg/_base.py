@@ -18,7 +18,6 @@ from skreg._constraints import CONSTRAINTS
 from skreg._docs import DocLinkMixin
 from skreg._fitted import FittedMixin
 from skreg._inputs import check_rows, check_validation
-from skreg._job import Network
 from skreg._kernels.links import LINK_CODES, LINK_IDENTITY
 from skreg._kernels.solvers import SOLVERS
 from skreg._lbfgs_run import LbfgsRun
@@ -36,6 +35,7 @@ from skreg._regularization import refuse_combinations, takes_sparse_rows
 from skreg._runs import Start, latest_parameters
 from skreg._sklearn import fit_context
 from skreg._stochastic_run import StochasticRun
+from skreg._task import Network
 from skreg._validation import check_scoring_name, split_validation
 from skreg._warnings import warn
 

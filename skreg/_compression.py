@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._architecture import check_shapes, n_parameters, views, weights_dtype
-from skreg._job import Network
 from skreg._prediction import predict_outputs
+from skreg._task import Network
 
 
 class Compressed(NamedTuple):

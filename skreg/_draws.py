@@ -10,9 +10,9 @@ import scipy.sparse as sp
 from skreg._architecture import check_shapes
 from skreg._engine import Engine
 from skreg._entries import most_entries, work_per_row
-from skreg._job import CHUNK_ROWS, Rows
 from skreg._kernels import job as slots
 from skreg._parameters import is_integer
+from skreg._task import CHUNK_ROWS, Rows
 from skreg._threads import Threads
 
 BLOCK_OUTPUTS = 2**21  # numbers at a time: 16 MB in double precision

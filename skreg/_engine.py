@@ -9,7 +9,7 @@ import numpy as np
 from skreg._architecture import n_parameters, pack_arrays, pack_parameters, unpack_parameters
 from skreg._compilation import note_when_slow
 from skreg._entries import flops_of_batch
-from skreg._job import Task, build_job
+from skreg._job import build_job
 from skreg._kernels import epoch, epochs
 from skreg._kernels import job as slots
 from skreg._kernels.epochs import Records
@@ -18,6 +18,7 @@ from skreg._kernels.plugs import address_of
 from skreg._kernels.shuffle import NO_DRAWS
 from skreg._kernels.structure import prox_all
 from skreg._kernels.team import COMMAND, abort, new_team
+from skreg._task import Task
 from skreg._zeros import Zeros
 
 MOMENT_SLOTS = {"first": slots.FIRST, "second": slots.SECOND}

@@ -14,13 +14,13 @@ from skreg._draws import check_n_draws, draw_blocks
 from skreg._engine import Engine
 from skreg._entries import work_per_row
 from skreg._inputs import as_rows, check_rows, read_columns
-from skreg._job import CHUNK_ROWS
 from skreg._kernels.links import LINK_CODES
 from skreg._labels import BINARY
 from skreg._parameters import activation_codes
 from skreg._penalties import Terms
 from skreg._regularization import network_penalties
 from skreg._runs import solver_state
+from skreg._task import CHUNK_ROWS
 from skreg._threads import Threads
 
 # What `compress` writes anew: weights and everything that is as long as they are.

@@ -15,7 +15,6 @@ from sklearn.utils import indexable
 from skreg._architecture import scattered
 from skreg._callbacks import Watch
 from skreg._inputs import check_validation, encode_rows
-from skreg._job import Rows
 from skreg._parallel import LONGEST_WAIT, Brake, shares_memory
 from skreg._parameters import spread
 from skreg._regularization import refuse_combinations
@@ -23,6 +22,7 @@ from skreg._runs import Start, begin_schedule_anew
 from skreg._scores import as_number
 from skreg._search import Outcome, describe
 from skreg._sklearn import safe_indexing
+from skreg._task import Rows
 from skreg._validation import Validation, check_scoring_name
 
 

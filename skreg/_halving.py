@@ -15,9 +15,9 @@ import numpy as np
 
 from skreg._callbacks import Watch
 from skreg._folds import Data, begin, failure, rate, run_trial
-from skreg._job import Rows
 from skreg._parallel import Brake, run_all, shares_threads
 from skreg._search import choose_among
+from skreg._task import Rows
 
 FACTOR = 3
 

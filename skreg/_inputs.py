@@ -8,9 +8,9 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import validate_data
 
 from skreg._architecture import weights_dtype
-from skreg._job import Rows
 from skreg._labels import refuse_missing
 from skreg._sklearn import check_sample_weight, safe_indexing
+from skreg._task import Rows
 from skreg._validation import Validation
 from skreg._warnings import named, warn
 

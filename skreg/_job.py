@@ -1,210 +1,22 @@
-"""From arrays to a compiled `Job`: the records that describe a fit, and the table of addresses."""
-
-from typing import NamedTuple
+"""From a task to its `Job`: the layout, the room for a batch, what every slot holds."""
 
 import numpy as np
 import scipy.sparse as sp
 
-from skreg._architecture import aligned_zeros, make_layout, round_up
-from skreg._entries import canonical, put_entries
+from skreg._architecture import make_layout, round_up
+from skreg._entries import put_entries
 from skreg._kernels import job as slots
-from skreg._kernels.job import Job, OutputRule, Source
-from skreg._kernels.links import LINK_IDENTITY
-from skreg._kernels.losses import SOFT_LOG_LOSS, SQUARED_ERROR
+from skreg._kernels.job import Job, OutputRule
+from skreg._kernels.losses import SOFT_LOG_LOSS
 from skreg._kernels.parts import SIDES
-from skreg._kernels.plugs import address_of
 from skreg._kernels.simd import CACHE_LINE, lanes
 from skreg._kernels.skipping import WORD
-from skreg._kernels.solvers import ADAM, SGD, Rule
+from skreg._kernels.solvers import ADAM
 from skreg._kernels.tiles import TILE_ROWS
-from skreg._penalties import Penalties, make_penalties
+from skreg._penalties import make_penalties
 from skreg._plugs import plug_in
-
-
-class Network(NamedTuple):
-    """What a network computes: its units, codes of activations, loss and link, dropout rates.
-
-    ``units`` and ``activations`` are as in `make_layout`; ``dropout`` has one rate per level but
-    the last, the first being that of the input. ``smoothing`` of labels is part of the objective
-    and not of a validation loss.
-    """
-
-    units: tuple
-    activations: tuple
-    loss: int
-    parameter: float
-    link: int
-    dropout: tuple
-    seed: int
-    smoothing: float = 0.0
-
-    @classmethod
-    def plain(cls, units, activations, link=LINK_IDENTITY):
-        """Return a network for predictions: nothing is dropped, and no loss is asked for."""
-        return cls(units, activations, SQUARED_ERROR, 0.0, link, (0.0,) * (len(units) - 1), 0)
-
-
-class Augmentation(NamedTuple):
-    """What changes a batch before the forward pass, for `skreg._kernels.augment`."""
-
-    transforms: np.ndarray  # (n_transforms, N_PARAMETERS)
-    tables: np.ndarray  # numbers that transforms look up
-    groups: tuple | None  # arrays of columns that change together
-    scratch: int  # numbers that every thread needs to work with
-    is_adversarial: bool
-
-
-class Rows(NamedTuple):
-    """Validated rows: X (n, features), target (n, n_targets) or None, weight (n,) or None."""
-
-    X: object
-    target: np.ndarray | None = None
-    weight: np.ndarray | None = None
-
-
-NO_ROWS = Rows(np.empty((0, 1)))
-NO_RULE = Rule(SGD, 0.0, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
-MOST_BYTES_OF_REPLICAS = 131072  # of parameters that every member of a team has for itself
-ROWS_OF_PART, MOST_PARTS = 96, 8
-CHUNK_ROWS = 256  # rows at a time where no update follows: enough to fill tiles, small in cache
-
-
-# What an epoch reads of the one before, and what else it writes: members with parameters of their
-# own have arrays of their own for both.
-STATE_SLOTS = slots.WEIGHTS, slots.FIRST, slots.SECOND, slots.TRANSPOSED, slots.AVERAGE
-WRITTEN_SLOTS = (
-    *STATE_SLOTS, slots.GRADIENT, slots.MEMORY, slots.TARGET, slots.SAMPLE_WEIGHT, slots.SPARSE,
-    slots.COLUMNS, slots.STARTS, slots.BY_COLUMN, slots.BATCH_ROWS, slots.COLUMN_ENDS,
-    slots.ROW_LOSSES, slots.SUMS, slots.SQUARES, slots.GROUP_SUMS, slots.COLUMN_SQUARES,
-    slots.NOTES, slots.DELTA_NOTES, slots.COLUMN_NOTES, slots.PARTIAL_SUMS,
-)  # fmt: skip
-
-
-class Task(NamedTuple):
-    """All that an engine is built from."""
-
-    network: Network
-    dtype: np.dtype  # of all computations
-    train: Rows = NO_ROWS
-    valid: Rows | None = NO_ROWS  # None validates on rows of ``train``
-    train_index: np.ndarray | None = None  # which rows are trained on; None takes all
-    valid_index: np.ndarray | None = None  # which rows are validated on
-    rule: Rule = NO_RULE
-    penalties: Penalties | None = None
-    augmentation: Augmentation | None = None
-    batch_size: int = 1  # 0 where nothing is updated: gradients are those of all rows
-    n_threads: int = 1
-    for_training: bool = True  # False leaves out gradients and moments: prediction needs none
-
-    @property
-    def is_adversarial(self):
-        """Whether every batch is learned from twice, as it is and perturbed."""
-        return self.augmentation is not None and self.augmentation.is_adversarial
-
-    @property
-    def minimizes_objective(self):
-        """Whether training ends where the objective does: without noise and decoupled decay."""
-        is_noisy = any(self.network.dropout) or self.augmentation is not None
-        return not is_noisy and self.rule.weight_decay == 0
-
-
-def count_parts(task, n_packed):
-    """Return into how many parts a batch is divided; 1 where members share the parameters.
-
-    It follows from the task alone, not from the number of threads: sums keep their order.
-    """
-    n_bytes = n_packed * task.dtype.itemsize
-    is_large = n_bytes > MOST_BYTES_OF_REPLICAS
-    if not task.for_training or task.augmentation is not None or is_large:
-        return 1
-    if task.batch_size == 0:
-        return MOST_PARTS
-    if task.batch_size < 2 * TILE_ROWS:
-        return 1
-    return min(max(task.batch_size // ROWS_OF_PART, 2), MOST_PARTS)
-
-
-class Table:
-    """The table of addresses of a `Job`, with the arrays behind it, which it keeps alive."""
-
-    def __init__(self, dtype):
-        self.dtype = dtype
-        self.addresses = np.zeros((slots.N_SLOTS, 2), dtype=np.int64)
-        self.arrays = {}
-
-    def dtype_of(self, slot):
-        """Return the dtype in which kernels open a slot."""
-        return slots.SLOT_DTYPES.get(slot, self.dtype)
-
-    def put(self, slot, array):
-        """Enter a vector, which kernels read and write by its address."""
-        if array.dtype != self.dtype_of(slot) or not array.flags.c_contiguous:
-            raise TypeError(f"slot {slot} is of {self.dtype_of(slot)}, not of {array.dtype}")
-        self.arrays[slot] = array
-        self.addresses[slot] = array.ctypes.data if array.size else 0, array.size
-
-    def new(self, slot, size):
-        """Enter a vector of zeros."""
-        dtype = self.dtype_of(slot)
-        self.put(slot, aligned_zeros(size, dtype) if size else np.empty(0, dtype))
-
-    def replica(self):
-        """Return a table for another member: what is written in training is its own."""
-        copy = Table(self.dtype)
-        copy.arrays, copy.addresses = dict(self.arrays), self.addresses.copy()
-        for slot in WRITTEN_SLOTS:
-            if slot in self.arrays:
-                copy.new(slot, self.arrays[slot].size)
-        return copy
-
-    def refresh(self, original):
-        """Take the parameters of the original, and what its solver remembers of them."""
-        for slot in STATE_SLOTS:
-            if slot in self.arrays:
-                self.arrays[slot][:] = original.arrays[slot]
-
-    def swap(self, one, other):
-        """Exchange what stands in two slots."""
-        arrays = self.arrays
-        arrays[one], arrays[other] = arrays[other], arrays[one]
-        self.addresses[[one, other]] = self.addresses[[other, one]]
-
-    def put_vector(self, slot, numbers):
-        """Enter numbers of any shape and type; what fits is not copied."""
-        vector = np.ascontiguousarray(numbers, dtype=self.dtype_of(slot)).reshape(-1)
-        self.put(slot, vector)
-
-    def put_groups(self, starts, members, groups):
-        """Enter groups of numbers: where each begins, and its members."""
-        sizes = [len(group) for group in groups]
-        self.put_vector(starts, np.concatenate([[0], np.cumsum(sizes)]))
-        self.put_vector(members, np.concatenate(groups))
-
-    def plug(self, slot, function, *examples):
-        """Enter the address of a function that takes arguments like the examples."""
-        self.addresses[slot, 0] = address_of(function, *examples)
-
-    def new_source(self, slot, rows):
-        """Enter rows; arrays of the right dtype and contiguous in either order are not copied."""
-        X, target, weight = rows
-        n_targets = 0 if target is None else target.shape[1]
-        self.put_vector(slot + slots.Y, [] if target is None else target)
-        self.put_vector(slot + slots.Y_WEIGHT, [] if weight is None else weight)
-        is_sparse = sp.issparse(X)
-        steps = self._sparse(slot, X) if is_sparse else self._dense(slot, X)
-        return Source(slot, int(is_sparse), *steps, n_targets, int(weight is not None), 0.0)
-
-    def _dense(self, slot, X):
-        by_columns = X.flags.f_contiguous and not X.flags.c_contiguous
-        self.put_vector(slot + slots.X, X.T if by_columns else X)
-        return (1, X.shape[0]) if by_columns else (X.shape[1], 1)
-
-    def _sparse(self, slot, X):
-        X = canonical(X)
-        self.put_vector(slot + slots.X, X.data)
-        self.put_vector(slot + slots.X_COLUMNS, X.indices)
-        self.put_vector(slot + slots.X_STARTS, X.indptr)
-        return 0, 0
+from skreg._table import Table
+from skreg._task import CHUNK_ROWS, NO_ROWS, count_parts
 
 
 def _index(index, n_rows):

@@ -5,13 +5,13 @@ import contextlib
 import numpy as np
 
 from skreg._history import nonzeros
-from skreg._job import CHUNK_ROWS, MOST_PARTS
 from skreg._kernels.losses import BINARY_LOG_LOSS, LOG_LOSS
 from skreg._lbfgs import ROUNDING, LbfgsOptions, minimize_lbfgs
 from skreg._objective import Objective
 from skreg._runs import Run, solver_state
 from skreg._sklearn import check_optimize_result
 from skreg._stopping import NO_SCORE, Patience
+from skreg._task import CHUNK_ROWS, MOST_PARTS
 from skreg._threads import OneBlasThread
 from skreg._training import observe
 from skreg._warnings import warn

@@ -10,13 +10,13 @@ import scipy.sparse as sp
 from skreg._architecture import check_shapes, n_parameters, round_up
 from skreg._engine import Engine
 from skreg._entries import canonical, work_per_row
-from skreg._job import Rows
 from skreg._kernels.layer import dense_layer, sparse_layer
 from skreg._kernels.links import LINK_IDENTITY, apply_link
 from skreg._kernels.outputs import OutputShape
 from skreg._kernels.simd import lanes
 from skreg._kernels.sparse import Entries
 from skreg._kernels.tiles import TILE_ROWS
+from skreg._task import Rows
 from skreg._threads import VECTORS_PER_THREAD, Threads
 
 BLOCK_ROWS = 1024  # at a time: their activations stay small, and packing weights for them pays

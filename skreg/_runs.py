@@ -11,8 +11,8 @@ from skreg._callbacks import SILENCE
 from skreg._engine import Engine
 from skreg._entries import flops_of_batch
 from skreg._history import History
-from skreg._job import NO_ROWS, Rows
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
+from skreg._task import NO_ROWS, Rows
 from skreg._threads import Threads
 from skreg._validation import Validation, score_function
 

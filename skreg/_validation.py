@@ -11,9 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from skreg._architecture import views
-from skreg._job import Rows
 from skreg._labels import plain_labels
 from skreg._scores import as_number, takes_weights
+from skreg._task import Rows
 from skreg._warnings import warn
 
 

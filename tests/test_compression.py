@@ -8,11 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skreg import MLPClassifier, MLPRegressor
 from skreg._compression import compress_network, constant_outputs, cut_unread, fold_constants
 from skreg._displays.loss_curve import best_epoch
-from skreg._job import Network
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.links import LINK_IDENTITY
 from skreg._kernels.losses import SQUARED_ERROR
 from skreg._prediction import predict_outputs
+from skreg._task import Network
 from skreg.augmentation import CutOut, FeatureSwap, ImageTransform
 
 RELU, TANH, LOGISTIC = (ACTIVATIONS[name] for name in ("relu", "tanh", "logistic"))

@@ -7,7 +7,6 @@ from sklearn.datasets import make_regression
 
 from skreg import MLPRegressor
 from skreg._coordinates import Plain, Standardized, curvature_of, moments, power_of_two
-from skreg._job import Rows
 from skreg._kernels.losses import (
     BINARY_LOG_LOSS,
     GAMMA,
@@ -19,6 +18,7 @@ from skreg._kernels.losses import (
 from skreg._lbfgs import coordinates_of
 from skreg._objective import Objective
 from skreg._penalties import make_penalties
+from skreg._task import Rows
 from tests.kernels.engines import features, make_engine, targets
 from tests.kernels.test_losses import FORMULAS
 

@@ -10,12 +10,12 @@ import scipy.sparse as sp
 
 from skreg._architecture import views
 from skreg._engine import Engine
-from skreg._job import Rows
 from skreg._kernels import epoch
 from skreg._kernels.job import GRADIENT, MEMORY, TRANSPOSED, WEIGHTS
 from skreg._kernels.losses import POISSON
 from skreg._kernels.solvers import ADAM, Rule
 from skreg._penalties import make_penalties
+from skreg._task import Rows
 from tests.kernels.engines import features, make_engine, needs_threads, starting_weights, targets
 
 UNITS = (7, 6, 3)

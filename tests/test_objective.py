@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from skreg._architecture import n_parameters, views
-from skreg._job import Rows
 from skreg._kernels.activations import ACTIVATIONS
 from skreg._lbfgs import Split
 from skreg._objective import Objective
 from skreg._penalties import make_penalties
+from skreg._task import Rows
 from tests.kernels import engines
 from tests.kernels.engines import ALL_LOSSES, PARAMETERS
 

@@ -10,7 +10,6 @@ from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.preprocessing import scale
 
 from skreg import MLPClassifier, MLPRegressor, _polish
-from skreg._job import Rows
 from skreg._objective import Objective
 from skreg._penalties import make_penalties
 from skreg._polish import (
@@ -21,6 +20,7 @@ from skreg._polish import (
     settle_zeros,
     solver_metric,
 )
+from skreg._task import Rows
 from skreg.augmentation import FeatureSwap, GaussianNoise
 from tests.test_objective import (
     make_engine,

@@ -11,7 +11,6 @@ import scipy.sparse as sp
 
 from skreg import MLPClassifier, MLPRegressor, _prediction
 from skreg._architecture import n_parameters
-from skreg._job import Network
 from skreg._kernels.activations import IDENTITY
 from skreg._kernels.layer import dense_layer, sparse_layer
 from skreg._kernels.links import LINK_IDENTITY
@@ -23,6 +22,7 @@ from skreg._prediction import (
     VECTORS_PER_START,
     predict_outputs,
 )
+from skreg._task import Network
 from skreg._threads import Threads
 from skreg.augmentation import Adversarial
 

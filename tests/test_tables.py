@@ -18,13 +18,15 @@ from skreg import _docs, _null_model, _plugs, augmentation
 from skreg._architecture import make_layout, n_parameters
 from skreg._augmenting import Transform, plan_augmentation
 from skreg._engine import Engine
-from skreg._job import NO_RULE, WRITTEN_SLOTS, Network, Rows, Table, Task, _put_penalties
+from skreg._job import _put_penalties
 from skreg._kernels import activations, augment, batch, images, job, links, losses, solvers
 from skreg._lbfgs import is_penalized_linear
 from skreg._objective import Objective
 from skreg._penalties import TERMS, Penalties, make_penalties
 from skreg._regularization import NEEDS_BATCHES
 from skreg._schedules import PLANNED, SCHEDULES, Schedule, learning_rate
+from skreg._table import WRITTEN_SLOTS, Table
+from skreg._task import NO_RULE, Network, Rows, Task
 from tests import test_augmentation, test_null_model, test_regressor, test_schedules
 from tests.kernels import test_activations, test_augment, test_losses, test_solvers
 from tests.kernels.engines import RULES, features, needs_threads, starting_weights
@@ -216,7 +218,7 @@ def test_members_that_take_whole_steps_share_nothing_that_a_step_writes(containe
     # Of these, each member has its own places by its number.
     shared = written - set(WRITTEN_SLOTS) - {job.PART_GRADIENTS, job.PART_SUMS}
     names = {slots_of(job)[slot] for slot in shared}
-    assert not names, f"enter {names} in WRITTEN_SLOTS of skreg/_job.py"
+    assert not names, f"enter {names} in WRITTEN_SLOTS of skreg/_table.py"
 
 
 @pytest.mark.parametrize("name", [one for one in TERMS if one not in NEEDS_BATCHES])

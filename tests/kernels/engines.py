@@ -7,7 +7,6 @@ import scipy.sparse as sp
 
 from skreg._architecture import initial_parameters, views
 from skreg._engine import Engine
-from skreg._job import NO_ROWS, Network, Rows
 from skreg._kernels.activations import ACTIVATIONS, IDENTITY
 from skreg._kernels.links import LINK_IDENTITY
 from skreg._kernels.losses import (
@@ -21,6 +20,7 @@ from skreg._kernels.losses import (
 )
 from skreg._kernels.solvers import ADAM, SGD, Rule
 from skreg._penalties import make_penalties
+from skreg._task import NO_ROWS, Network, Rows
 
 JIT = not numba.config.DISABLE_JIT
 needs_compiler = pytest.mark.skipif(not JIT, reason="without the compiler there is no machine code")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from skreg._engine import Engine
-from skreg._job import Network, Rows
 from skreg._kernels import job as slots
 from skreg._kernels.activations import IDENTITY, TANH
 from skreg._kernels.links import LINK_IDENTITY
 from skreg._kernels.losses import LOG_LOSS, SOFT_LOG_LOSS
 from skreg._kernels.tiles import TILE_ROWS
+from skreg._task import Network, Rows
 from skreg.augmentation import Adversarial, FeatureSwap, GaussianNoise, plan_augmentation
 from tests.kernels.engines import JIT, starting_weights
 from tests.kernels.test_augment import DTYPES, SEED, rows_of

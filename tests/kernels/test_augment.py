@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skreg._job import Network, Rows, Task, build_job
+from skreg._job import build_job
 from skreg._kernels import job as slots
 from skreg._kernels.activations import IDENTITY
 from skreg._kernels.augment import (
@@ -22,6 +22,7 @@ from skreg._kernels.losses import SQUARED_ERROR
 from skreg._kernels.noise import half_of
 from skreg._kernels.random import bits, halves, mix
 from skreg._kernels.team import new_team
+from skreg._task import Network, Rows, Task
 from skreg.augmentation import (
     CutOut,
     FeatureSwap,

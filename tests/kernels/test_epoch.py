@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from skreg import _job
+from skreg import _task
 from skreg._architecture import views
 from skreg._kernels.job import STEPS
 from skreg._kernels.links import LINK_SOFTMAX
@@ -202,7 +202,7 @@ def trained(container, n_threads, dtype, settings):
     return np.concatenate(numbers)
 
 
-# How members of a team divide the work, see `skreg._job.count_parts`: they share the parameters,
+# How members of a team divide the work, see `skreg._task.count_parts`: they share the parameters,
 # or each has its own and batches have two or three parts.
 DIVISIONS = {
     "shared": {"MOST_BYTES_OF_REPLICAS": 0},
@@ -217,7 +217,7 @@ def divide(monkeypatch):
 
     def set_limits(division):
         for name, value in DIVISIONS[division].items():
-            monkeypatch.setattr(_job, name, value)
+            monkeypatch.setattr(_task, name, value)
 
     return set_limits
 

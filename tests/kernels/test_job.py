@@ -14,11 +14,9 @@ from skreg._kernels.job import (
     N_SLOTS,
     ORDER,
     ROW_LOSSES,
-    SLOT_DTYPES,
     TRAIN_SLOT,
     VALID_SLOT,
     WEIGHTS,
-    Y,
     doubles,
     indices,
     integers,
@@ -66,29 +64,6 @@ def test_a_slot_opens_the_memory_of_its_array(engine):
     assert sizes == (0, weights.size)
     assert engine.table.arrays[ROW_LOSSES][1] == 0.1
     assert engine.order[1] == 2**40
-
-
-WRONG_TYPES = (
-    (ORDER, np.int32),
-    (ROW_LOSSES, np.float32),
-    (COLUMNS, np.int64),
-    (TRAIN_SLOT + Y, np.int64),
-)
-
-
-@pytest.mark.parametrize("slot, dtype", WRONG_TYPES)
-def test_a_slot_refuses_numbers_of_another_type(engine, slot, dtype):
-    with pytest.raises(TypeError, match=f"slot {slot} is of .*, not of {np.dtype(dtype)}"):
-        engine.table.put(slot, np.zeros(3, dtype))
-    with pytest.raises(TypeError, match=f"slot {slot} "):
-        engine.table.put(slot, np.zeros(6, engine.table.dtype_of(slot))[::2])
-
-
-def test_what_is_entered_is_of_the_type_of_its_slot(engine):
-    for slot, array in engine.table.arrays.items():
-        assert array.dtype == SLOT_DTYPES.get(slot, engine.dtype)
-    engine.table.put_vector(ORDER, np.arange(6, dtype=np.int16).reshape(2, 3))
-    np.testing.assert_array_equal(engine.order, np.arange(6))
 
 
 def test_a_part_is_a_view(engine):

@@ -184,7 +184,7 @@ def test_training_has_the_same_bits_with_and_without(
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_teams_have_the_same_bits(at_once, monkeypatch, dtype, shared):
     if shared:
-        monkeypatch.setattr("skreg._job.MOST_BYTES_OF_REPLICAS", 0)
+        monkeypatch.setattr("skreg._task.MOST_BYTES_OF_REPLICAS", 0)
     one, *others = (trained(dtype, dropout=(0.1, 0.4, 0.0), n_threads=n) for n in (1, 2, 3))
     for other in others:
         for a, b in zip(one, other, strict=True):
