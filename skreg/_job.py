@@ -19,37 +19,19 @@ from skreg._table import Table
 from skreg._task import CHUNK_ROWS, NO_ROWS, count_parts
 
 
-def _index(index, n_rows):
-    if index is None:
-        return np.arange(n_rows, dtype=np.int64)
-    return np.array(index, dtype=np.int64)  # a copy: an epoch shuffles it in place
-
-
 def build_job(task, team):
     """Return the `Job` of a task, the `Table` that keeps its arrays, and the layout's `Sizes`."""
     network, table = task.network, Table(task.dtype)
     penalties = task.penalties or make_penalties(len(network.units) - 1)
-    valid = task.train if task.valid is None else task.valid
-    order = _index(task.train_index, task.train.X.shape[0])
-    valid_rows = _index(task.valid_index, valid.X.shape[0])
-    n_rows = max(task.batch_size, min(CHUNK_ROWS, max(order.size, valid_rows.size)))
     lowest = 0 if task.is_adversarial else penalties.lowest
-    layout, sizes = make_layout(
-        network.units, network.activations, task.dtype,
-        round_up(n_rows, TILE_ROWS) + (n_rows if task.is_adversarial else TILE_ROWS),
-        _is_sparse(task.train, valid), lowest == 0,
-    )  # fmt: skip
+    train, valid = _new_sources(table, task)
+    n_rows = _put_indices(table, task)
+    layout, sizes = _lay_out(task, n_rows, lowest)
     layout[slots.FROZEN, :-1] = penalties.frozen
-    train_source, valid_source = _new_sources(table, task)
-    table.put(slots.ORDER, order)
-    table.put(slots.VALID_ROWS, valid_rows)
-    table.new(slots.OUTPUTS, valid_rows.size * network.units[-1])
-    put_entries(table, ((task.train.X, order), (valid.X, valid_rows)), n_rows, task.for_training)
+    n_targets = _count_targets(network, train, valid)
     _put_dropout(table, network, layout)
     _put_parameters(table, task, sizes)
     n_parts = _put_parts(table, task, sizes)
-    n_targets = max(train_source.n_targets, valid_source.n_targets)
-    n_targets = network.units[-1] if network.loss == SOFT_LOG_LOSS else n_targets
     _put_batch(table, sizes, n_targets)
     _put_penalties(table, task, penalties, layout, sizes)
     _put_augmentation(table, task, sizes, n_targets)
@@ -60,8 +42,8 @@ def build_job(task, team):
         report=np.zeros(slots.N_REPORTS),
         output_rule=OutputRule(network.loss, float(network.parameter), network.link),
         rule=_rule(task),
-        train=train_source,
-        valid=valid_source,
+        train=train,
+        valid=valid,
         seed=network.seed,
         batch_size=task.batch_size,
         chunk_size=n_rows,
@@ -71,12 +53,6 @@ def build_job(task, team):
     )
     plug_in(table, task, penalties, job, team)
     return job, table, sizes
-
-
-def _rule(task):
-    """Return the rule; an epsilon that is zero in this dtype would divide the zeros of padding."""
-    smallest = float(np.finfo(task.dtype).tiny)
-    return task.rule._replace(epsilon=max(task.rule.epsilon, smallest))
 
 
 def _new_sources(table, task):
@@ -93,8 +69,43 @@ def _new_sources(table, task):
     return train._replace(smoothing=smoothing), valid._replace(smoothing=of_valid)
 
 
-def _is_sparse(*sets):
-    return all(sp.issparse(rows.X) or rows is NO_ROWS for rows in sets)
+def _put_indices(table, task):
+    """Enter which rows are learned from and validated on; return how many a chunk has at most."""
+    sets = (
+        (task.train.X, _index(task.train_index, task.train.X)),
+        (task.validated.X, _index(task.valid_index, task.validated.X)),
+    )
+    (_, order), (_, valid_rows) = sets
+    n_rows = max(task.batch_size, min(CHUNK_ROWS, max(order.size, valid_rows.size)))
+    table.put(slots.ORDER, order)
+    table.put(slots.VALID_ROWS, valid_rows)
+    table.new(slots.OUTPUTS, valid_rows.size * task.network.units[-1])
+    put_entries(table, sets, n_rows, task.for_training)
+    return n_rows
+
+
+def _index(index, X):
+    if index is None:
+        return np.arange(X.shape[0], dtype=np.int64)
+    return np.array(index, dtype=np.int64)  # a copy: an epoch shuffles it in place
+
+
+def _lay_out(task, n_rows, lowest):
+    """Return the layout for chunks of ``n_rows`` rows, and its sizes."""
+    network = task.network
+    n_more = n_rows if task.is_adversarial else TILE_ROWS
+    is_sparse = all(sp.issparse(rows.X) or rows is NO_ROWS for rows in (task.train, task.validated))
+    return make_layout(
+        network.units, network.activations, task.dtype,
+        round_up(n_rows, TILE_ROWS) + n_more, is_sparse, lowest == 0,
+    )  # fmt: skip
+
+
+def _count_targets(network, *sources):
+    """Return how many targets a row of a batch has: labels become as many probabilities."""
+    if network.loss == SOFT_LOG_LOSS:
+        return network.units[-1]
+    return max(source.n_targets for source in sources)
 
 
 def _put_dropout(table, network, layout):
@@ -180,3 +191,9 @@ def _put_augmentation(table, task, sizes, n_targets):
     table.put_vector(slots.TRANSFORMS, augmentation.transforms)
     if augmentation.groups is not None:
         table.put_groups(slots.SWAP_STARTS, slots.SWAP_COLUMNS, augmentation.groups)
+
+
+def _rule(task):
+    """Return the rule; an epsilon that is zero in this dtype would divide the zeros of padding."""
+    smallest = float(np.finfo(task.dtype).tiny)
+    return task.rule._replace(epsilon=max(task.rule.epsilon, smallest))

@@ -77,6 +77,11 @@ class Task(NamedTuple):
     for_training: bool = True  # False leaves out gradients and moments: prediction needs none
 
     @property
+    def validated(self):
+        """The rows among which those to validate on are."""
+        return self.train if self.valid is None else self.valid
+
+    @property
     def is_adversarial(self):
         """Whether every batch is learned from twice, as it is and perturbed."""
         return self.augmentation is not None and self.augmentation.is_adversarial

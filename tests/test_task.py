@@ -1,4 +1,4 @@
-"""What an engine is built from: noise, parts of a batch."""
+"""What an engine is built from: the rows to validate on, noise, parts of a batch."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from skreg._task import (
     NO_RULE,
     Augmentation,
     Network,
+    Rows,
     Task,
     count_parts,
 )
@@ -31,6 +32,13 @@ def test_parts_of_a_batch_follow_from_the_task(parts, settings):
     assert count_parts(task, small) == parts
     assert count_parts(task, large) == 1
     assert count_parts(task._replace(n_threads=7), small) == parts
+
+
+def test_rows_to_validate_on_are_of_their_own_or_among_those_to_train_on():
+    train, valid = Rows(np.ones((3, 1))), Rows(np.ones((2, 1)))
+    task = Task(None, np.dtype(np.float64), train)
+    assert task._replace(valid=valid).validated is valid
+    assert task._replace(valid=None).validated is train
 
 
 def test_noise_and_decoupled_decay_keep_training_from_the_objectives_minimum():
