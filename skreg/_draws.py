@@ -8,8 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from skreg._architecture import check_shapes
+from skreg._costs import flops_of_outputs
 from skreg._engine import Engine
-from skreg._entries import most_entries, work_per_row
+from skreg._entries import most_entries
 from skreg._kernels import job as slots
 from skreg._parameters import is_integer
 from skreg._task import CHUNK_ROWS, Rows
@@ -53,7 +54,7 @@ def draw_blocks(network, parameters, X, n_draws, n_jobs):
     check_shapes(*parameters, X.shape[1])
     n_rows, n_outputs = X.shape[0], network.units[-1]
     step = min(n_rows, max(1, BLOCK_OUTPUTS // (n_draws * n_outputs)))
-    flops = 2.0 * work_per_row(X, network.units) * min(CHUNK_ROWS, step * n_draws)
+    flops = flops_of_outputs(X, network.units, min(CHUNK_ROWS, step * n_draws))
     with (
         Threads(n_jobs, flops, X.dtype) as n_threads,
         Engine(

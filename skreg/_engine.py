@@ -8,7 +8,7 @@ import numpy as np
 
 from skreg._architecture import n_parameters, pack_arrays, pack_parameters, unpack_parameters
 from skreg._compilation import note_when_slow
-from skreg._entries import flops_of_batch
+from skreg._costs import flops_of_batch
 from skreg._job import build_job
 from skreg._kernels import epoch, epochs
 from skreg._kernels import job as slots

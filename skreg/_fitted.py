@@ -10,9 +10,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._architecture import check_shapes, flat_parameters, scattered, units_of, weights_dtype
 from skreg._compression import compress_network
+from skreg._costs import flops_of_outputs
 from skreg._draws import check_n_draws, draw_blocks
 from skreg._engine import Engine
-from skreg._entries import work_per_row
 from skreg._inputs import as_rows, check_rows, read_columns
 from skreg._kernels.links import LINK_CODES
 from skreg._labels import BINARY
@@ -355,7 +355,7 @@ class FittedMixin:
         rows, index = check_rows(checked, rows, first_pass=False, incremental=True)
         check_shapes(self.coefs_, self.intercepts_, rows.X.shape[1])
         network = checked._network(units, 0)
-        flops = 2.0 * work_per_row(rows.X, units) * min(index.size, CHUNK_ROWS)
+        flops = flops_of_outputs(rows.X, units, min(index.size, CHUNK_ROWS))
         with (
             Threads(self.n_jobs, flops, rows.X.dtype) as n_threads,
             Engine(network, rows.X.dtype, valid=rows, valid_index=index, n_threads=n_threads,

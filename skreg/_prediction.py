@@ -8,8 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from skreg._architecture import check_shapes, n_parameters, round_up
+from skreg._costs import flops_of_outputs
 from skreg._engine import Engine
-from skreg._entries import canonical, work_per_row
+from skreg._entries import canonical
 from skreg._kernels.layer import dense_layer, sparse_layer
 from skreg._kernels.links import LINK_IDENTITY, apply_link
 from skreg._kernels.outputs import OutputShape
@@ -55,8 +56,8 @@ def _flops(X, network):
 
     That wants `VECTORS_PER_THREAD` for each thread, which here has to do `VECTORS_PER_START`.
     """
-    per_row = 2.0 * work_per_row(X, network.units)
-    return X.shape[0] * per_row * VECTORS_PER_THREAD / VECTORS_PER_START
+    flops = flops_of_outputs(X, network.units, X.shape[0])
+    return flops * VECTORS_PER_THREAD / VECTORS_PER_START
 
 
 def _needs_engine(network, X, n_threads):

@@ -8,8 +8,8 @@ import numpy as np
 
 from skreg._architecture import flat_parameters, views
 from skreg._callbacks import SILENCE
+from skreg._costs import flops_of_batch
 from skreg._engine import Engine
-from skreg._entries import flops_of_batch
 from skreg._history import History
 from skreg._regularization import batch_augmentation, network_penalties, solver_rule
 from skreg._task import NO_ROWS, Rows

@@ -28,7 +28,7 @@ LAYERS = [
         "_sklearn",
     },
     {"_architecture", "_labels", "_schedules", "_scores", "_stopping", "_threads", "_parameters"},
-    {"_entries", "_penalties", "_plugs"},
+    {"_costs", "_entries", "_penalties", "_plugs"},
     {"_coordinates", "_history", "_table", "_task", "_zeros"},
     {"_job"},
     {"_engine"},
