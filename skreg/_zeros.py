@@ -69,7 +69,7 @@ class Zeros:
         task = Multiplication(left, right, right, n, n, n, n, weights)
         addresses = {
             slots.SKIP_PLUG: address_of(skip, job, n, n, (n, n), task, compiles=compiles),
-            slots.CHOICE_PLUG: address_of(choose, job, n, compiles=compiles),
+            slots.CHOOSE_PLUG: address_of(choose, job, n, compiles=compiles),
         }
         if all(addresses.values()):
             for table, (slot, address) in product(self._tables, addresses.items()):

@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 import skreg
-from skreg import _docs, _null_model, _plugs, augmentation
+from skreg import _docs, _null_model, _plugs, _zeros, augmentation
 from skreg._architecture import make_layout, n_parameters
 from skreg._augmenting import Transform, plan_augmentation
 from skreg._engine import Engine
@@ -92,6 +92,16 @@ def test_a_transform_that_no_program_knows_is_refused():
     message = rf"no program for the transforms \[{Unknown._code}\]; enter them in PROGRAMS"
     with pytest.raises(NotImplementedError, match=message):
         Unknown().sample([[1.0, 2.0]])
+
+
+def test_plugs_are_named_after_their_functions():
+    text = inspect.getsource(_plugs) + inspect.getsource(_zeros)
+    pairs = re.findall(r"slots\.(\w+)_PLUG[,:] (?:address_of\()?(?:sparse\.)?(\w+)", text)
+    assert all(slot == function.upper() for slot, function in pairs), pairs
+    forgotten = {f"{slot}_PLUG" for slot, _ in pairs} ^ {
+        name for name in slots_of(job).values() if name.endswith("_PLUG")
+    }
+    assert not forgotten, f"nothing is plugged into {forgotten}"
 
 
 # Tables.

@@ -9,7 +9,7 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.job import (
     DELTAS,
-    DROP_ENTRIES_PLUG,
+    DROP_SPARSE_INPUTS_PLUG,
     FACTORS,
     LEAD,
     MEMORY,
@@ -38,7 +38,7 @@ def drop_inputs(job, source, draw, first, last):
     key = dropout_key(job, draw, 0)
     threshold, factor = np.uint32(layout[THRESHOLD, 0]), numbers(job, FACTORS)[0]
     if source.is_sparse:
-        return call(plug(job, DROP_ENTRIES_PLUG), (job, key, threshold, factor, first, last))
+        return call(plug(job, DROP_SPARSE_INPUTS_PLUG), (job, key, threshold, factor, first, last))
     zero, n_units = memory.dtype.type(0), layout[UNITS, 0]
     for i in range(first, last):
         low, high = halves(mix(key, i))

@@ -5,8 +5,8 @@ import numpy as np
 from skreg._jit import jit
 from skreg._kernels.batch import copy, input_row
 from skreg._kernels.job import (
-    GATHER_PLUG,
-    LABELS_PLUG,
+    GATHER_SOFT_LABELS_PLUG,
+    GATHER_SPARSE_PLUG,
     LEAD,
     MEMORY,
     SAMPLE_WEIGHT,
@@ -31,7 +31,7 @@ BYTES_AHEAD = 4096
 def gather(job, source, index, first, last):
     """Copy rows ``index[first:last]`` of the source to rows ``first:last`` of the batch."""
     if source.is_sparse:
-        call(plug(job, GATHER_PLUG), (job, source, index, first, last))
+        call(plug(job, GATHER_SPARSE_PLUG), (job, source, index, first, last))
     elif source.column_step == 1:
         gather_by_rows(job, source, index, first, last)
     else:
@@ -79,7 +79,7 @@ def gather_targets(job, source, index, first, last):
     if source.n_targets == 0:
         return
     if job.output_rule.loss == SOFT_LOG_LOSS:
-        call(plug(job, LABELS_PLUG), (job, source, index, first, last))
+        call(plug(job, GATHER_SOFT_LABELS_PLUG), (job, source, index, first, last))
         return
     n_targets, target = source.n_targets, numbers(job, source.slot + Y)
     targets = numbers(job, TARGET)

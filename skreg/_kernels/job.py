@@ -102,23 +102,23 @@ DELTA_NOTES = _slot(np.uint64)  # which deltas
 COLUMN_NOTES = _slot(np.uint64)  # which values, column by column
 PARTIAL_SUMS = _slot()  # of products that are not complete
 
-# Addresses of functions, see `skreg._kernels.plugs`.
-AUGMENT_PLUG = _slot()
+# Addresses of functions, after which they are named, see `skreg._kernels.plugs`.
+AUGMENT_PLUG = _slot()  # or a program that knows fewer transforms
 PERTURB_PLUG = _slot()
-LOSS_PLUG = _slot()  # of targets that are probabilities
-LABELS_PLUG = _slot()  # which gathers them
-PENALTY_PLUG = _slot()
-UPDATE_PLUG = _slot()
-FINISH_PLUG = _slot()
+GATHER_SOFT_LABELS_PLUG = _slot()
+SOFT_LOSS_ROWS_PLUG = _slot()
+ADD_PENALTY_GRADIENTS_PLUG = _slot()
+UPDATE_STRUCTURED_PLUG = _slot()
 CLIP_PLUG = _slot()
+FINISH_PLUG = _slot()
 DROP_INPUTS_PLUG = _slot()
 DROP_UNITS_PLUG = _slot()
-GATHER_PLUG = _slot()  # of sparse rows, as are the next three
-DROP_ENTRIES_PLUG = _slot()
-PRODUCT_PLUG = _slot()
-GRADIENT_PLUG = _slot()
-SKIP_PLUG = _slot()  # of products without zeros
-CHOICE_PLUG = _slot()  # of these products
+GATHER_SPARSE_PLUG = _slot()
+DROP_SPARSE_INPUTS_PLUG = _slot()
+SPARSE_PRODUCT_PLUG = _slot()
+SPARSE_GRADIENT_PLUG = _slot()
+SKIP_PLUG = _slot()
+CHOOSE_PLUG = _slot()
 N_SLOTS = next(_slots)
 
 # Rows of the layout table; level 0 is the input, matrix k leads from level k to level k + 1.

@@ -8,6 +8,7 @@ import numpy as np
 
 from skreg._jit import jit
 from skreg._kernels.job import (
+    ADD_PENALTY_GRADIENTS_PLUG,
     BIASES_AT,
     CLIP_PLUG,
     FINISH_PLUG,
@@ -20,12 +21,11 @@ from skreg._kernels.job import (
     L2_TERM,
     PADDED_FAN_IN,
     PANELS,
-    PENALTY_PLUG,
     SECOND,
     SUMS,
     TILES_AT,
     UNITS,
-    UPDATE_PLUG,
+    UPDATE_STRUCTURED_PLUG,
     WEIGHTS,
     lanes_of,
     numbers,
@@ -66,8 +66,8 @@ def learn_blocks(tid, team, job, batch, step):
         for row in range(first, last, max(block, 1)):
             rows = (row, min(row + block, last))
             sum_gradient(job, k, rows, batch)
-            if plug(job, PENALTY_PLUG) != 0:
-                call(plug(job, PENALTY_PLUG), (job, np.int64(k), rows, step))
+            if plug(job, ADD_PENALTY_GRADIENTS_PLUG) != 0:
+                call(plug(job, ADD_PENALTY_GRADIENTS_PLUG), (job, np.int64(k), rows, step))
             if updates:
                 update_rows(job, k, rows, step)
         if owns_bias(tid, team, k):
@@ -116,8 +116,8 @@ def segment(job, start, size):
 @jit
 def update_rows(job, k, rows, step):
     """Take the step on weight rows ``rows[0]:rows[1]`` of matrix k, noting their penalty."""
-    if plug(job, UPDATE_PLUG) != 0:
-        call(plug(job, UPDATE_PLUG), (job, np.int64(k), rows, step))
+    if plug(job, UPDATE_STRUCTURED_PLUG) != 0:
+        call(plug(job, UPDATE_STRUCTURED_PLUG), (job, np.int64(k), rows, step))
         return
     layout, width = job.layout, lanes_of(job)
     l1, l2 = numbers(job, L1)[k], numbers(job, L2)[k]

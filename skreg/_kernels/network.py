@@ -17,21 +17,21 @@ from skreg._kernels.gather import batch_targets
 from skreg._kernels.job import (
     ACTIVATION,
     BIASES_AT,
-    CHOICE_PLUG,
+    CHOOSE_PLUG,
     DELTAS,
     DROP_UNITS_PLUG,
-    GRADIENT_PLUG,
     LEAD,
-    LOSS_PLUG,
     MEMORY,
     ORDER,
     PADDED_FAN_IN,
     PANELS,
-    PRODUCT_PLUG,
     ROW_LOSSES,
     SAMPLE_WEIGHT,
     SKIP_PLUG,
     SKIPS,
+    SOFT_LOSS_ROWS_PLUG,
+    SPARSE_GRADIENT_PLUG,
+    SPARSE_PRODUCT_PLUG,
     TARGET,
     THRESHOLD,
     TRANSPOSED,
@@ -89,8 +89,8 @@ def last_size(job):
 @jit
 def choose_skips(job, n_rows):
     """Decide by the first ``n_rows`` of the last batch which zeros the next epoch skips."""
-    if plug(job, CHOICE_PLUG) != 0:
-        call(plug(job, CHOICE_PLUG), (job, np.int64(n_rows)))
+    if plug(job, CHOOSE_PLUG) != 0:
+        call(plug(job, CHOOSE_PLUG), (job, np.int64(n_rows)))
 
 
 @jit
@@ -104,7 +104,7 @@ def forward(job, source, level, first, last):
     )
     c = Panels(memory, layout[VALUES, level] + first * lead, lead, width)
     if k == 0 and source.is_sparse:
-        call(plug(job, PRODUCT_PLUG), (job, b, c, first, last, layout[PANELS, k]))
+        call(plug(job, SPARSE_PRODUCT_PLUG), (job, b, c, first, last, layout[PANELS, k]))
     else:
         a = Numbers(memory, layout[VALUES, k] + first * below, below, 1)
         sizes = last - first, layout[UNITS, k], layout[UNITS, level]
@@ -147,8 +147,8 @@ def forward_rows(job, source, draw, first, last):
 @jit
 def loss_rows(job, source, first, last):
     """Evaluate loss and delta of batch rows ``first:last`` from their raw outputs."""
-    if plug(job, LOSS_PLUG) != 0:
-        call(plug(job, LOSS_PLUG), (job, source, first, last))
+    if plug(job, SOFT_LOSS_ROWS_PLUG) != 0:
+        call(plug(job, SOFT_LOSS_ROWS_PLUG), (job, source, first, last))
         return
     rows = output_rows(job, source, first, last)
     parameter = job.kind.dtype.type(job.output_rule.parameter)
@@ -221,7 +221,7 @@ def weight_gradient(job, source, k, rows, batch, mode, out):
     layout, memory, width = job.layout, numbers(job, MEMORY), lanes_of(job)
     c = Panels(out, packed_at(job, k, 0, rows[0]), width, layout[PADDED_FAN_IN, k] * width)
     if k == 0 and source.is_sparse:
-        call(plug(job, GRADIENT_PLUG), (job, c, rows, batch, mode))
+        call(plug(job, SPARSE_GRADIENT_PLUG), (job, c, rows, batch, mode))
     else:
         below, above = layout[LEAD, k], layout[LEAD, k + 1]
         a = Numbers(memory, layout[VALUES, k] + batch[0] * below + rows[0], 1, below)

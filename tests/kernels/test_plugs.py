@@ -12,8 +12,8 @@ from skreg._penalties import make_penalties
 from tests.kernels.engines import JIT, SGD_RULE, features, make_engine, targets
 
 UNITS = (5, 4, 2)
-PLUGS = (slots.AUGMENT_PLUG, slots.PERTURB_PLUG, slots.PENALTY_PLUG, slots.UPDATE_PLUG,
-         slots.FINISH_PLUG)  # fmt: skip
+PLUGS = (slots.AUGMENT_PLUG, slots.PERTURB_PLUG, slots.ADD_PENALTY_GRADIENTS_PLUG,
+         slots.UPDATE_STRUCTURED_PLUG, slots.FINISH_PLUG)  # fmt: skip
 
 
 @jit
