@@ -107,7 +107,7 @@ TESTED_IN = {
     "_cv_docs": "cv",
     "_image_transforms": "augmentation",
     "_lbfgs_run": "lbfgs",
-    "_plugs": "tables",
+    "_plugs": "additions",
     "_regressor_cv": "cv",
     "_sklearn": "validation",
     "_stochastic_run": "runs",
