@@ -18,7 +18,7 @@ from skreg._inputs import check_validation, encode_rows
 from skreg._parallel import LONGEST_WAIT, Brake, shares_memory
 from skreg._parameters import spread
 from skreg._regularization import refuse_combinations
-from skreg._runs import Start, begin_schedule_anew
+from skreg._runs import Start, begin_step
 from skreg._scores import as_number
 from skreg._search import Outcome, describe
 from skreg._sklearn import safe_indexing
@@ -301,9 +301,7 @@ def begin(trial, params, data, earlier=None):
     vars(network).update(
         spread(original, params), random_state=copy.deepcopy(original.random_state)
     )
-    if trial.is_warm:
-        begin_schedule_anew(network)
-    network._keeps_anchor = trial.is_warm
+    begin_step(network)
     refuse_combinations(network, sp.issparse(data.X))
     check_scoring_name(network.scoring)
     if network.verbose:

@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 from skreg._parallel import Brake
 from skreg._parameters import spread
-from skreg._runs import begin_schedule_anew
+from skreg._runs import begin_step
 from skreg._warnings import warn
 
 
@@ -67,11 +67,10 @@ class Refit:
         start, given = time.perf_counter(), copy.copy(best)
         X, y, sample_weight, X_val, y_val, sample_weight_val = self._rows
         best._brake = brake
-        best._keeps_anchor = True  # as along the paths on the folds
         for params in visited:
             best.set_params(**spread(given, params), warm_start=True,
                             random_state=copy.deepcopy(given.random_state))  # fmt: skip
-            begin_schedule_anew(best)
+            begin_step(best)
             try:
                 best.fit(X, y, sample_weight, X_val=X_val, y_val=y_val,
                          sample_weight_val=sample_weight_val)  # fmt: skip

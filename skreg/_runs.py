@@ -36,15 +36,18 @@ def solver_state(solver, incremental, units, **moments):
     return {"solver": solver, "incremental": incremental, "units": units, **moments}
 
 
-def begin_schedule_anew(network):
-    """Forget the solver's moments where a warm start begins at the first learning rate again.
+def begin_step(network):
+    """Let the next fit be a step along a path: a warm start with a schedule of its own.
 
-    The gradients of the last epochs, at small rates, are small; Adam divides by the roots of their
-    squares, and steps at the first rate would be so long that they leave the solution. Along 24
-    paths of 30 strengths, on six tables, objectives were up to ten times those of fits from random
-    weights, and 72 % above at the worst strength of a path, on average; now 8 %. A constant rate
-    goes on as it was.
+    ``l2_anchor`` pulls to where the first step has begun, or it would fade from step to step. The
+    solver's moments are forgotten where the learning rate is the first one again: the gradients of
+    the last epochs, at small rates, are small; Adam divides by the roots of their squares, and
+    steps at the first rate would be so long that they leave the solution. Along 24 paths of 30
+    strengths, on six tables, objectives were up to ten times those of fits from random weights,
+    and 72 % above at the worst strength of a path, on average; now 8 %. A constant rate goes on as
+    it was.
     """
+    network._keeps_anchor = True
     if network.learning_rate != "constant":
         network._solver_state = None
 

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg._grids import top_strength
 from skreg._kernels.solvers import SOLVERS
 from skreg._parameters import frozen_matrices, is_integer, spread
-from skreg._runs import begin_schedule_anew
+from skreg._runs import begin_step
 from skreg._schedules import PLANNED
 from skreg._warnings import warn
 
@@ -120,20 +120,17 @@ class StrengthFit:
 
     def to(self, strength):
         """Go on to a strength; its history begins anew."""
-        begin_schedule_anew(self._model)
+        begin_step(self._model)
         self._model.set_params(**spread(self._given, {self._axis: float(strength)}))
         self._model.history_, self._strength, self.n_epochs = None, strength, 0
 
     def fit(self):
         """Fit, and add the epochs."""
-        self._model._keeps_anchor = True  # or the pull would fade from strength to strength
         try:
             self._model.fit(*self._rows, **self._keywords)
         except ValueError as error:
             error.add_note(f"(on the path, at {self._axis}={self._strength:g})")
             raise
-        finally:
-            del self._model._keeps_anchor
         self.n_epochs += self._model.n_iter_
         self.terms = measure(self._model, self._rows)
 
