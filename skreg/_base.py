@@ -200,7 +200,7 @@ class BaseMLP(
         """Train on checked rows, keep what was learned, and return the run."""
         run, random_state = self._new_run(start)
         run.watch = watch
-        run.start(random_state, start.incremental)
+        run.start(random_state)
         run.interrupted = watch.cut_short(run.interrupted)
         return run
 
@@ -217,15 +217,15 @@ class BaseMLP(
         random_state : RandomState
             What draws the order of the rows.
         """
-        rows, index, own = start.rows, start.index, start.own
         random_state = random_state_of(self.random_state)
         seed = _derived_seed(random_state)
-        units = self._units(rows, start.is_new)
+        units = self._units(start.rows, start.is_new)
         flat = self._starting_parameters(units, start, random_state)
-        if own is None and self.early_stopping:
-            index, own = split_validation(self, rows, index, start.y, random_state)
+        if start.own is None and self.early_stopping:
+            index, own = split_validation(self, start.rows, start.index, start.y, random_state)
+            start = start._replace(index=index, own=own)
         run = StochasticRun if self.solver in SOLVERS else LbfgsRun
-        run = run(self, self._network(units, seed), rows, index, own)
+        run = run(self, self._network(units, seed), start)
         clear_excluded(flat, units, run.penalties)
         run.flat, run.anchor = flat, self._anchor_of(flat, run.penalties, start.incremental)
         if not start.is_new and all(given is None for given in start.starting):

@@ -28,7 +28,7 @@ class LbfgsRun(Run):
 
     stopped = False
 
-    def start(self, random_state, incremental):
+    def start(self, random_state):
         """Train from ``flat`` and write what was learned."""
         estimator = self.estimator
         flat, self.flat = self.flat, None
@@ -52,7 +52,7 @@ class LbfgsRun(Run):
             n_iter = min(result.nit, estimator.max_iter)
         self.keep(flat.astype(dtype), max(1, n_iter), self.patience)
         # Moments and progress of an earlier stochastic fit belong to other weights.
-        estimator._solver_state = solver_state(estimator.solver, incremental, self.network.units)
+        estimator._solver_state = solver_state(estimator.solver, False, self.network.units)
         estimator._progress_state = None
         if result is not None and not self.stops_early:
             estimator.loss_ = result.value

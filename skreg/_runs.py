@@ -2,6 +2,7 @@
 
 import copy
 import zlib
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ class Start(NamedTuple):
     incremental: bool = False  # whether this is `partial_fit`
 
 
-class Run:
+class Run(ABC):
     """What the runs of all solvers share.
 
     Parameters
@@ -89,11 +90,7 @@ class Run:
     estimator : BaseMLP
         Learns what the run has learned; a copy, which the caller throws away if the run fails.
     network : Network
-    rows : Rows
-        Training rows.
-    index : array of int
-        Those of them that are trained on.
-    validation : Validation or None
+    start : Start
 
     Attributes
     ----------
@@ -115,14 +112,18 @@ class Run:
     interrupted = False
     watch = SILENCE
 
-    def __init__(self, estimator, network, rows, index, validation):
-        self.estimator, self.network = estimator, network
-        self.rows, self.index, self.validation = rows, index, validation
+    def __init__(self, estimator, network, start):
+        self.estimator, self.network, self.incremental = estimator, network, start.incremental
+        self.rows, self.index, self.validation = start.rows, start.index, start.own
         n_matrices = len(network.units) - 1
         self.history = History.of(estimator, n_matrices)
         self.n_before = len(self.history)
         self.penalties = network_penalties(estimator, n_matrices)
-        self.stops_early = estimator.early_stopping and validation is not None
+        self.stops_early = estimator.early_stopping and start.own is not None
+
+    @abstractmethod
+    def start(self, random_state):
+        """Train from ``flat`` and write what was learned."""
 
     def engine(self, n_threads, batch_size):
         """Return the engine of the run."""

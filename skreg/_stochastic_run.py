@@ -61,22 +61,21 @@ class Leg:
 class StochasticRun(Run):
     """Epochs of sgd or adam: a whole fit, or the one epoch of `partial_fit`."""
 
-    def start(self, random_state, incremental):
+    def start(self, random_state):
         """Train from ``flat`` and write what was learned."""
-        last = 1 if incremental else self.estimator.max_iter
-        self.advance(Leg(random_state, self._progress(incremental)), last, incremental)
+        self.advance(self.leg(random_state), 1 if self.incremental else self.estimator.max_iter)
 
     def leg(self, random_state):
-        """Return the first leg of a run that pauses."""
-        return Leg(random_state, self._progress(False))
+        """Return the first leg."""
+        return Leg(random_state, self._progress())
 
-    def advance(self, leg, last, incremental=False):
+    def advance(self, leg, last):
         """Train up to the epoch ``last``, or the end, and write what was learned."""
-        estimator, progress = self.estimator, leg.progress
+        estimator, progress, incremental = self.estimator, leg.progress, self.incremental
         batch_size = estimator._batch_size(self.index.size)
         with self.threads(batch_size, 1) as n_threads, self.engine(n_threads, batch_size) as engine:
             self._resume(engine, leg)
-            plan = self._plan(leg.n_epochs, last, incremental)
+            plan = self._plan(leg.n_epochs, last)
             shuffler = self._shuffler(leg.random_state) if estimator.shuffle else None
             validate = self.validator(engine)
             earlier = estimator.n_iter_ if incremental else 0
@@ -89,12 +88,12 @@ class StochasticRun(Run):
             leg.memory, estimator.t_ = None, engine.n_seen
             if pauses:  # the leg remembers what a warm start would go on from
                 leg.keep(engine)
-            latest = self._end(engine, progress, leg.n_epochs, diverged, incremental)
+            latest = self._end(engine, progress, leg.n_epochs, diverged)
             if not (incremental or pauses or progress.interrupted):
                 self._polish(engine, progress, validate, leg.n_epochs)
             engine.release()
             if not pauses:
-                self._keep_state(engine, progress, incremental, diverged)
+                self._keep_state(engine, progress, diverged)
             flat = engine.parameters()
             if latest is not None and not pauses:
                 estimator._solver_state.update(behind_average(latest, flat))
@@ -106,7 +105,7 @@ class StochasticRun(Run):
         is_private = isinstance(self.estimator.random_state, Integral)
         return Shuffler(random_state, is_shared=not is_private)
 
-    def _plan(self, first, last, incremental):
+    def _plan(self, first, last):
         estimator = self.estimator
         return RunPlan(
             schedule=Schedule(
@@ -119,10 +118,10 @@ class StochasticRun(Run):
             last=last,
             verbose=bool(estimator.verbose),
             early_stopping=self.stops_early,
-            incremental=incremental,
+            incremental=self.incremental,
         )
 
-    def _progress(self, incremental):
+    def _progress(self):
         """Return the progress so far: partial_fit goes on, fit begins a new run."""
         estimator = self.estimator
         # scikit-learn's squared error of several outputs is their mean, not their sum.
@@ -132,7 +131,7 @@ class StochasticRun(Run):
         progress = Progress(
             Patience(self.stops_early, estimator.tol, estimator.n_iter_no_change, n_summed), watched
         )
-        if incremental and estimator._progress_state is not None:
+        if self.incremental and estimator._progress_state is not None:
             progress.restore(estimator._progress_state)
         return progress
 
@@ -177,7 +176,7 @@ class StochasticRun(Run):
             clear_excluded(cleared[name], self.network.units, self.penalties)
         return cleared
 
-    def _end(self, engine, progress, n_epochs, diverged, incremental):
+    def _end(self, engine, progress, n_epochs, diverged):
         """Restore the best weights, or report a divergence.
 
         Return what training goes on from where that is not what predicts, else None.
@@ -189,7 +188,7 @@ class StochasticRun(Run):
             message = KEPT.format(n_epochs, estimator.learning_rate_init)
             warn(message, ConvergenceWarning)
         estimator.stopped_early_ = self.stops_early and progress.patience.exhausted
-        over = diverged or not incremental or progress.patience.exhausted
+        over = diverged or not self.incremental or progress.patience.exhausted
         latest = None
         if progress.best is not None and over:
             engine.load(self._obedient(progress.best, engine.parameters))
@@ -198,7 +197,7 @@ class StochasticRun(Run):
             engine.load(engine.average())
         if self.stops_early and progress.best is None and not progress.interrupted:
             warn(NO_SCORE.format(estimator.scoring))
-        if incremental and progress.patience.exhausted:
+        if self.incremental and progress.patience.exhausted:
             progress.patience.count = 0
         return latest
 
@@ -225,14 +224,14 @@ class StochasticRun(Run):
         if self.stops_early and reached is not None:
             patience.best = reached
 
-    def _keep_state(self, engine, progress, incremental, diverged):
+    def _keep_state(self, engine, progress, diverged):
         """Write down what a warm start or the next `partial_fit` goes on from."""
-        estimator = self.estimator
+        estimator, units = self.estimator, self.network.units
         solver, moments = estimator.solver, engine.moments(give_up=True)
         if diverged:  # the moments are no numbers either
             solver, moments = None, {}
-        estimator._solver_state = solver_state(solver, incremental, self.network.units, **moments)
+        estimator._solver_state = solver_state(solver, self.incremental, units, **moments)
         estimator._progress_state = progress.as_dict()
-        if self.stops_early and not incremental:  # scores of its validation rows bind no other call
-            fresh = self._progress(False).as_dict()
+        if self.stops_early and not self.incremental:  # its validation scores bind no other call
+            fresh = self._progress().as_dict()
             estimator._progress_state = {**fresh, "divisions": progress.divisions}
