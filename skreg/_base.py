@@ -192,9 +192,7 @@ class BaseMLP(
         """Return what tells the callbacks of every epoch."""
         n_epochs = 1 if incremental else self.max_iter
         n_begun = n_epochs + (self.solver not in SOLVERS)  # lbfgs ends while the next has begun
-        X, y, sample_weight = rows
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        return Watch(self, n_begun, self._brake, X=X, y=y, metadata=metadata)
+        return Watch(self, n_begun, self._brake, rows)
 
     def _run(self, start, watch):
         """Train on checked rows, keep what was learned, and return the run."""

@@ -19,16 +19,19 @@ class Watch:
         Most leaf tasks that there will be.
     brake : Brake or None
         Ends the fit, too, and is pulled where the user ends it.
-    **data
-        ``X``, ``y`` and ``metadata``, for callbacks that ask for them.
+    rows : tuple
+        X, y and sample_weight as the user gave them, for callbacks that ask for them.
     """
 
-    def __init__(self, estimator, n_tasks, brake=None, **data):
-        self._estimator, self._data, self._root, self._snapshot = estimator, data, None, None
+    def __init__(self, estimator, n_tasks, brake=None, rows=(None, None, None)):
+        self._estimator, self._root, self._snapshot = estimator, None, None
         self._brake, self._braked = brake, False
         if getattr(estimator, "_skl_callbacks", None):
+            X, y, weight = rows
+            metadata = None if weight is None else {"sample_weight": weight}
+            self._data = {"X": X, "y": y, "metadata": metadata}
             self._root = estimator._init_callback_context(max_subtasks=n_tasks)
-            self._root.call_on_fit_task_begin(estimator=estimator, **data)
+            self._root.call_on_fit_task_begin(estimator=estimator, **self._data)
 
     @property
     def listens(self):

@@ -120,8 +120,7 @@ class BaseMLPCV(CallbackSupportMixin, AugmentationMixin, DocLinkMixin, BaseEstim
             self.cv, checked_X.shape[0], (X, y), split_keywords, validation, is_classifier(self)
         )
         ledger = Ledger(candidates, len(folds))
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        watch = Watch(self, self._n_tasks(ledger), X=X, y=y, metadata=metadata)
+        watch = Watch(self, self._n_tasks(ledger), rows=(X, y, sample_weight))
         trials = self._trials(network, folds, candidates)
         sweep = Sweep(data, ledger, watch, self.n_jobs)
         refit = Refit(network, (X, flat, sample_weight, *validation), self.n_jobs)
