@@ -1,5 +1,6 @@
 """What tests of several rooms share."""
 
+import signal
 import threading
 
 import pytest
@@ -11,6 +12,14 @@ from skreg import _threads
 def whole_teams(monkeypatch):
     """Let a fit take all threads that ``n_jobs`` allows, however little work there is for them."""
     monkeypatch.setattr(_threads, "VECTORS_PER_THREAD", 1e-9)
+
+
+@pytest.fixture
+def heard_interrupts():
+    """Let SIGINT interrupt, even a job in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -134,14 +134,6 @@ def test_an_interrupt_before_anything_is_done(monkeypatch):
     assert not hasattr(search, "cv_results_")
 
 
-@pytest.fixture
-def heard_interrupts():
-    """Let SIGINT interrupt, even a job in the background, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def interrupt_at(monkeypatch, l1):
     """Let the user interrupt a search in two threads when both fit with the strength ``l1``."""
     original, both = skreg._folds.fit, threading.Barrier(2)

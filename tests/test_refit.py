@@ -149,7 +149,9 @@ def interrupt_after_the_last_round(sweep):
     wait_until(lambda: sweep._brake.pulled)
 
 
-def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(monkeypatch, sweeps):
+def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(
+    monkeypatch, sweeps, heard_interrupts
+):
     original, epochs = skreg._engine.Engine.train_epochs, []
 
     def train_epochs(self, rates, draws):
@@ -172,7 +174,9 @@ def test_an_interrupt_of_the_fit_beside_a_complete_round_keeps_what_it_has(monke
     assert search.best_estimator_.n_jobs == 2
 
 
-def test_an_impatient_user_is_told_that_the_fit_beside_is_done_again(monkeypatch, sweeps):
+def test_an_impatient_user_is_told_that_the_fit_beside_is_done_again(
+    monkeypatch, sweeps, heard_interrupts
+):
     done_again, fit_beside, original = threading.Event(), Refit.fit_ahead, Refit.of
 
     def fit_ahead(self, params, brake):
