@@ -53,7 +53,7 @@ class StabilitySelection(NamedTuple):
     >>> X = np.random.default_rng(0).normal(size=(200, 30))
     >>> y = X[:, 3] - X[:, 7] + np.random.default_rng(1).normal(size=200)
     >>> stability_selection(
-    ...     X, y, hidden_layer_sizes=(), eps=0.4, n_subsamples=50, random_state=0
+    ...     X, y, hidden_layer_sizes=(), eps=0.4, n_subsamples=20, random_state=0
     ... )
     <StabilitySelection along l1 from 0.474 to 1.19: n_strengths=10, n_features=30, 2 stable>
     """
@@ -162,7 +162,7 @@ def stability_selection(X, y, *, estimator=None, l1s=None, group_l1s=None, n_str
     >>> X = np.random.default_rng(0).normal(size=(200, 30))
     >>> y = X[:, 3] - X[:, 7] + np.random.default_rng(1).normal(size=200)
     >>> selection = stability_selection(
-    ...     X, y, hidden_layer_sizes=(), eps=0.4, n_subsamples=50, random_state=0
+    ...     X, y, hidden_layer_sizes=(), eps=0.4, n_subsamples=20, random_state=0
     ... )
     >>> selection.stable_features
     array([3, 7])

@@ -93,9 +93,9 @@ def test_majority_vote_by_hand():
     says_b = (p[0] + p[1]) / (p[0] + p[1] + p[3] + p[4])
     result = bias_variance(
         Majority(), X, y, X_test=np.zeros((4, 1)), y_test=["b", "b", "b", "a"],
-        n_bootstraps=4000, random_state=0,
+        n_bootstraps=2000, random_state=0,
     )  # fmt: skip
-    margin = 4 * np.sqrt(says_b * (1 - says_b) / 4000)
+    margin = 4 * np.sqrt(says_b * (1 - says_b) / 2000)
     assert result.bias == [0.25]
     assert result.variance == pytest.approx([1 - says_b], abs=margin)
     assert result.error == pytest.approx([0.75 * (1 - says_b) + 0.25 * says_b], abs=margin)
@@ -116,7 +116,7 @@ class FirstTarget(RegressorMixin, BaseEstimator):
 def test_a_single_draw_has_the_variance_of_the_targets():
     X, y = np.zeros((4, 1)), np.array([0.0, 1.0, 2.0, 5.0])
     result = bias_variance(
-        FirstTarget(), X, y, X_test=X[:1], y_test=[3.0], n_bootstraps=5000, random_state=0
+        FirstTarget(), X, y, X_test=X[:1], y_test=[3.0], n_bootstraps=2500, random_state=0
     )
     assert result.bias == pytest.approx([1.0], abs=0.2)
     assert result.variance == pytest.approx([y.var()], abs=0.3)

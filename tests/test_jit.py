@@ -24,7 +24,9 @@ def test_without_the_compiler_the_functions_stay_plain(copy):
     assert run(copy, NUMBA_DISABLE_JIT="1")[0] == ["1.5", "no", "stats"]
 
 
-@pytest.mark.parametrize("error", ("AttributeError", "TypeError"))
+@pytest.mark.parametrize(
+    "error", ["AttributeError", pytest.param("TypeError", marks=pytest.mark.slow)]
+)
 def test_another_numba_means_ordinary_compilation(copy, tmp_path, error):
     broken = (
         "import skreg._jit\n"

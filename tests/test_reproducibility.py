@@ -284,7 +284,7 @@ def test_fits_leave_no_threads_and_no_memory():
         for _ in range(4):
             gc.collect()
             start = tracemalloc.get_traced_memory()[0]
-            for _ in range(50):
+            for _ in range(20):
                 network.fit(X, y)
             gc.collect()
             grown.append(tracemalloc.get_traced_memory()[0] - start)

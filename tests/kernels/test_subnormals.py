@@ -70,10 +70,17 @@ def test_other_bits_of_the_register_stay():
 
 @pytest.mark.usefixtures("whole_teams")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("dtype, n_steps", [("float32", 900), ("float64", 6850)])
-@pytest.mark.parametrize("units", [(3, 4), (200, 300)])  # a copy for every member, and one for all
+@pytest.mark.parametrize(
+    "units, dtype, n_steps",  # a copy for every member, and one for all
+    [
+        ((3, 4), "float32", 900),
+        ((3, 4), "float64", 6850),
+        ((200, 300), "float32", 900),
+        pytest.param((200, 300), "float64", 6850, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_moments_of_a_feature_that_is_seen_no_more_become_zero(dtype, n_steps, units, n_jobs):
+def test_moments_of_a_feature_that_is_seen_no_more_become_zero(units, dtype, n_steps, n_jobs):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(16, units[0])).astype(dtype), rng.normal(size=16).astype(dtype)
     model = MLPRegressor(
